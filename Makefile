@@ -1,0 +1,45 @@
+# The two commands: make run, make test. All others: make help.
+VENV ?= .venv
+PYTHON_IN = $(VENV)/bin/python
+export VENV
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint format notebook outputs statquest bench constraints
+
+help: ## these lines
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+
+setup: ## the whole development environment, in .venv (another: VENV=folder; a Python of your choice: PYTHON=python3.12)
+	@tools/setup.sh
+
+run: setup ## train and evaluate the hand-made LSTM, then run the notebook into runs/main.html
+	$(PYTHON_IN) LSTM.py
+	$(PYTHON_IN) tools/notebook.py main.ipynb --html runs/main.html
+
+test: lint ## every check and every test
+	$(PYTHON_IN) -m pytest
+
+lint: setup ## ruff and pyright
+	$(PYTHON_IN) -m ruff check .
+	$(PYTHON_IN) -m ruff format --check .
+	$(PYTHON_IN) -m pyright --pythonpath $(PYTHON_IN)
+
+format: setup ## let ruff lay out the code
+	$(PYTHON_IN) -m ruff check --fix .
+	$(PYTHON_IN) -m ruff format .
+
+notebook: setup ## open main.ipynb in Jupyter
+	$(PYTHON_IN) -m jupyter lab main.ipynb
+
+outputs: setup ## run main.ipynb and keep its outputs in it, and its picture in docs
+	$(PYTHON_IN) tools/notebook.py main.ipynb --keep
+
+statquest: setup ## reproduce the published numbers (experiments/statquest)
+	$(PYTHON_IN) -m experiments.statquest.run
+
+bench: setup ## time of an optimiser step: a bare loop against Lightning
+	$(PYTHON_IN) -m benchmarks.lightning_step
+
+constraints: setup ## write the versions that are installed into constraints.txt
+	{ sed -n 1p constraints.txt; $(PYTHON_IN) -m pip freeze --all --exclude-editable | sed 's/+cpu$$//' | sort -f; } > constraints.new
+	mv constraints.new constraints.txt
