@@ -57,6 +57,8 @@ class LSTMbyHand(L.LightningModule):
 
     def __init__(self, learning_rate=0.1, log_every_n_epochs=1):
         super().__init__()
+        if log_every_n_epochs < 1:
+            raise ValueError(f"LSTMbyHand expected log_every_n_epochs of at least 1; got {log_every_n_epochs}")
         self.save_hyperparameters()
 
         def weight():
@@ -121,7 +123,8 @@ class LSTMbyHand(L.LightningModule):
         """Takes [inputs (batch, time), labels (batch,)]; gives the mean squared error and the predictions (batch,)."""
         prediction, label = self.predict_step(batch), batch[1]
         if label.shape != prediction.shape or not torch.isfinite(label).all():
-            raise ValueError(f"LSTMbyHand expected finite labels of shape {tuple(prediction.shape)}; got {label}")
+            got = label if label.shape == prediction.shape else f"shape {tuple(label.shape)}"
+            raise ValueError(f"LSTMbyHand expected finite labels of shape {tuple(prediction.shape)}; got {got}")
         return ((prediction - label) ** 2).mean(), prediction
 
     def training_step(self, batch):

@@ -1,0 +1,66 @@
+"""What several test files share."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import lightning as L
+import pytest
+import torch
+
+from LSTM import LSTMbyHand
+
+ROOT = Path(__file__).parent.parent
+COLOURS = ("green", "blue", "orange", "purple")  # the order of nn.LSTM's rows: i, f, g, o
+
+# The twelve published numbers: weight of the short memory, weight of the input, bias.
+PUBLISHED = {
+    "blue": (2.70, 1.63, 1.62),
+    "green": (2.00, 1.65, 0.62),
+    "orange": (1.41, 0.94, -0.32),
+    "purple": (4.38, -0.19, 0.59),
+}
+
+
+def with_numbers(numbers: dict[str, tuple[float, float, float]]) -> LSTMbyHand:
+    """A float64 unit with these numbers."""
+    model = LSTMbyHand().double()
+    with torch.no_grad():
+        for colour, values in numbers.items():
+            for name, value in zip((f"w_{colour}1", f"w_{colour}2", f"b_{colour}1"), values, strict=True):
+                model.get_parameter(name).fill_(value)
+    return model
+
+
+@pytest.fixture
+def untrained() -> LSTMbyHand:
+    L.seed_everything(42, verbose=False)
+    return LSTMbyHand()
+
+
+@pytest.fixture
+def published() -> LSTMbyHand:
+    return with_numbers(PUBLISHED)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A copy of the project's own files, as a fresh clone would have them."""
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    copy = tmp_path / "clone"
+    for name in filter(None, names.split("\0")):
+        if (ROOT / name).exists():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, copy / name)
+    return copy
+
+
+def run(*command: str, cwd: Path, env: dict[str, str] | None = None, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    """Run a command; `python` means the one that runs the tests."""
+    words = [sys.executable if word == "python" else word for word in command]
+    return subprocess.run(
+        words, cwd=cwd, env=os.environ | (env or {}), capture_output=True, text=True, timeout=timeout, check=False
+    )

@@ -1,0 +1,97 @@
+"""main.ipynb as it is committed. That it runs from top to bottom is shown by `make run` in test_project.py."""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+from conftest import ROOT
+
+from LSTM import COMPANIES
+
+FILE = ROOT / "main.ipynb"
+notebook = nbformat.read(FILE, as_version=4)
+CODE = {cell.id: cell for cell in notebook.cells if cell.cell_type == "code"}
+
+
+def python(source: str) -> str:
+    """Without the lines that only a notebook understands."""
+    return re.sub(r"^( *)%.*$", r"\1pass", source, flags=re.MULTILINE)
+
+
+def printed(cell: str) -> str:
+    return "".join(output.get("text", "") for output in CODE[cell].outputs)
+
+
+def test_is_committed_whole_and_small() -> None:
+    assert FILE.stat().st_size < 2_000_000
+    assert [cell.execution_count for cell in CODE.values()] == list(range(1, len(CODE) + 1))
+    assert not [output for cell in CODE.values() for output in cell.outputs if output.output_type == "error"]
+    assert sum("image/png" in output.get("data", {}) for cell in CODE.values() for output in cell.outputs) >= 8
+
+
+def test_outputs_name_no_machine_and_need_no_widgets() -> None:
+    text = FILE.read_text(encoding="utf-8")
+    for folder in ("/home/", "/root/", "/tmp/", "/usr/", "site-packages"):
+        assert folder not in text
+    assert "application/vnd.jupyter.widget" not in text
+    assert "Warning" not in "".join(map(printed, CODE))
+
+
+def test_imports_only_what_a_reader_is_told_to_install() -> None:
+    allowed = {"torch", "lightning", "matplotlib", "tensorboard", "tqdm", "LSTM"} | set(sys.stdlib_module_names)
+    sources = [python(cell.source) for cell in CODE.values()] + [(ROOT / "LSTM.py").read_text(encoding="utf-8")]
+    for node in (node for source in sources for node in ast.walk(ast.parse(source))):
+        if isinstance(node, ast.Import):
+            assert {alias.name.split(".")[0] for alias in node.names} <= allowed
+        elif isinstance(node, ast.ImportFrom):
+            assert (node.module or "").split(".")[0] in allowed
+
+
+def test_carries_the_lesson_as_it_is() -> None:
+    assert (ROOT / "LSTM.py").read_text(encoding="utf-8") in CODE["lesson-file"].source, "run: make outputs"
+
+
+def test_says_the_known_numbers() -> None:
+    assert "A: prediction -0.0377" in printed("untrained") and "B: prediction -0.0383" in printed("untrained")
+    assert "A: prediction  0.0002" in printed("evaluation") and "B: prediction  0.9868" in printed("evaluation")
+    assert "= 400 at once: True" in printed("checkpoint")
+    gradients = [line.split()[1:] for line in printed("puzzle").splitlines() if re.match(r"[wb]_", line)]
+    assert len(gradients) == 12
+    assert gradients[9][1] == gradients[10][1] and gradients[9][0] != gradients[10][0]  # the puzzle's clue
+    assert max(float(line.split()[-1]) for line in printed("twin").splitlines() if re.match(r"[wb]_", line)) < 1e-14
+
+
+@pytest.fixture
+def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """What a reader's session holds when the exercises come, but for the trained model, which they do not use."""
+    monkeypatch.chdir(tmp_path)
+    session: dict[str, object] = {}
+    for name in ("imports", "one-day", "unit-source", "hand-against-code", "training", "check"):
+        tree = ast.parse(python(CODE[name].source))
+        tree.body = [node for node in tree.body if ".fit(" not in ast.unparse(node)]
+        exec(compile(tree, name, "exec"), session)
+    session["both"] = lambda model: [model(torch.tensor(prices)).item() for prices, _ in COMPANIES.values()]
+    return session
+
+
+def solutions() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", notebook.cells[-1].source, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_exercise_knows_right_from_wrong(reader: dict[str, object], number: int, capsys: pytest.CaptureFixture[str]) -> None:
+    cell = python(CODE[f"exercise-{number}"].source)
+    gap = re.compile(r"^\w+ = None$|^class Coupled.*?(?=\n\n\n)", re.MULTILINE | re.DOTALL)
+    assert len(gap.findall(cell)) == 1
+    exec(cell, reader)
+    assert f"exercise {number}: waiting for your" in capsys.readouterr().out
+    solution = solutions()[number - 1].strip()
+    exec(gap.sub(lambda _: solution, cell), reader)
+    assert f"exercise {number}: right" in capsys.readouterr().out
+    wrong = solution.replace("(1 - keep)", "keep") if number == 4 else f"{solution} + 1"
+    exec(gap.sub(lambda _: wrong, cell), reader)
+    assert f"exercise {number}: right" not in capsys.readouterr().out

@@ -1,0 +1,115 @@
+"""Runs a notebook from top to bottom, showing which cell is at work, and writes the result whole or not at all.
+
+    python tools/notebook.py main.ipynb --html runs/main.html     a page to look at; the notebook stays as it is
+    python tools/notebook.py main.ipynb --keep                    the notebook itself, with fresh outputs
+
+A cell tagged "source:FILE" carries a copy of FILE, for places where the notebook stands alone; --keep renews the copy.
+A cell tagged "picture:FILE" makes a picture; --keep stores it there as well.
+"""
+
+import argparse
+import base64
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbconvert import HTMLExporter
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
+from tqdm import tqdm
+
+COPY = """\
+# @title LSTM.py, whole (written beside this notebook only where it is missing, as in Colab)
+from pathlib import Path
+
+SOURCE = r\'\'\'{source}\'\'\'
+if not Path("LSTM.py").exists():
+    Path("LSTM.py").write_text(SOURCE, encoding="utf-8")"""
+
+
+def tagged(notebook: nbformat.NotebookNode, kind: str) -> list[tuple[nbformat.NotebookNode, Path]]:
+    """The cells with a tag "kind:FILE", and the file."""
+    return [
+        (cell, Path(tag.split(":", 1)[1]))
+        for cell in notebook.cells
+        for tag in cell.metadata.get("tags", [])
+        if tag.startswith(f"{kind}:")
+    ]
+
+
+def execute(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
+    """Run every cell in that folder; raises CellExecutionError at the first that fails."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    with tqdm(total=len(code), unit="cell", desc="notebook") as bar:
+        client = NotebookClient(
+            notebook,
+            timeout=600,
+            resources={"metadata": {"path": str(folder)}},
+            record_timing=False,
+            on_cell_executed=lambda **_: bar.update(),
+        )
+        client.execute()
+    notebook, _ = CoalesceStreamsPreprocessor().preprocess(notebook, {})
+    for cell in code:  # a bar that closes leaves an empty line behind
+        cell.outputs = [output for output in cell.outputs if output.get("text", "something").strip()]
+    return notebook
+
+
+def write(path: Path, content: bytes) -> None:
+    """Whole or not at all: into a file beside it, which then takes its name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def keep(path: Path, notebook: nbformat.NotebookNode) -> None:
+    """Write the notebook with its outputs, and the pictures that its tags name."""
+    for cell, file in tagged(notebook, "picture"):
+        pictures = [output.data["image/png"] for output in cell.outputs if "image/png" in output.get("data", {})]
+        write(path.parent / file, base64.b64decode(pictures[0]))
+    notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"], "language_info": {"name": "python"}}
+    write(path, (nbformat.writes(notebook) + "\n").encode())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Run a notebook from top to bottom and write the result.")
+    parser.add_argument("notebook", type=Path)
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write the result as a page")
+    parser.add_argument("--keep", action="store_true", help="write the outputs into the notebook itself")
+    options = parser.parse_args()
+    if not options.notebook.is_file():
+        parser.error(f"expected a notebook, got {options.notebook}: no such file")
+    if not (options.html or options.keep):
+        parser.error("expected --html FILE or --keep: where should the result go?")
+    notebook = nbformat.read(options.notebook, as_version=4)
+    folder = options.notebook.resolve().parent
+    if options.keep:
+        for cell, file in tagged(notebook, "source"):
+            cell.source = COPY.format(source=(folder / file).read_text(encoding="utf-8"))
+    try:
+        notebook = execute(notebook, folder)
+    except CellExecutionError as failure:
+        sys.exit(f"{options.notebook} failed, nothing was written:\n{failure}")
+    except KeyboardInterrupt:
+        sys.exit("\nstopped by Ctrl-C, nothing was written")
+    if options.keep:
+        keep(options.notebook, notebook)
+    if options.html:
+        exporter = HTMLExporter(mathjax_url="", require_js_url="", embed_images=True)  # a page that needs no network
+        page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": "byhand: an LSTM you can see through"}})
+        write(options.html, page.encode())
+        print(f"wrote {options.html}")
+
+
+if __name__ == "__main__":
+    main()
