@@ -2,13 +2,14 @@
 
 import ast
 import re
+import shutil
 import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 import torch
-from conftest import ROOT
+from conftest import ROOT, run
 
 from LSTM import COMPANIES
 
@@ -53,6 +54,25 @@ def test_imports_only_what_a_reader_is_told_to_install() -> None:
 
 def test_carries_the_lesson_as_it_is() -> None:
     assert (ROOT / "LSTM.py").read_text(encoding="utf-8") in CODE["lesson-file"].source, "run: make outputs"
+
+
+def test_runs_where_nothing_else_is(tmp_path: Path) -> None:
+    """As in Colab: the notebook alone in an empty folder."""
+    shutil.copy2(FILE, tmp_path)
+    done = run("python", str(ROOT / "tools/notebook.py"), "main.ipynb", "--html", "page.html", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "LSTM.py").read_bytes() == (ROOT / "LSTM.py").read_bytes()
+
+
+def test_a_failing_cell_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    broken = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 / 0")])
+    nbformat.write(broken, tmp_path / "broken.ipynb")
+    before = (tmp_path / "broken.ipynb").read_bytes()
+    done = run("python", str(ROOT / "tools/notebook.py"), "broken.ipynb", "--keep", "--html", "page.html", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "broken.ipynb failed, nothing was written" in done.stderr and "ZeroDivisionError" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["broken.ipynb"]
+    assert (tmp_path / "broken.ipynb").read_bytes() == before
 
 
 def test_says_the_known_numbers() -> None:

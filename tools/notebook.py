@@ -4,7 +4,7 @@
     python tools/notebook.py main.ipynb --keep                    the notebook itself, with fresh outputs
 
 A cell tagged "source:FILE" carries a copy of FILE, for places where the notebook stands alone; --keep renews the copy.
-A cell tagged "picture:FILE" makes a picture; --keep stores it there as well.
+A cell tagged "picture:FILE" makes a picture; --keep stores it there too. The code of "hide-input" cells is not on the page.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from nbclient.exceptions import CellExecutionError
 from nbconvert import HTMLExporter
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from tqdm import tqdm
+from traitlets.config import Config
 
 COPY = """\
 # @title LSTM.py, whole (written beside this notebook only where it is missing, as in Colab)
@@ -48,6 +49,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookN
             notebook,
             timeout=600,
             resources={"metadata": {"path": str(folder)}},
+            config=Config({"KernelManager": {"transport": "ipc"}}),  # the kernel listens on no network port
             record_timing=False,
             on_cell_executed=lambda **_: bar.update(),
         )
@@ -105,7 +107,8 @@ def main() -> None:
     if options.keep:
         keep(options.notebook, notebook)
     if options.html:
-        exporter = HTMLExporter(mathjax_url="", require_js_url="", embed_images=True)  # a page that needs no network
+        shown = Config({"TagRemovePreprocessor": {"enabled": True, "remove_input_tags": {"hide-input"}}})
+        exporter = HTMLExporter(mathjax_url="", require_js_url="", embed_images=True, config=shown)  # needs no network
         page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": "byhand: an LSTM you can see through"}})
         write(options.html, page.encode())
         print(f"wrote {options.html}")
