@@ -3,6 +3,8 @@
 import ast
 import re
 import shutil
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -73,6 +75,23 @@ def test_a_failing_cell_leaves_everything_as_it_was(tmp_path: Path) -> None:
     assert "broken.ipynb failed, nothing was written" in done.stderr and "ZeroDivisionError" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["broken.ipynb"]
     assert (tmp_path / "broken.ipynb").read_bytes() == before
+
+
+def test_ctrl_c_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    cells = [nbformat.v4.new_code_cell("1"), nbformat.v4.new_code_cell("import time\ntime.sleep(100)")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "slow.ipynb")
+    command = [sys.executable, str(ROOT / "tools/notebook.py"), "slow.ipynb", "--keep"]
+    before = (tmp_path / "slow.ipynb").read_bytes()
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    assert process.stderr
+    seen = ""
+    while "1/2" not in seen:
+        seen += process.stderr.read(1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the notebook was stopped, nothing was written" in errors and "Traceback" not in errors
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [before]
 
 
 def test_says_the_known_numbers() -> None:

@@ -9,6 +9,7 @@ A cell tagged "picture:FILE" makes a picture; --keep stores it there too. The co
 
 import argparse
 import base64
+import logging
 import os
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbconvert import HTMLExporter
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from tqdm import tqdm
@@ -51,6 +52,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookN
             resources={"metadata": {"path": str(folder)}},
             config=Config({"KernelManager": {"transport": "ipc"}}),  # the kernel listens on no network port
             record_timing=False,
+            shutdown_kernel="immediate",
             on_cell_executed=lambda **_: bar.update(),
         )
         client.execute()
@@ -102,8 +104,10 @@ def main() -> None:
         notebook = execute(notebook, folder)
     except CellExecutionError as failure:
         sys.exit(f"{options.notebook} failed, nothing was written:\n{failure}")
-    except KeyboardInterrupt:
-        sys.exit("\nstopped by Ctrl-C, nothing was written")
+    except (KeyboardInterrupt, DeadKernelError, AssertionError):  # how nbclient ends when Ctrl-C takes its kernel away
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # of tasks left behind by it
+        print("\nthe notebook was stopped, nothing was written", file=sys.stderr)
+        sys.exit(130)
     if options.keep:
         keep(options.notebook, notebook)
     if options.html:
