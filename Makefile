@@ -22,6 +22,7 @@ test: lint ## every check and every test
 lint: setup ## ruff and pyright
 	$(PYTHON_IN) -m ruff check .
 	$(PYTHON_IN) -m ruff format --check .
+	$(VENV)/bin/lint-imports --no-logo 2>/dev/null || $(VENV)/bin/lint-imports
 	$(PYTHON_IN) -m pyright --pythonpath $(PYTHON_IN)
 
 format: setup ## let ruff lay out the code
@@ -37,8 +38,9 @@ outputs: setup ## run main.ipynb and keep its outputs in it, and its picture in 
 statquest: setup ## reproduce the published numbers (experiments/statquest)
 	$(PYTHON_IN) -m experiments.statquest.run
 
-bench: setup ## time of an optimiser step: a bare loop against Lightning
+bench: setup ## times: byhand.LSTM against nn.LSTM and a plain loop; Lightning against a bare loop (on an idle machine)
 	$(PYTHON_IN) -m benchmarks.lightning_step
+	$(PYTHON_IN) -m benchmarks.layers
 
 constraints: setup ## write the versions that are installed into constraints.txt
 	{ sed -n 1p constraints.txt; $(PYTHON_IN) -m pip freeze --all --exclude-editable | sed 's/+cpu$$//' | sort -f; } > constraints.new

@@ -34,6 +34,17 @@ def with_numbers(numbers: dict[str, tuple[float, float, float]]) -> LSTMbyHand:
     return model
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    """Everything here is small; more threads only wait for each other where other programs run too."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(20)
+
+
 @pytest.fixture
 def untrained() -> LSTMbyHand:
     L.seed_everything(42, verbose=False)

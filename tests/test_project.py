@@ -13,7 +13,6 @@ import pytest
 import yaml
 from conftest import ROOT, run
 
-ENVIRONMENT = {"VENV": sys.prefix}
 STUB = """#!/bin/sh
 # Stands in for Python: notes how it was called, makes what `-m venv` would make, fails where the test asks it to.
 echo "$*" >>"$NOTES"
@@ -40,12 +39,13 @@ def table(path: Path) -> list[dict[str, str]]:
 
 def test_readme_leads_with_the_two_commands() -> None:
     assert commands()[:2] == ["make run", "make test"]
-    (example,) = blocks("python")
-    assert len([line for line in example.splitlines() if line.strip()]) <= 10
+    assert len([line for line in blocks("python")[0].splitlines() if line.strip()]) <= 10
 
 
 def test_every_command_of_the_readme_works(tree: Path) -> None:
     """One after the other in a fresh copy, as a reader would; `make test` is what runs this, so of that one only the plan."""
+    environment = {"VENV": sys.prefix, "PYTHONPATH": str(tree / "src")}
+    assert run("tools/setup.sh", "--check", cwd=tree, env=environment).returncode == 0, "first: make setup"
     before = {path: path.read_bytes() for path in tree.rglob("*") if path.is_file()}
     outputs = {}
     for command in commands():
@@ -67,7 +67,10 @@ def test_every_command_of_the_readme_works(tree: Path) -> None:
 
 
 def test_readme_example_runs(tree: Path) -> None:
-    (example,) = blocks("python")
+    example, library = blocks("python")
+    done = run("python", "-c", library, cwd=tree)
+    assert done.returncode == 0, done.stderr
+    assert "torch.Size([50, 8, 128])" in done.stdout and "nn.LSTM" in done.stdout
     done = run("python", "-c", example, cwd=tree)
     assert done.returncode == 0, done.stderr
     assert float(re.findall(r"tensor\((.*?),", done.stdout)[0]) == pytest.approx(0.9868, abs=1e-3)
@@ -116,12 +119,12 @@ def bare(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def setup(folder: Path, **environment: str) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+def setup(folder: Path, *, check: bool = False, **environment: str) -> tuple[subprocess.CompletedProcess[str], list[str]]:
     """Run it; gives what it did and how often it called Python to do something."""
     notes = folder / "notes"
     notes.unlink(missing_ok=True)
     chosen = {"VENV": ".venv", "PYTHON": str(folder / "stub"), "NOTES": str(notes)} | environment
-    done = run("tools/setup.sh", cwd=folder, env=chosen)
+    done = run("tools/setup.sh", *["--check"] * check, cwd=folder, env=chosen)
     called = notes.read_text().splitlines() if notes.exists() else []
     return done, [line for line in called if not line.startswith("-c") and "--version" not in line]
 
@@ -171,6 +174,17 @@ def test_setup_leaves_alone_what_is_not_its_own(bare: Path) -> None:
     assert done.returncode == 2 and called == []
     assert "was not made by this project and is left alone" in done.stderr
     assert (bare / ".venv/precious").exists()
+
+
+def test_setup_check_changes_nothing(bare: Path) -> None:
+    done, called = setup(bare, check=True)
+    assert done.returncode == 3 and called == [] and "make setup" in done.stderr and not (bare / ".venv").exists()
+    setup(bare)
+    assert setup(bare, check=True)[0].returncode == 0
+    with (bare / "constraints.txt").open("a") as file:
+        file.write("six==1.17.0\n")
+    done, called = setup(bare, check=True)
+    assert done.returncode == 3 and called == [] and "is not up to date: make setup" in done.stderr
 
 
 def test_setup_names_the_python_it_needs(bare: Path) -> None:

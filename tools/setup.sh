@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes the virtual environment ($VENV, else .venv) hold what pyproject.toml and constraints.txt ask for.
 # Returns at once when it does already. An install that was cut off is thrown away and made anew.
+# With --check it changes nothing, and fails if there would be anything to do.
 set -eu
 cd "$(dirname "$0")/.."
 venv=${VENV:-.venv}
@@ -28,6 +29,10 @@ if [ -e "$venv" ]; then
     if [ "$(cat "$mark")" = "$(wanted)" ] && "$venv/bin/python" -c '' 2>/dev/null; then
         exit 0
     fi
+    if [ "${1:-}" = --check ]; then
+        echo "setup: $venv is not up to date: make setup" >&2
+        exit 3
+    fi
     # A complete environment is brought up to date in place; a cut-off, moved or broken one cannot be trusted.
     case "$(cat "$mark")" in
     *" $(cd "$venv" && pwd -P)") "$venv/bin/python" -m pip --version >/dev/null 2>&1 || rm -rf "$venv" ;;
@@ -36,6 +41,10 @@ if [ -e "$venv" ]; then
 fi
 
 if [ ! -e "$venv" ]; then
+    if [ "${1:-}" = --check ]; then
+        echo "setup: there is no $venv: make setup" >&2
+        exit 3
+    fi
     find_python
     echo "setup: making $venv with $("$python" --version)"
     mkdir -p "$venv"

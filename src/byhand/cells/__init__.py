@@ -1,0 +1,46 @@
+"""The cells: values to hand to LSTM(cell=...), and functions that make a cell from a cell.
+
+Values: lstm, peephole, cifg, gru, layernorm_lstm, slstm, min_lstm, lstm_1997.
+Functions Cell -> Cell: no_input_gate, no_forget_gate, no_output_gate, no_input_activation, no_output_activation,
+full_gate_recurrence, zoneout, recurrent_dropout; and lstm_1997_blocks(size).
+"""
+
+from byhand.cells.cell import Cell, Noise
+from byhand.cells.cifg import cifg
+from byhand.cells.full_gate_recurrence import full_gate_recurrence
+from byhand.cells.gru import gru
+from byhand.cells.layernorm_lstm import layernorm_lstm
+from byhand.cells.lstm import lstm
+from byhand.cells.lstm_1997 import lstm_1997, lstm_1997_blocks
+from byhand.cells.min_lstm import min_lstm
+from byhand.cells.no_forget_gate import no_forget_gate
+from byhand.cells.no_input_activation import no_input_activation
+from byhand.cells.no_input_gate import no_input_gate
+from byhand.cells.no_output_activation import no_output_activation
+from byhand.cells.no_output_gate import no_output_gate
+from byhand.cells.peephole import peephole
+from byhand.cells.recurrent_dropout import recurrent_dropout
+from byhand.cells.slstm import slstm
+from byhand.cells.zoneout import zoneout
+
+__all__ = [
+    "Cell",
+    "Noise",
+    "cifg",
+    "full_gate_recurrence",
+    "gru",
+    "layernorm_lstm",
+    "lstm",
+    "lstm_1997",
+    "lstm_1997_blocks",
+    "min_lstm",
+    "no_forget_gate",
+    "no_input_activation",
+    "no_input_gate",
+    "no_output_activation",
+    "no_output_gate",
+    "peephole",
+    "recurrent_dropout",
+    "slstm",
+    "zoneout",
+]

@@ -1,0 +1,146 @@
+"""edit: change what is computed, at any site, step, unit or sequence.
+
+A change is a tensor, a number, a function, or either at some times, units or sequences only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from byhand.scope import EditFunction, opened
+from byhand.sites import layers, names
+from byhand.trace import unknown
+
+if TYPE_CHECKING:
+    from byhand.engine.call import Call, Result
+
+    Where = int | slice | Sequence[int] | Tensor | None
+    Change = Tensor | float | Callable[[Tensor], Tensor | float]
+
+
+@dataclass(frozen=True, eq=False)
+class At:
+    """A change at some times, units and sequences only."""
+
+    change: Change
+    time: Where = None
+    unit: Where = None
+    batch: Where = None
+
+
+def at(change: Change, *, time: Where = None, unit: Where = None, batch: Where = None) -> At:
+    """A change for byhand.edit that holds at these times, units and sequences only; everywhere along what is not given.
+
+    change: a number, a tensor or a function, as for edit. time, unit, batch: an index, a slice, a list of indices or a tensor of
+    booleans; negative ones count from the end. TypeError for anything else.
+    """
+    for name, where in (("time", time), ("unit", unit), ("batch", batch)):
+        whole = where is None or (isinstance(where, int) and not isinstance(where, bool)) or isinstance(where, slice | Tensor)
+        if not whole and not (isinstance(where, list | tuple | range) and all(isinstance(one, int) for one in where)):
+            raise TypeError(f"at expected {name} to be an index, a slice, a list of indices or a mask, got {where!r}")
+    if isinstance(change, At):
+        raise TypeError("at expected a number, a tensor or a function, got another at(...): say it all in one")
+    return At(change, time, unit, batch)
+
+
+def edit_function(name: str, spec: Change | At) -> EditFunction:
+    """What an engine calls: value (batch, hidden), time, number of steps -> the changed value. TypeError."""
+    if isinstance(spec, At):
+        return partly(name, spec)
+    if callable(spec):
+        return lambda value, time, steps: fitted(name, spec(value), value)
+    if isinstance(spec, Tensor) or (isinstance(spec, int | float) and not isinstance(spec, bool)):
+        return replacing(name, torch.as_tensor(spec))
+    raise TypeError(f"edit of {name} expected a number, a tensor, a function or byhand.at(...), got a {type(spec).__name__}")
+
+
+def replacing(name: str, new: Tensor) -> EditFunction:
+    def function(value: Tensor, time: int, steps: int) -> Tensor:
+        whole = (steps, *value.shape)
+        if new.dim() > 3 or any(a not in (1, b) for a, b in zip(reversed(new.shape), reversed(whole), strict=False)):
+            raise ValueError(
+                f"edit of {name} expected a tensor that broadcasts to (time, batch, hidden) = {whole}, got shape {tuple(new.shape)}"
+            )
+        step = new if new.dim() < 3 else new[time if len(new) > 1 else 0]
+        return step.to(value).expand_as(value)
+
+    return function
+
+
+def fitted(name: str, new: object, value: Tensor) -> Tensor:
+    """What a function gave, as a tensor of the value's shape and dtype."""
+    if isinstance(new, int | float):
+        return torch.full_like(value, new)
+    if not isinstance(new, Tensor):
+        raise TypeError(f"edit of {name} expected its function to give a tensor, got a {type(new).__name__}")
+    if new.shape != value.shape:
+        raise ValueError(f"edit of {name} expected its function to give shape {tuple(value.shape)}, got {tuple(new.shape)}")
+    return new.to(value.dtype)
+
+
+def partly(name: str, spec: At) -> EditFunction:
+    change = edit_function(name, spec.change)
+
+    def function(value: Tensor, time: int, steps: int) -> Tensor:
+        if not bool(chosen(name, "time", spec.time, steps)[time]):
+            return value
+        batch, hidden = value.shape
+        there = chosen(name, "batch", spec.batch, batch).unsqueeze(1) & chosen(name, "unit", spec.unit, hidden)
+        return torch.where(there.to(value.device), change(value, time, steps), value)
+
+    return function
+
+
+def chosen(name: str, along: str, where: Where, size: int) -> Tensor:
+    """A mask (size,) of the chosen indices. IndexError for one that is not there."""
+    mask = torch.zeros(size, dtype=torch.bool)
+    try:
+        mask[slice(None) if where is None else list(where) if isinstance(where, tuple | range) else where] = True
+    except IndexError as problem:
+        raise IndexError(f"edit of {name} expected {along} within 0…{size - 1}, got {where!r}") from problem
+    return mask
+
+
+class Editor:
+    """The scope behind edit."""
+
+    reads = False
+
+    def __init__(self, paths: Mapping[nn.Module, str], functions: Mapping[str, EditFunction]) -> None:
+        self.paths = paths
+        self.by_place: dict[str, dict[str, EditFunction]] = {}
+        for name, function in functions.items():
+            place, _, site = name.rpartition(".")
+            self.by_place.setdefault(place, {})[site] = function
+
+    def edits(self, place: str) -> Mapping[str, EditFunction]:
+        return self.by_place.get(place, {})
+
+    def see(self, place: str, call: Call, result: Result) -> None:
+        """Nothing to see."""
+
+
+@contextmanager
+def edit(model: nn.Module, changes: Mapping[str, Change | At]) -> Iterator[None]:
+    """Replace values while the model runs: {"l0.f": change}, for as many sites as wanted.
+
+    A change is a tensor or number, which replaces the value (broadcast to (time, batch, hidden)); a function of the value of one
+    step, (batch, hidden) -> the same shape; or byhand.at(change, time=, unit=, batch=) to change a part only. All that follows
+    from the site follows from the changed value, as if the equation had said so. Gradients flow through. In nested blocks the
+    inner change comes after the outer one. TypeError, ValueError, IndexError; UnknownSiteError names the sites that there are.
+    """
+    paths = layers(model, "edit")
+    if not isinstance(changes, Mapping):
+        raise TypeError(f"edit expected a mapping from names to changes, got a {type(changes).__name__}: write {{'l0.f': ...}}")
+    known = names(paths)
+    for name in changes:
+        if name not in known:
+            raise unknown("edit", name, known)
+    with opened(Editor(paths, {name: edit_function(name, change) for name, change in changes.items()})):
+        yield

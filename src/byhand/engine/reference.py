@@ -1,0 +1,113 @@
+"""The reference engine: a loop over time. It is the specification; every other engine is tested against it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn.functional import linear
+
+from byhand.cells.graph import Compiled, compiled
+from byhand.engine.call import Call, Result
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from byhand.cells import Cell
+
+    States = tuple[Tensor, ...]
+
+
+def refuses(call: Call) -> str | None:
+    """Why it cannot run this call: never, it runs everything."""
+    return None
+
+
+def run(call: Call) -> Result:
+    """One input product for all steps; then, step by step, one recurrent product and the cell."""
+    step = compiled(call.cell, call.step_edits, sites=call.sites)
+    arguments = all_arguments(call, step)
+    x = linear(call.input, call.weights.input, input_bias(call, step)).unbind(0)
+    ended = [False] * len(x) if call.valid is None else (~call.valid).any(1).tolist()
+    state, outputs, seen = call.state, [x[0]] * len(x), [{}] * len(x)
+    for t in reversed(range(len(x))) if call.reverse else range(len(x)):
+        new, seen[t] = step.run(*arguments(x[t], state, t))
+        if call.weights.projection is not None:
+            new, seen[t] = project(call, t, new, seen[t])
+        outputs[t], state = new[0], hold_the_ended(call, t, new, before=state) if ended[t] else new
+    output = torch.stack(outputs) if call.valid is None else torch.where(call.valid.unsqueeze(-1), torch.stack(outputs), 0)
+    sites = {name: [values[name] for values in seen] for name in seen[0]} if call.sites else None
+    return Result(output, state, sites)
+
+
+def input_bias(call: Call, step: Compiled) -> Tensor | None:
+    """The bias of the input product; where the step only ever reads sums, the recurrent one is in it too."""
+    one, other = call.weights.bias_input, call.weights.bias_recurrent
+    return one + other if step.fused and one is not None and other is not None else one
+
+
+def all_arguments(call: Call, step: Compiled) -> Callable[[Tensor, States, int], tuple]:
+    """A function of W·x_t, the last states and t: what the step is run with. First, gate by gate, W·x_t and U·h_{t-1}, or their sum
+    where that is all the step reads; then the states; then vectors, masks and, if it has edits, edit(site, value).
+    """
+    weight, bias, gates = call.weights.recurrent, call.weights.bias_recurrent, len(call.cell.gates)
+    read, further = reader(call.cell), parameters(call)
+    if weight is None:
+        return lambda x, state, t: (*x.chunk(gates, -1), *state, *further(t))
+    if step.fused:
+        across = weight.t()
+        return lambda x, state, t: (*torch.addmm(x, read(state), across).chunk(gates, -1), *state, *further(t))
+    return lambda x, state, t: (*x.chunk(gates, -1), *linear(read(state), weight, bias).chunk(gates, -1), *state, *further(t))
+
+
+def reader(cell: Cell) -> Callable[[States], Tensor]:
+    """A function of the states: what the recurrent product reads of them."""
+    places = [cell.state.index(name) for name in cell.sources]
+    if len(places) == 1 and not cell.truncated:
+        return itemgetter(*places)
+
+    def read(state: States) -> Tensor:
+        h = torch.cat([state[place] for place in places], -1)
+        return h.detach() if cell.truncated else h
+
+    return read
+
+
+def parameters(call: Call) -> Callable[[int], tuple]:
+    """A function of the time: vectors, masks and, if the step has edits, edit(site, value)."""
+    vectors, noise, change = call.weights.vectors, [mask.unbind(0) for mask in call.noise], call.edit
+    if not noise and not call.step_edits:
+        return lambda t: vectors
+
+    def at(t: int) -> tuple:
+        masks = [mask[t % len(mask)] for mask in noise]
+        if change is None or not call.step_edits:
+            return (*vectors, *masks)
+        return (*vectors, *masks, partial(edited, change, call, t))
+
+    return at
+
+
+def edited(change: Callable[[str, int, Tensor], Tensor], call: Call, t: int, name: str, value: Tensor) -> Tensor:
+    return change(call.public_name(name), t, value)
+
+
+def project(call: Call, t: int, new: States, sites: dict[str, Tensor]) -> tuple[States, dict[str, Tensor]]:
+    """The output h = W_hr·m, where m is what the step gave as its output (Sak, Senior & Beaufays 2014)."""
+    name, weight = call.cell.state[0], call.weights.projection
+    assert weight is not None
+    h = linear(new[0], weight)
+    if call.edit is not None and name in call.edited:
+        h = call.edit(name, t, h)
+    named = {call.public_name(site): value for site, value in sites.items()} | {name: h} if call.sites else {}
+    return (h, *new[1:]), named
+
+
+def hold_the_ended(call: Call, t: int, new: States, before: States) -> States:
+    """Sequences that have ended keep their state."""
+    assert call.valid is not None
+    alive = call.valid[t].unsqueeze(-1)
+    return tuple(torch.where(alive, after, held) for after, held in zip(new, before, strict=True))

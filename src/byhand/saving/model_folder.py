@@ -1,0 +1,126 @@
+"""The files of a saved model: replaced so that a crash loses nothing, and read so that nothing damaged passes.
+
+The new files are first written beside the old ones. Then config.json is replaced by one that describes the new model and the old,
+model.safetensors by the new one, and config.json by one that describes the new model only. Each replacement is atomic, and on the
+disk before the next begins; the sha256 of model.safetensors tells which of the two models it is. Whenever the process is killed,
+the folder holds the old model or the new one, whole.
+
+config.json must be what `render` makes of it, to the byte, its sha256 over itself included.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+Description = dict[str, Any]  # what FIELDS names, all JSON primitives
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+ARGUMENTS = (
+    "input_size",
+    "hidden_size",
+    "num_layers",
+    "bias",
+    "batch_first",
+    "dropout",
+    "bidirectional",
+    "proj_size",
+    "forget_bias",
+    "learn_initial_state",
+)
+FIELDS = {*ARGUMENTS, "cell", "dtype", "weights_sha256"}
+REMEDY = "bring it back from a copy, or save the model again"
+
+
+class LoadError(ValueError):
+    """A folder that does not hold a model as it was saved: which file, what was found, what to do."""
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def render(*models: Description) -> bytes:
+    """config.json, for the model that model.safetensors is, or for several of which it is one."""
+    content: dict[str, Any] = {"library_name": "byhand", "format": 1, "models": models}
+    content["sha256"] = digest(json.dumps(content).encode())
+    return (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()
+
+
+def read(folder: Path) -> tuple[Description, bytes]:
+    """What model the folder holds, and its model.safetensors. LoadError if a file is not as it was written; OSError."""
+    models = read_config(folder / CONFIG)
+    weights = (folder / WEIGHTS).read_bytes()
+    for model in models:
+        if model["weights_sha256"] == digest(weights):
+            return model, weights
+    if read_config(folder / CONFIG) != models:
+        return read(folder)  # somebody has saved in between
+    expected = " or ".join(str(model["weights_sha256"]) for model in models)
+    raise LoadError(
+        f"{folder / WEIGHTS}: expected the file that {CONFIG} describes, sha256 {expected}, got {len(weights)} bytes with sha256"
+        f" {digest(weights)}, damaged or of another model: {REMEDY}"
+    )
+
+
+def read_config(path: Path) -> list[Description]:
+    content = path.read_bytes()
+    try:
+        models = json.loads(content)["models"]
+        if render(*models) == content and all(model.keys() == FIELDS for model in models):
+            return models
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        pass  # whatever else it is, it is not what was written
+    raise LoadError(
+        f"{path}: expected it to the byte as save_pretrained wrote it, got {len(content)} bytes that begin {content[:20]!r},"
+        f" damaged or not byhand's: {REMEDY}"
+    )
+
+
+def replace(folder: Path, model: Description, weights: bytes, others: dict[str, bytes]) -> None:
+    """Put a model in the place of what the folder holds, and then other files, by name. OSError; then, too, what is there is whole."""
+    both = render(model, *standing(folder))
+    files = [(CONFIG, both), (WEIGHTS, weights), (CONFIG, render(model)), *others.items()]
+    new = [folder / f".saving-{number}-{name}" for number, (name, _) in enumerate(files)]
+    try:
+        for path, (_, content) in zip(new, files, strict=True):
+            write_through(path, content)
+        for path, (name, _) in zip(new, files, strict=True):
+            path.replace(folder / name)
+            sync(folder)
+    finally:
+        for left in folder.glob(".saving-*"):  # a save that was killed leaves some, too
+            left.unlink(missing_ok=True)
+
+
+def standing(folder: Path) -> list[Description]:
+    """The model to keep in mind while another takes its place, if there is a whole one. FileExistsError for somebody else's files."""
+    try:
+        return [read(folder)[0]]
+    except (FileNotFoundError, LoadError):
+        config, weights = folder / CONFIG, folder / WEIGHTS
+        ours = config.exists() and b'"byhand"' in config.read_bytes()
+        if not ours and (config.exists() or weights.exists()):
+            raise FileExistsError(errno.EEXIST, f"a {CONFIG} or {WEIGHTS} that byhand has not written") from None
+        return []
+
+
+def write_through(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync(folder: Path) -> None:
+    if os.name == "nt":
+        return  # Windows cannot open a folder
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
