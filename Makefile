@@ -38,9 +38,9 @@ outputs: setup ## run main.ipynb and keep its outputs in it, and its picture in 
 statquest: setup ## reproduce the published numbers (experiments/statquest)
 	$(PYTHON_IN) -m experiments.statquest.run
 
-bench: setup ## times: byhand.LSTM against nn.LSTM and a plain loop; Lightning against a bare loop (options: BENCH=--quick)
+bench: setup ## times: byhand against torch's layers; Lightning against a bare loop (options: BENCH="grid --summary", see benchmarks/bench.py)
 	$(PYTHON_IN) -m benchmarks.lightning_step
-	$(PYTHON_IN) -m benchmarks.layers $(BENCH)
+	$(PYTHON_IN) -m benchmarks.bench $(BENCH)
 
 constraints: setup ## write the versions that are installed into constraints.txt
 	{ sed -n 1p constraints.txt; $(PYTHON_IN) -m pip freeze --all --exclude-editable | sed 's/+cpu$$//' | sort -f; } > constraints.new

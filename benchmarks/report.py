@@ -1,94 +1,71 @@
-"""What layers.py reports: its quantities, the tables on the screen, and a CSV file."""
+"""The tables on the screen."""
 
-import csv
-import os
-import platform
 import statistics
-import tempfile
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
 
-import torch
+from benchmarks.results import QUANTITIES, Row
 
-Round = dict[tuple[str, str], float]  # (quantity, contender) -> what one round measured
+WORST = 5  # shapes that a summary names
+HEAD = ("contender", "engine", "baseline", "its own", "faster", "GFLOP/s", "of peak")
 
 
-class Quantity(NamedTuple):
-    """subject: whose ratio to each of the others is asked for."""
-
-    title: str
-    others: tuple[str, ...]
-    subject: str = "byhand"
-    unit: str = "ms"
-
-
-QUANTITIES = {
-    "forward": Quantity("forward", ("nn.LSTM", "naive")),
-    "training": Quantity("forward and backward", ("nn.LSTM", "naive")),
-    "memory": Quantity("memory of training", ("nn.LSTM", "naive"), unit="kB"),
-    "recording": Quantity("forward, recorded", ("byhand",), subject="recorded"),
-    "off": Quantity("forward, not recorded", ("engine",)),
-}
+def tables(rows: Sequence[Row]) -> Iterator[str]:
+    """One for each quantity and baseline; a line for each contender of a case but the baseline itself."""
+    for (quantity, baseline), some in grouped(rows, lambda row: (row.quantity, row.baseline)):
+        others = [row for row in some if row.contender != baseline]
+        if not others:
+            continue
+        baselines = {row.case: row for row in some if row.contender == baseline}
+        lines = [(row.case, *values(row, baselines[row.case])) for row in others]
+        widths = [max(map(len, column)) for column in zip(("case", *HEAD), *lines, strict=True)]
+        laid_out = (layout(line, widths) for line in (("case", *HEAD), *lines))
+        yield "\n".join(["", heading(quantity, baseline), *laid_out, *(overall(row) for row in grouped(others, by_contender))])
 
 
-class Row(NamedTuple):
-    """ratio: the quantity's subject / this contender."""
-
-    engine: str
-    rounds: int
-    quantity: str
-    case: str
-    contender: str
-    unit: str
-    median: float
-    least: float
-    most: float
-    ratio: float
+def heading(quantity: str, baseline: str) -> str:
+    title, unit, _ = QUANTITIES[quantity]
+    if quantity == "memory":
+        return f'{title}, {unit}; "faster" tells how many times less than {baseline} (above 1 is good)'
+    return f'{title}, {unit}; "faster" tells how many times faster than {baseline} (its time / their own; above 1 is good)'
 
 
-def summary(case: str, engine: str, rounds: list[Round]) -> Iterator[Row]:
-    for quantity, (_, others, subject, unit) in QUANTITIES.items():
-        for contender in (*others, subject) if (quantity, others[0]) in rounds[0] else ():
-            values = [taken[quantity, contender] for taken in rounds]
-            ratio = statistics.median(taken[quantity, subject] / taken[quantity, contender] for taken in rounds)
-            spread = statistics.median(values), min(values), max(values)
-            yield Row(engine, len(rounds), quantity, case, contender, unit, *spread, ratio)
+def values(row: Row, baseline: Row) -> tuple[str, ...]:
+    gflops = "" if row.gflops is None else f"{row.gflops:.3g}"
+    share = "" if row.share is None else f"{row.share:.1%}"
+    return row.contender, row.engine, f"{baseline.median:.4g}", f"{row.median:.4g}", f"{row.faster:.3f}x", gflops, share
 
 
-def print_table(quantity: str, rows: list[Row]) -> None:
-    title, others, subject, unit = QUANTITIES[quantity]
-    names, empty = (*others, subject), [""] * (len(others) + 1)
-    print_line(f"{title}, {unit}", names, [f"{subject}/{name}" for name in others], before="\n")
-    for case in dict.fromkeys(row.case for row in rows):
-        found = {row.contender: row for row in rows if row.case == case}
-        print_line(case, [f"{found[name].median:.3f}" for name in names], [f"{found[name].ratio:#.3g}" for name in others])
-    ratios = [[row.ratio for row in rows if row.contender == name] for name in others]
-    print_line("geometric mean", empty, [f"{statistics.geometric_mean(some):#.3g}" for some in ratios])
-    print_line("below 1", empty, [f"{sum(ratio < 1 for ratio in some)} of {len(some)}" for some in ratios])
+def layout(line: Sequence[str], widths: Sequence[int]) -> str:
+    """Words to the left, numbers to the right."""
+    words = [text.ljust(width) for text, width in zip(line[:3], widths, strict=False)]
+    return "  ".join([*words, *(text.rjust(width) for text, width in zip(line[3:], widths[3:], strict=True))])
 
 
-def print_line(first: str, medians: Sequence[str], ratios: Sequence[str], before: str = "") -> None:
-    print(before + f"{first:26}" + "".join(f"{text:>12}" for text in medians) + "".join(f"{text:>17}" for text in ratios))
+def by_contender(row: Row) -> tuple[str]:
+    return (row.contender,)
 
 
-def facts() -> dict[str, str]:
-    """What the numbers depend on, as far as it has no name of its own."""
-    capability = torch.backends.cpu.get_cpu_capability()
-    versions = {"torch": torch.__version__, "python": platform.python_version()}
-    return versions | {"threads": str(torch.get_num_threads()), "cpu_capability": capability}
+def overall(group: tuple[tuple[str, ...], list[Row]]) -> str:
+    (contender, *_), rows = group
+    ratios = [row.faster for row in rows]
+    mean, below = statistics.geometric_mean(ratios), sum(ratio < 1 for ratio in ratios)
+    return f"{contender}: geometric mean {mean:.3f}x, least {min(ratios):.3f}x, below 1.0x {below} of {len(ratios)}"
 
 
-def write(path: Path, rows: list[Row]) -> None:
-    """Whole or not at all: into a file beside it, which then takes its name."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow((*facts(), *Row._fields))
-            writer.writerows((*facts().values(), *(f"{x:.6g}" if isinstance(x, float) else x for x in row)) for row in rows)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+def summaries(rows: Sequence[Row]) -> Iterator[str]:
+    """A line for each quantity and contender, and the shapes where it does worst."""
+    for (quantity, baseline), some in grouped(rows, lambda row: (row.quantity, row.baseline)):
+        others = [row for row in some if row.contender != baseline]
+        if others:
+            yield f"\n{heading(quantity, baseline)}"
+        for group in grouped(others, by_contender):
+            worst = sorted(group[1], key=lambda row: row.faster)[:WORST]
+            yield f"{overall(group)}\n  worst: " + ", ".join(f"{row.case} {row.faster:.3f}x" for row in worst)
+
+
+def grouped(rows: Sequence[Row], key: Callable[[Row], tuple[str, ...]]) -> list[tuple[tuple[str, ...], list[Row]]]:
+    """In the order in which keys first appear."""
+    found: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        found.setdefault(key(row), []).append(row)
+    return list(found.items())

@@ -111,6 +111,7 @@ class Editor:
     """The scope behind edit."""
 
     reads = False
+    live = False
 
     def __init__(self, paths: Mapping[nn.Module, str], functions: Mapping[str, EditFunction]) -> None:
         self.paths = paths

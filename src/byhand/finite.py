@@ -20,6 +20,7 @@ class FiniteCheck:
     """The scope behind check_finite."""
 
     reads = True
+    live = False
 
     def __init__(self, paths: Mapping[nn.Module, str]) -> None:
         self.paths = paths

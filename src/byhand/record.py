@@ -29,6 +29,7 @@ class Recorder:
         self, paths: Mapping[nn.Module, str], patterns: Sequence[str] | None, *, gradients: bool, detach: bool
     ) -> None:
         self.paths, self.patterns, self.gradients, self.detach = paths, patterns, gradients, detach
+        self.live = gradients or not detach
         self.trace = Trace()
         self.single = {path for module, path in paths.items() if isinstance(module, LSTMCell)}
 

@@ -35,6 +35,7 @@ class Scope(Protocol):
 
     paths: Mapping[nn.Module, str]  # the modules it concerns, and their names in the model
     reads: bool  # whether it wants to see the sites
+    live: bool  # and their gradients
 
     def edits(self, place: str) -> Mapping[str, EditFunction]:
         """Site -> edit(value (batch, hidden), time, number of steps), for a place named like "encoder.l0"."""
@@ -79,7 +80,8 @@ def run_watched(module: nn.Module, place: Place, call: Call) -> Result:
             value = function(value, time, steps)
         return value
 
-    call = call._replace(edited=frozenset(functions), edit=edit, sites=any(scope.reads for scope in scopes))
+    sites, live = any(scope.reads for scope in scopes), any(scope.live for scope in scopes)
+    call = call._replace(edited=frozenset(functions), edit=edit, sites=sites, live=live)
     result = run(call)
     for scope in scopes:
         scope.see(join(scope.paths[module], place), call, result)

@@ -28,7 +28,7 @@ class Call(NamedTuple):
 
     state: in the order of cell.state, before the first step. noise: in the order of cell.noise; a mask that holds for the whole
     sequence has time 1. valid: False where a sequence has ended; None if all are of full length. edited: the sites that go
-    through edit(site, time, value). sites: whether they are wanted. Where there is a projection, the step's output before it
+    through edit(site, time, value). sites: whether they are wanted; live: and in the graph, so that gradients reach them. Where there is a projection, the step's output before it
     goes by the name "m", and "h" is the projected one.
     """
 
@@ -42,6 +42,7 @@ class Call(NamedTuple):
     edited: frozenset[str] = frozenset()
     edit: Callable[[str, int, Tensor], Tensor] | None = None
     sites: bool = False
+    live: bool = False
 
     def public_name(self, site: str) -> str:
         """What a site of the step is called outside: the output, where it goes through a projection, is "m" before it."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from byhand.engine import reference
 from byhand.engine.call import Call, Result
+from byhand.engine.cpp import engine as cpp
 
 
 class Engine(NamedTuple):
@@ -19,7 +20,10 @@ class Engine(NamedTuple):
     run: Callable[[Call], Result]
 
 
-ENGINES: tuple[Engine, ...] = (Engine("reference", reference.refuses, reference.run),)
+ENGINES: tuple[Engine, ...] = (
+    Engine("cpp", cpp.refuses, cpp.run),
+    Engine("reference", reference.refuses, reference.run),
+)
 _chosen: ContextVar[str | None] = ContextVar("engine", default=None)
 
 

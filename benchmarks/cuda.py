@@ -1,0 +1,49 @@
+"""What cuDNN does: nn.LSTM on a GPU in four precisions, against itself in float32."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import torch
+from torch import nn
+
+from benchmarks.cases import Case
+from benchmarks.contenders import Contender, Work, contender, given
+
+# name -> type of the numbers, and how products of float32 are computed
+PRECISIONS = {
+    "float32": (torch.float32, "ieee"),
+    "tf32": (torch.float32, "tf32"),
+    "bfloat16": (torch.bfloat16, "ieee"),
+    "float16": (torch.float16, "ieee"),
+}
+
+
+def cudnn(case: Case, asked: str | None = None, device: str = "cuda") -> Work:
+    """None of byhand's engines is measured here."""
+    assert asked is None
+    return Work([on_device(case, name, device) for name in PRECISIONS])
+
+
+def on_device(case: Case, precision: str, device: str) -> Contender:
+    """Without a truth: nn.LSTM is what the others are held against."""
+    torch.manual_seed(0)
+    dtype, products = PRECISIONS[precision]
+    lstm = nn.LSTM(case.shape.input, case.shape.hidden, **case.options).to(device, dtype)
+    return contender(
+        precision, lstm, given(case, dtype=dtype, device=device), precision=precision, around=partial(computed_in, products)
+    )
+
+
+@contextmanager
+def computed_in(products: str) -> Iterator[None]:
+    """Products of float32 are computed as it says, in cuDNN's recurrent layers and in torch.mm."""
+    switches = (torch.backends.cudnn.rnn, torch.backends.cuda.matmul)
+    before = [switch.fp32_precision for switch in switches]
+    try:
+        for switch in switches:
+            switch.fp32_precision = products  # type: ignore[assignment]
+        yield
+    finally:
+        for switch, value in zip(switches, before, strict=True):
+            switch.fp32_precision = value  # type: ignore[assignment]

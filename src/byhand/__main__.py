@@ -1,0 +1,98 @@
+"""The command line: byhand COMMAND, or python -m byhand COMMAND."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command that these words name, sys.argv's if None; gives the exit code: 2 for words that make no sense, 130 after Ctrl-C."""
+    words = _parser().parse_args(argv)
+    if words.version:
+        print("byhand", importlib.import_module("byhand.doctor").version())
+        return 0
+    if words.help or words.command is None:
+        _parser().print_help()
+        return 0
+    if words.command not in COMMANDS:
+        return _refused(
+            f"expected one of the commands {', '.join(COMMANDS)}, got {words.command!r}; all of them: byhand --help"
+        )
+    try:
+        with _log_on_stderr():
+            return COMMANDS[words.command][1](words.arguments)
+    except KeyboardInterrupt:
+        return _refused("interrupted", code=130)
+
+
+def doctor(arguments: list[str]) -> int:
+    return importlib.import_module("byhand.doctor").main(arguments)
+
+
+def bench(arguments: list[str]) -> int:
+    """The benchmarks are no part of the library: they lie beside src in the project's folder."""
+    clone = Path(__file__).parents[2]
+    if (clone / "benchmarks/bench.py").is_file():
+        sys.path.insert(0, str(clone))
+    try:
+        program = importlib.util.find_spec("benchmarks.bench")
+    except ModuleNotFoundError:
+        program = None
+    if program is None:
+        return _refused("bench needs the benchmarks, which are not installed with byhand: run it in a clone of the project")
+    return importlib.import_module("benchmarks.bench").main(arguments)
+
+
+# A command imports what it needs when it is run, so that all others start without.
+COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
+    "doctor": ("what is installed, whether the fast engines run here, and if not, what to do", doctor),
+    "bench": ("measure byhand against torch; its own options: byhand bench --help", bench),
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    lines = [f"  {name:<10}{told}" for name, (told, _) in COMMANDS.items()]
+    parser = argparse.ArgumentParser(
+        prog="byhand",
+        usage="byhand [-h] [--version] COMMAND ...",
+        description="byhand: an LSTM you can see through, and change.",
+        epilog="\n".join(["commands:", *lines]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+    )
+    parser.add_argument("-h", "--help", action="store_true", help="these lines")
+    parser.add_argument("--version", action="store_true", help="which byhand this is")
+    parser.add_argument("command", nargs="?", help=argparse.SUPPRESS)
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    return parser
+
+
+@contextmanager
+def _log_on_stderr() -> Iterator[None]:
+    """Who waits at a terminal is told for what: the library says so in its log, which by itself nobody sees."""
+    log, handler = logging.getLogger("byhand"), logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("byhand: %(message)s"))
+    level = log.level
+    log.setLevel(logging.INFO)
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+
+
+def _refused(reason: str, *, code: int = 2) -> int:
+    print(f"byhand: {reason}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,140 @@
+"""byhand doctor: what is installed here, which engines run, and what to do about those that do not."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import torch
+
+from byhand.engine import compiler
+from byhand.engine.cache import is_temporary, workplace
+from byhand.engines import engines
+from byhand.nn import LSTM
+
+logger = logging.getLogger("byhand")
+Rows = list[tuple[str, str]]
+TRIVIAL = 'extern "C" __attribute__((visibility("default"))) int answer() { return 42; }\n'
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the report. 0 if a fast engine is ready, 1 if there is none, 2 for arguments."""
+    if arguments:
+        print(f"byhand: doctor takes no arguments, got {' '.join(arguments)}", file=sys.stderr)
+        return 2
+    rows, remedy = examine()
+    print(_table(rows, remedy))
+    return 0 if remedy is None else 1
+
+
+def version() -> str:
+    """The release, as in "0.1.0"."""
+    try:
+        return metadata.version("byhand")
+    except metadata.PackageNotFoundError:
+        return "not installed"  # only found, on PYTHONPATH
+
+
+def report() -> str:
+    """What main prints."""
+    return _table(*examine())
+
+
+def examine() -> tuple[Rows, str | None]:
+    """What was looked at, with what was found; and the line that says what to do, None if a fast engine is ready."""
+    failure, compiling = _compiler()
+    rows = [*_versions(), *compiling, *_cache(), ("processor", compiler.cpu())]
+    states = [(device, name, state) for device in _devices() for name, state in _engines(device)]
+    rows += [(f"engine on {device}", f"{name}: {state}") for device, name, state in states]
+    fast = [(device, name, state) for device, name, state in states if name != "reference"]
+    if any(state == "ready" and not (device == "cpu" and failure) for device, _, state in fast):
+        return rows, None
+    refused = next((f"{name}: {state}" for _, name, state in fast), "this release has the reference engine only")
+    return rows, f"no fast engine is ready, all runs on the reference engine: {failure or refused}"
+
+
+def _devices() -> list[str]:
+    return ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+
+
+def _engines(device: str) -> list[tuple[str, str]]:
+    return engines(LSTM(8, 16, device=device), torch.zeros(5, 2, 8, device=device))
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    yield "byhand", f"{version()} in {Path(__file__).parent}"
+    yield "python", f"{platform.python_version()} on {platform.platform()}"
+    yield "torch", f"{torch.__version__}, {torch.get_num_threads()} threads"
+    if torch.cuda.is_available():
+        yield "cuda", torch.cuda.get_device_name()
+
+
+def _compiler() -> tuple[str | None, Rows]:
+    """What is wrong with compiling, None if nothing is; and the lines about it."""
+    reason, command = compiler.refusal(), compiler.find()
+    rows = [("compiler", f"{' '.join(command)}: {_first_line([*command, '--version'])}")] if command else []
+    if reason is None:
+        begun = time.perf_counter()
+        try:
+            reason = _trial()
+        except (compiler.CompilerError, OSError) as error:
+            reason = str(error)
+        rows.append(("compiles", reason or f"yes, a trivial program in {time.perf_counter() - begun:.2f} s"))
+    elif not command:
+        rows.append(("compiler", reason))
+    return reason, rows
+
+
+def _first_line(command: list[str]) -> str:
+    try:
+        said = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=60, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return next(iter((said.stdout or said.stderr).splitlines()), "says no version")
+
+
+def _trial() -> str | None:
+    """What goes wrong when a trivial program is compiled where the kernels are, loaded and run."""
+    logger.info("compiling a trivial program")
+    folder = compiler.cache_folder()
+    with workplace(folder) as place:
+        target = place / "trivial.so"
+        if compiler.build(TRIVIAL, target) and (failure := compiler.build(TRIVIAL, target, native=False)):
+            return f"a trivial program is not compiled: {' '.join(failure.split())}: set another compiler, as in CXX=clang++"
+        try:
+            answer = ctypes.CDLL(str(target)).answer()
+        except OSError as error:
+            return f"a trivial program cannot be loaded: {error}: set another compiler, or another folder than {folder} in BYHAND_CACHE"
+    if answer != 42:
+        return f"a trivial program answers {answer}, expected 42: set another compiler, as in CXX=clang++"
+    return None
+
+
+def _cache() -> Iterator[tuple[str, str]]:
+    try:
+        folder = compiler.cache_folder()
+        sizes = [path.lstat().st_size for path in folder.rglob("*")]
+    except (compiler.CompilerError, OSError) as error:
+        yield "cache", str(error)
+        return
+    kept = len(list(folder.glob("*.so")))
+    yield "cache", f"{folder}: {kept} {'library' if kept == 1 else 'libraries'}, {sum(sizes) / 1e6:.1f} MB"
+    if is_temporary(folder):
+        yield "private", "yes, but gone when this process ends: name a folder of yours in BYHAND_CACHE"
+    else:
+        yield "private", "yes, only you can write to it"
+
+
+def _table(rows: Rows, remedy: str | None) -> str:
+    width = max(len(name) for name, _ in rows) + 2
+    last = "all is well" if remedy is None else remedy
+    return "\n".join([*(f"{name:<{width}}{found}" for name, found in rows), "", last])

@@ -1,0 +1,121 @@
+// What a kernel is asked, and how the work is shared out.
+//
+// The text before this defines Cell: how many gates, slots, states, parameters and sources there are, and the step (forward), its
+// derivative (backward) and its sites for LANES units at once.
+
+constexpr int GATES = Cell::gates, SLOTS = Cell::slots, STATES = Cell::states, PARAMETERS = Cell::parameters, SOURCES = Cell::sources;
+
+// Filled in by Python, word by word, in this order. Strides count values.
+struct Call {
+    int64_t time, batch, input, hidden, output;  // output: how wide the first state is carried: as hidden, or as it is projected
+    int64_t reverse, threads, wants_first, keeps;
+    Pool pool;
+    const int64_t* lengths;  // of the sequences; 0 if all are of full length
+    const T* x;              // (time, batch, input)
+    const T *weight_x, *weight_h, *bias_x, *bias_h, *weight_projection;  // as torch lays them out
+    T* kept;                 // (time, batch, slots · hidden): what the derivative is made from
+    T* unprojected;          // (time, batch, hidden): the step's own output, where it is then projected
+    T* packed;               // from pack(); 0: packed here
+    const T* first[STATES];  // (batch, width)
+    T* history[STATES];      // (time, batch, width), or (batch, width) overwritten step by step
+    int64_t history_time[STATES];  // from one step's to the next; 0 if overwritten
+    T* last[STATES];         // (batch, width)
+    const T* parameter[PARAMETERS + 1];
+    int64_t parameter_time[PARAMETERS + 1], parameter_batch[PARAMETERS + 1];
+    // Backward only.
+    const T* grad_output;    // (time, batch, output); 0 if nobody asked
+    T* grad_state[STATES];   // (batch, width): by the last states when it begins, by the first when it ends
+    T* grad_slots;           // (time, batch, slots · hidden)
+    T* grad_projected;       // (time, batch, output): by the projected outputs, in full
+    T* grad_bias;            // (slots · hidden)
+    T* grad_parameter[PARAMETERS + 1];  // (hidden); 0 if not wanted
+    T* grad_history[STATES];            // (time, batch, hidden): by each new state, in full; 0 if nobody asked
+};
+
+static INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static INLINE int64_t width_of(const Call& c, int state) { return state == 0 ? c.output : c.hidden; }
+static INLINE int64_t panels_of(const Call& c) { return ceil_div(c.hidden, LANES); }
+static INLINE int64_t read_width(const Call& c) {  // of all that the recurrent product reads
+    int64_t total = 0;
+    for (int s = 0; s < SOURCES; ++s) total += width_of(c, Cell::source[s]);
+    return total;
+}
+
+// Where a row's state is before step t: the first one, or that of the step before.
+static INLINE const T* before(const Call& c, int state, int64_t t, int64_t row) {
+    const int64_t width = width_of(c, state);
+    const bool fresh = c.reverse ? t == (c.lengths ? c.lengths[row] : c.time) - 1 : t == 0;
+    if (fresh) return c.first[state] + row * width;
+    return c.history[state] + (c.reverse ? t + 1 : t - 1) * c.history_time[state] + row * width;
+}
+
+static INLINE V parameter_at(const Call& c, int i, int64_t t, int64_t row, int64_t unit) {
+    return load(c.parameter[i] + t * c.parameter_time[i] + row * c.parameter_batch[i] + unit, c.hidden - unit);
+}
+
+// Memory of one call, given back at its end.
+class Scratch {
+    void* memory;
+
+  public:
+    explicit Scratch(int64_t count) : memory(std::aligned_alloc(64, size_t(ceil_div(count * sizeof(T) + 1, 64) * 64))) {
+        if (!memory) throw std::bad_alloc();
+    }
+    ~Scratch() { std::free(memory); }
+    Scratch(const Scratch&) = delete;
+    T* get() const { return (T*)memory; }
+};
+
+// Shares of `count` for thread `id`, in whole units.
+struct Range {
+    int64_t begin, end;
+};
+static INLINE Range share(int64_t count, int id, int size, int64_t unit = 1) {
+    const int64_t units = ceil_div(count, unit);
+    return {std::min(count, units * id / size * unit), std::min(count, units * (id + 1) / size * unit)};
+}
+
+// Threads share out the rows, that is the sequences, which needs no waiting; or, where the weights are more than a core keeps at hand or
+// the rows are few, the units, meeting after each step.
+struct Plan {
+    int threads;
+    bool by_units, heavy;
+};
+static Plan plan(const Call& c, int64_t weights) {
+    const int64_t step_work = weights * c.batch;
+    const bool heavy = weights * int64_t(sizeof(T)) > (3 << 19), few = c.batch < 4 * c.threads;
+    const int threads = int(std::max<int64_t>(1, std::min<int64_t>(c.threads, step_work * c.time / 100000)));
+    if (threads > 1 && panels_of(c) >= threads && (heavy || few) && step_work > 16384 * threads) return {threads, true, heavy};
+    return {int(std::max<int64_t>(1, std::min<int64_t>(threads, c.batch))), false, heavy};
+}
+
+// What one thread does: which rows, and which panels of LANES units.
+struct Part {
+    std::vector<int32_t> rows;  // the longest sequences first, so that those that go on are always the first
+    int64_t begin, end;         // panels
+    int64_t going_on(const Call& c, int64_t t) const {
+        if (!c.lengths) return int64_t(rows.size());
+        return std::partition_point(rows.begin(), rows.end(), [&](int32_t row) { return c.lengths[row] > t; }) - rows.begin();
+    }
+};
+
+static std::vector<int32_t> longest_first(const Call& c) {
+    std::vector<int32_t> rows(c.batch);
+    for (int64_t row = 0; row < c.batch; ++row) rows[row] = int32_t(row);
+    if (c.lengths)
+        std::stable_sort(rows.begin(), rows.end(), [&](int32_t a, int32_t b) { return c.lengths[a] > c.lengths[b]; });
+    return rows;
+}
+
+static Part part_of(const Call& c, const std::vector<int32_t>& rows, bool by_units, int id, int size) {
+    if (by_units) {
+        const Range units = share(panels_of(c), id, size);
+        return {rows, units.begin, units.end};
+    }
+    Part part{{}, 0, panels_of(c)};
+    if (c.lengths)  // dealt out like cards: long and short ones to everyone
+        for (size_t place = id; place < rows.size(); place += size) part.rows.push_back(rows[place]);
+    else
+        part.rows.assign(rows.begin() + rows.size() * id / size, rows.begin() + rows.size() * (id + 1) / size);
+    return part;
+}

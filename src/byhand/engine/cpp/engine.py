@@ -1,0 +1,104 @@
+"""What the C++ engine takes on, and how it answers."""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from byhand.engine import compiler
+from byhand.engine.call import Call, Result
+from byhand.engine.cpp.gradient import Fixed, Layer, flatten, given
+from byhand.engine.cpp.kernel import kernel
+from byhand.engine.tracing import UntraceableError, programs
+
+if TYPE_CHECKING:
+    from byhand.cells import Cell
+
+logger = logging.getLogger("byhand")
+COMPUTED_IN = {torch.float32: torch.float32, torch.float64: torch.float64, torch.bfloat16: torch.float32}
+
+
+def refuses(call: Call) -> str | None:
+    """Why it cannot run this call, or None."""
+    x = call.input
+    if x.device.type != "cpu":
+        return f"the input is on {x.device}, the engine runs on the cpu"
+    if x.dtype not in COMPUTED_IN:
+        return f"the input is of {x.dtype}: expected float32, float64 or bfloat16"
+    if call.edited:
+        return "values are edited inside the steps"
+    if torch._C._functorch.peek_interpreter_stack() is not None:
+        return "a transform of torch.func is at work"
+    if torch.is_autocast_enabled("cpu"):
+        return "autocast is on"
+    if call.live and torch.is_grad_enabled():
+        return "gradients inside the steps are wanted"
+    if torch.autograd.forward_ad._current_level >= 0:
+        return "forward-mode differentiation is at work"
+    for one in flatten(call):
+        if one is not None and type(one) not in PLAIN:
+            return f"a tensor is of a subclass, {type(one).__name__}"
+    return refuses_cell(call.cell, COMPUTED_IN[x.dtype])
+
+
+PLAIN = (Tensor, torch.nn.Parameter)
+
+
+@cache
+def refuses_cell(cell: Cell, dtype: torch.dtype) -> str | None:
+    """Why there is no kernel for this cell, or None: then there is one from here on."""
+    try:
+        programs(cell)
+        kernel(cell, dtype)
+    except (UntraceableError, compiler.CompilerError) as problem:
+        return str(problem)
+    return None
+
+
+def run(call: Call) -> Result:
+    """The whole sequence in one call of the kernel."""
+    dtype = COMPUTED_IN[call.input.dtype]
+    if call.input.dtype != dtype:
+        result = run(converted(call, dtype))
+        sites = None if result.sites is None else {name: value.to(call.input.dtype) for name, value in result.sites.items()}
+        return Result(result.output.to(call.input.dtype), tuple(one.to(call.input.dtype) for one in result.state), sites)
+    tensors = flatten(call)
+    lengths = None if call.valid is None else call.valid.sum(0)
+    fixed = Fixed(call.cell, call.reverse, call.valid, lengths, call.noise)
+    if torch.is_grad_enabled() and any(one is not None and one.requires_grad for one in tensors):
+        kept: list = []
+        output, *last = Layer.apply(fixed, kept, *tensors)  # type: ignore[misc]
+        what, ran = kept[0]
+    else:
+        what = given(fixed, call)
+        ran = kernel(call.cell, dtype).forward(what, keep=call.sites)
+        output, last = ran.output, ran.last
+    sites = seen(call, what, ran, output) if call.sites else None
+    return Result(output, tuple(last), sites)
+
+
+def seen(call: Call, what, ran, output) -> dict[str, Tensor]:
+    """The sites; the states among them are those that were carried on."""
+    with torch.no_grad():
+        made = {call.public_name(name): value for name, value in kernel(call.cell, what.input.dtype).sites(what, ran).items()}
+    return made | {call.cell.state[0]: output.detach()}
+
+
+def converted(call: Call, dtype: torch.dtype) -> Call:
+    """The same in another dtype."""
+
+    def to(tensor: Tensor | None) -> Tensor | None:
+        return None if tensor is None else tensor.to(dtype)
+
+    weights = call.weights._replace(**{name: to(getattr(call.weights, name)) for name in call.weights._fields[:5]})
+    weights = weights._replace(vectors=tuple(one.to(dtype) for one in call.weights.vectors))
+    return call._replace(
+        input=call.input.to(dtype),
+        state=tuple(one.to(dtype) for one in call.state),
+        weights=weights,
+        noise=tuple(one.to(dtype) for one in call.noise),
+    )

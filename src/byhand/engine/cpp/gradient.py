@@ -1,0 +1,147 @@
+"""The C++ engine under autograd: forward and backward of one layer and direction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from byhand.engine import reference
+from byhand.engine.call import Call, Weights
+from byhand.engine.cpp.kernel import Given, Grads, Kernel, Ran, kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from byhand.cells import Cell
+
+
+class Fixed(NamedTuple):
+    """What of a call is no tensor that a gradient is asked for."""
+
+    cell: Cell
+    reverse: bool
+    valid: Tensor | None
+    lengths: Tensor | None
+    noise: tuple[Tensor, ...]
+
+
+def flatten(call: Call) -> tuple[Tensor | None, ...]:
+    """All tensors that a gradient can be asked for: input, five weights, vectors, states."""
+    return (call.input, *call.weights[:5], *call.weights.vectors, *call.state)
+
+
+def unflatten(fixed: Fixed, tensors: Sequence[Any]) -> Call:
+    """The call again."""
+    vectors = len(fixed.cell.vectors)
+    weights = Weights(*tensors[1:6], tuple(tensors[6 : 6 + vectors]))
+    return Call(fixed.cell, tensors[0], tuple(tensors[6 + vectors :]), weights, fixed.reverse, fixed.valid, fixed.noise)
+
+
+def given(fixed: Fixed, call: Call) -> Given:
+    """As the kernel wants it: contiguous."""
+    weights = Weights(*(None if one is None else one.contiguous() for one in call.weights[:5]), call.weights.vectors)  # type: ignore[arg-type]
+    parameters = tuple(one.contiguous() for one in (*call.weights.vectors, *fixed.noise))
+    return Given(
+        call.input.contiguous(), tuple(one.contiguous() for one in call.state), weights, parameters, fixed.lengths, fixed.reverse
+    )
+
+
+class Layer(torch.autograd.Function):
+    """tensors as in flatten; gives the output, then the last states."""
+
+    @staticmethod
+    def forward(ctx: Any, fixed: Fixed, kept: list[tuple[Given, Ran]], *tensors: Tensor | None) -> tuple[Tensor, ...]:
+        ctx.fixed, ctx.set = fixed, ctx.set_materialize_grads(False)
+        call = unflatten(fixed, tensors)
+        what = given(fixed, call)
+        ran = kernel(fixed.cell, what.input.dtype).forward(what, keep=True)
+        kept.append((what, ran))
+        saved = [*tensors, ran.output, *ran.last, *ran.histories, ran.kept, ran.unprojected]
+        ctx.save_for_backward(*saved)
+        return (ran.output, *ran.last)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        fixed: Fixed = ctx.fixed
+        saved, states = ctx.saved_tensors, len(fixed.cell.state)
+        tensors, rest = saved[: -(2 * states + 3)], saved[-(2 * states + 3) :]
+        needed = ctx.needs_input_grad[2:]
+        if torch.is_grad_enabled():  # the derivative is to be differentiated itself
+            return None, None, *through_reference(fixed, tensors, grads, needed)
+        call = unflatten(fixed, tensors)
+        ran = Ran(rest[0], rest[1 : 1 + states], rest[1 + states : 1 + 2 * states], rest[-2], rest[-1])
+        return None, None, *gradients(kernel(fixed.cell, call.input.dtype), given(fixed, call), ran, grads, needed)
+
+
+def through_reference(
+    fixed: Fixed, tensors: Sequence[Tensor | None], grads: Sequence[Tensor | None], needed: Sequence[bool]
+) -> list[Tensor | None]:
+    """The same gradients from the reference engine, as functions of tensors and grads."""
+    result = reference.run(unflatten(fixed, tensors))
+    made = [(value, grad) for value, grad in zip((result.output, *result.state), grads, strict=True) if grad is not None]
+    wanted = [one for one, need in zip(tensors, needed, strict=True) if need and one is not None]
+    outputs = [value for value, _ in made if value.requires_grad]
+    by = [grad for value, grad in made if value.requires_grad]
+    found = iter(torch.autograd.grad(outputs, wanted, by, create_graph=True, allow_unused=True))
+    return [next(found) if need else None for need in needed]
+
+
+def gradients(
+    kernel: Kernel, given: Given, ran: Ran, grads: Sequence[Tensor | None], needed: Sequence[bool]
+) -> list[Tensor | None]:
+    """In the order of flatten, None where not needed."""
+    vectors = len(given.weights.vectors)
+    grad_output = None if grads[0] is None else grads[0].contiguous()
+    made = kernel.backward(given, ran, grad_output, grads[1:], wants_first=any(needed[6 + vectors :]))
+    by_slots = made.slots.flatten(0, 1)
+    rows, hidden = given.weights.input.shape[0], made.bias.numel() // kernel.slots
+    by_x = by_slots[:, :rows]
+    u_slots = kernel.programs.u_slots
+    found: list[Tensor | None] = [
+        torch.mm(by_x, given.weights.input).view(given.input.shape) if needed[0] else None,
+        torch.mm(by_x.t(), given.input.flatten(0, 1)) if needed[1] else None,
+        by_recurrent(kernel, given, ran, made) if needed[2] else None,
+        made.bias[:rows] if needed[3] else None,
+        torch.cat([made.bias[slot * hidden : (slot + 1) * hidden] for slot in u_slots]) if needed[4] else None,
+        None,
+    ]
+    if needed[5]:
+        assert made.projected is not None and ran.unprojected is not None
+        found[5] = torch.mm(made.projected.flatten(0, 1).t(), ran.unprojected.flatten(0, 1))
+    return [*found, *made.vectors, *made.state]
+
+
+def by_recurrent(kernel: Kernel, given: Given, ran: Ran, made: Grads) -> Tensor:
+    """U's gradient: Σ over steps of (gradient by the slots)ᵀ · (what was read)."""
+    weight = given.weights.recurrent
+    assert weight is not None
+    grad, column = torch.empty_like(weight), 0
+    first = made.slots[-1 if given.reverse else 0]
+    if given.reverse and given.lengths is not None:
+        first = made.slots[given.lengths - 1, torch.arange(len(given.lengths))]
+    later, size = (made.slots[:-1] if given.reverse else made.slots[1:]).flatten(0, 1), made.bias.numel() // kernel.slots
+    for state in kernel.sources:
+        history, start = ran.histories[state], given.state[state]
+        assert history is not None
+        read = (history[1:] if given.reverse else history[:-1]).flatten(0, 1)
+        for row, column_block, width in runs(kernel.programs.u_slots):
+            there = grad[row * size : (row + width) * size, column : column + start.shape[1]]
+            block = slice(column_block * size, (column_block + width) * size)
+            torch.mm(first[:, block].t(), start, out=there)
+            if len(later):
+                there.addmm_(later[:, block].t(), read)
+        column += start.shape[1]
+    return grad
+
+
+def runs(u_slots: tuple[int, ...]) -> list[tuple[int, int, int]]:
+    """Gates whose slots lie side by side, as (first gate, first slot, how many)."""
+    found: list[tuple[int, int, int]] = []
+    for gate, slot in enumerate(u_slots):
+        if found and slot == found[-1][1] + found[-1][2]:
+            found[-1] = (*found[-1][:2], found[-1][2] + 1)
+        else:
+            found.append((gate, slot, 1))
+    return found

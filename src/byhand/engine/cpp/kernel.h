@@ -1,0 +1,100 @@
+// What Python calls. Each gives 0, or 1 if there was not the memory.
+
+#define EXPORT extern "C" __attribute__((visibility("default")))
+
+EXPORT int64_t call_size() { return sizeof(Call); }
+
+static Packed layout(const Call& c, bool heavy, T* memory) {
+    Packed packed{memory, nullptr, HALVES && heavy ? 2 : GATES};
+    packed.projection = memory + panels_of(c) * packed.panel_size(c);
+    return packed;
+}
+static int64_t weights_of(const Call& c) { return panels_of(c) * LANES * GATES * (c.input + read_width(c)); }
+
+EXPORT int64_t packed_size(const Call* c) {
+    return weights_of(*c) + (c->weight_projection ? ceil_div(c->output, LANES) * LANES * c->hidden : 0);
+}
+EXPORT int pack(const Call* c) {
+    const Packed packed = layout(*c, plan(*c, weights_of(*c)).heavy, c->packed);
+    packed.pack(*c, {0, panels_of(*c)});
+    if (c->weight_projection) packed.pack_projection(*c, {0, ceil_div(c->output, LANES)});
+    return 0;
+}
+
+EXPORT int forward(const Call* given) try {
+    const Call& c = *given;
+    if (!c.batch) return 0;
+    const Plan planned = plan(c, weights_of(c));
+    const bool by_dots = !c.packed && c.time * c.batch <= 3;
+    const int64_t rows_at_once = 192;  // enough for the input's weights to be worth the way
+    const bool apart = !by_dots && c.time > 1 && c.input * 8 > c.hidden && weights_of(c) * int64_t(sizeof(T)) > (1 << 20);
+    const int64_t steps = apart ? std::max<int64_t>(1, std::min(c.time, rows_at_once / c.batch)) : 0;
+    Scratch packed(c.packed ? 0 : packed_size(given)), products(apart && !c.keeps ? steps * c.batch * GATES * c.hidden : 0);
+    const Forward work{c, layout(c, planned.heavy, c.packed ? c.packed : packed.get()), {steps, c.keeps ? nullptr : products.get()}, by_dots};
+    const std::vector<int32_t> rows = longest_first(c);
+    Barrier barrier;
+    together(c.pool, planned.threads, [&](int id, int size) {
+        work.run(part_of(c, rows, planned.by_units, id, size), planned.by_units, id, size, barrier);
+    });
+    for (int i = 0; i < STATES; ++i)
+        for (int64_t row = 0; row < c.batch && c.history_time[i]; ++row) {
+            const int64_t width = width_of(c, i), t = c.reverse ? 0 : (c.lengths ? c.lengths[row] : c.time) - 1;
+            std::memcpy(c.last[i] + row * width, c.history[i] + t * c.history_time[i] + row * width, width * sizeof(T));
+        }
+    return 0;
+} catch (const std::bad_alloc&) {
+    return 1;
+}
+
+EXPORT int backward(const Call* given) try {
+    const Call& c = *given;
+    const int64_t columns = read_width(c);
+    const Plan planned = plan(c, GATES * c.hidden * std::max<int64_t>(columns, 1));
+    Backward work{c, {}, {c.weight_projection, c.hidden, c.hidden, c.output, 1, {0}, false, nullptr}, nullptr, nullptr};
+    int64_t column = 0, total = 0;
+    for (int q = 0; q < SOURCES; ++q) {
+        const int64_t width = width_of(c, Cell::source[q]);
+        Spread& one = work.recurrent[q];
+        one = {c.weight_h + column, columns, width, c.hidden, GATES, {}, planned.heavy, nullptr};
+        for (int g = 0; g < GATES; ++g) one.segment[g] = Cell::u_slot[g] * c.hidden;
+        column += width;
+        total += one.size();
+    }
+    const int64_t of_projection = c.weight_projection ? work.projection.size() : 0;
+    Scratch scratch(total + of_projection + c.batch * c.hidden + Backward::SUMS * c.hidden * planned.threads);
+    T* place = scratch.get();
+    for (int q = 0; q < SOURCES; ++q) work.recurrent[q].packed = place, place += work.recurrent[q].size();
+    work.projection.packed = place, place += of_projection;
+    work.by_output = place, place += c.batch * c.hidden;
+    work.sums = place;
+    const std::vector<int32_t> rows = longest_first(c);
+    Barrier barrier;
+    together(c.pool, planned.threads, [&](int id, int size) {
+        work.run(part_of(c, rows, planned.by_units, id, size), planned.by_units, id, size, barrier);
+    });
+    return 0;
+} catch (const std::bad_alloc&) {
+    return 1;
+}
+
+// Every value of every step, out of what a forward call kept. to: for each site (time, batch, hidden).
+EXPORT int sites(const Call* given, T* const* to) {
+    const Call& c = *given;
+    together(c.pool, plan(c, 64 * c.hidden).threads, [&](int id, int size) {
+        const Range places = share(c.time * c.batch, id, size);
+        for (int64_t place = places.begin; place < places.end; ++place) {
+            const int64_t t = place / c.batch, row = place % c.batch;
+            if (c.lengths && t >= c.lengths[row]) continue;
+            for (int64_t unit = 0; unit < c.hidden; unit += LANES) {
+                const int64_t left = c.hidden - unit;
+                V s[STATES], p[PARAMETERS + 1], k[SLOTS], seen[Cell::sites_count];
+                for (int i = 0; i < SLOTS; ++i) k[i] = load(c.kept + (place * SLOTS + i) * c.hidden + unit, left);
+                for (int i = 0; i < STATES; ++i) s[i] = Cell::sites_reads[i] ? load(before(c, i, t, row) + unit, left) : V{};
+                for (int i = 0; i < PARAMETERS; ++i) p[i] = parameter_at(c, i, t, row, unit);
+                Cell::sites(k, s, p, seen);
+                for (int i = 0; i < Cell::sites_count; ++i) store(to[i] + place * c.hidden + unit, seen[i], left);
+            }
+        }
+    });
+    return 0;
+}

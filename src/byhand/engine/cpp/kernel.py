@@ -1,0 +1,198 @@
+"""A compiled kernel, and how it is called: tensors in, tensors out, no gradients."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from array import array
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+from byhand.engine import compiler
+from byhand.engine.cpp.source import source
+from byhand.engine.tracing import programs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jaxtyping import Float, Int
+
+    from byhand.cells import Cell
+    from byhand.engine.call import Weights
+
+
+class Given(NamedTuple):
+    """What a kernel works on: contiguous tensors of one dtype on the CPU. lengths: None if all sequences are of full length."""
+
+    input: Float[Tensor, "time batch input"]
+    state: tuple[Float[Tensor, "batch width"], ...]
+    weights: Weights
+    parameters: tuple[Tensor, ...]  # vectors (hidden), then masks (time or 1, batch or 1, hidden)
+    lengths: Int[Tensor, " batch"] | None
+    reverse: bool
+
+
+class Ran(NamedTuple):
+    """output and last states; and, if it was to be kept, what the derivative and the sites are made from."""
+
+    output: Float[Tensor, "time batch output"]
+    last: tuple[Float[Tensor, "batch width"], ...]
+    histories: tuple[Tensor | None, ...]  # of each state that is read again, (time, batch, width)
+    kept: Float[Tensor, "time batch slots*hidden"] | None
+    unprojected: Float[Tensor, "time batch hidden"] | None
+
+
+class Grads(NamedTuple):
+    """slots: by what the products give; the others by what they are named after."""
+
+    slots: Float[Tensor, "time batch slots*hidden"]
+    state: tuple[Float[Tensor, "batch width"], ...]
+    bias: Float[Tensor, " slots*hidden"]
+    projected: Float[Tensor, "time batch output"] | None
+    vectors: tuple[Float[Tensor, " hidden"] | None, ...]
+    histories: tuple[Float[Tensor, "time batch hidden"], ...]  # by each new state in full, if that was asked for
+
+
+class Kernel:
+    """For one cell and dtype. Raises UntraceableError, CompilerError."""
+
+    def __init__(self, cell: Cell, dtype: torch.dtype) -> None:
+        self.cell, self.programs, self.dtype = cell, programs(cell), dtype
+        library = compiler.library(source(cell, self.programs, dtype))
+        self._forward, self._backward, self._sites = library.forward, library.backward, library.sites
+        self._packed_size, self._pack = library.packed_size, library.pack
+        for function in (self._forward, self._backward, self._packed_size, self._pack):
+            function.argtypes = [ctypes.c_void_p]
+        self._sites.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+        self._packed_size.restype = ctypes.c_int64
+        library.call_size.restype = ctypes.c_int64
+        self.slots = len(self.programs.slots)
+        self.sources = [cell.state.index(name) for name in cell.sources]
+        reads = self.programs.backward.reads() | self.programs.sites.reads()
+        self.read_again = [i in self.sources or f"s.{name}" in reads for i, name in enumerate(cell.state)]
+        states, parameters = len(cell.state), len(cell.parameters) + 1
+        assert library.call_size() == 8 * (26 + 6 * states + 4 * parameters)
+
+    def words(
+        self,
+        given: Given,
+        ran: Ran,
+        *,
+        packed: Tensor | None = None,
+        grads: Grads | None = None,
+        grad_output: Tensor | None = None,
+        wants_first: bool = False,
+    ) -> array[int]:
+        """The struct that the kernel reads, word by word in its order."""
+        time, batch, width = given.input.shape
+        weights, states, count = given.weights, len(self.cell.state), len(self.cell.parameters)
+        hidden = weights.input.shape[0] // len(self.cell.gates)
+        output = hidden if weights.projection is None else len(weights.projection)
+        kept_or_last = [last if one is None else one for one, last in zip(ran.histories, ran.last, strict=True)]
+        words = [time, batch, width, hidden, output]
+        words += [given.reverse, torch.get_num_threads(), wants_first, ran.kept is not None, *pool(), address(given.lengths)]
+        words += [given.input.data_ptr()]
+        words += [address(one) for one in (weights.input, weights.recurrent, weights.bias_input, weights.bias_recurrent)]
+        words += [address(weights.projection), address(ran.kept), address(ran.unprojected), address(packed)]
+        words += [one.data_ptr() for one in given.state] + [one.data_ptr() for one in kept_or_last]
+        words += [0 if one is None else one.shape[1] * one.shape[2] for one in ran.histories]
+        words += [one.data_ptr() for one in ran.last]
+        words += [one.data_ptr() for one in given.parameters] + [0]
+        words += [one.stride(0) if one.dim() == 3 and len(one) > 1 else 0 for one in given.parameters] + [0]
+        words += [one.stride(1) if one.dim() == 3 and one.shape[1] > 1 else 0 for one in given.parameters] + [0]
+        if grads is None:
+            words += [0] * (5 + 2 * states + count)
+        else:
+            words += [address(grad_output), *(one.data_ptr() for one in grads.state), grads.slots.data_ptr()]
+            words += [address(grads.projected), grads.bias.data_ptr()]
+            words += [address(one) for one in grads.vectors] + [0] * (count + 1 - len(grads.vectors))
+            words += [address(one) for one in grads.histories] or [0] * states
+        return array("q", words)
+
+    def forward(self, given: Given, *, keep: bool) -> Ran:
+        """Run the sequence."""
+        x, weights = given.input, given.weights
+        time, batch, width = x.shape
+        hidden = weights.input.shape[0] // len(self.cell.gates)
+        new = x.new_empty if given.lengths is None else x.new_zeros
+        output = new(time, batch, hidden if weights.projection is None else len(weights.projection))
+        last = tuple(torch.empty_like(one) for one in given.state)
+        histories = tuple(
+            output if i == 0 else new(time, batch, one.shape[-1]) if i in self.sources or (keep and self.read_again[i]) else None
+            for i, one in enumerate(given.state)
+        )
+        kept = x.new_empty(time, batch, self.slots * hidden) if keep else None
+        unprojected = None if weights.projection is None else new(time, batch, hidden)
+        ran = Ran(output, last, histories, kept, unprojected)
+        words = self.words(given, ran)
+        self.check(self._forward(words.buffer_info()[0]))
+        return ran
+
+    def backward(
+        self, given: Given, ran: Ran, grad_output: Tensor | None, grad_last: Sequence[Tensor | None], *, wants_first: bool, every_state: bool = False
+    ) -> Grads:
+        """Gradients by slots, biases, vectors and first states."""
+        assert ran.kept is not None
+        like, hidden = ran.kept, ran.kept.shape[-1] // self.slots
+        new = like.new_empty if given.lengths is None else like.new_zeros
+        state = tuple(
+            torch.zeros_like(one) if grad is None else grad.clone(memory_format=torch.contiguous_format)
+            for one, grad in zip(given.state, grad_last, strict=True)
+        )
+        projected = None if given.weights.projection is None else new(ran.output.shape)
+        vectors = tuple(like.new_zeros(hidden) for _ in given.weights.vectors)
+        histories = tuple(new(*ran.kept.shape[:2], hidden) for _ in state) if every_state else ()
+        grads = Grads(new(ran.kept.shape), state, like.new_empty(ran.kept.shape[-1]), projected, vectors, histories)
+        words = self.words(given, ran, grads=grads, grad_output=grad_output, wants_first=wants_first)
+        self.check(self._backward(words.buffer_info()[0]))
+        return grads
+
+    def sites(self, given: Given, ran: Ran) -> dict[str, Tensor]:
+        """Every value that the steps computed, (time, batch, hidden)."""
+        assert ran.kept is not None
+        time, batch, size = ran.kept.shape
+        new = ran.kept.new_empty if given.lengths is None else ran.kept.new_zeros
+        made = {name: new(time, batch, size // self.slots) for name in self.cell.sites}
+        places = array("q", [one.data_ptr() for one in made.values()])
+        words = self.words(given, ran)
+        self.check(self._sites(words.buffer_info()[0], places.buffer_info()[0]))
+        return made
+
+    def check(self, status: int) -> None:
+        """MemoryError if the kernel had too little."""
+        if status:
+            raise MemoryError("byhand's C++ kernel could not get the memory for its packed weights")
+
+
+def address(tensor: Tensor | None) -> int:
+    return 0 if tensor is None else tensor.data_ptr()
+
+
+@cache
+def kernel(cell: Cell, dtype: torch.dtype) -> Kernel:
+    """The kernel of a cell, compiled or fetched if need be."""
+    return Kernel(cell, dtype)
+
+
+@cache
+def pool() -> tuple[int, int, int]:
+    """Where the functions of the OpenMP library are that torch has loaded; zeros if there is none: then threads are started anew."""
+    try:
+        loaded = ctypes.CDLL(None)
+        functions = (loaded.GOMP_parallel, loaded.omp_get_thread_num, loaded.omp_get_num_threads)
+    except (AttributeError, OSError):
+        return 0, 0, 0
+    return tuple(ctypes.cast(one, ctypes.c_void_p).value or 0 for one in functions)  # type: ignore[return-value]
+
+
+def _after_fork() -> None:
+    """The pool's threads are not there any more in a forked process; each call starts its own."""
+    pool.cache_clear()
+    globals()["pool"] = cache(lambda: (0, 0, 0))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,155 @@
+// Matrix products over packed weights: small blocks of rows against panels that stay near the core, all sums in registers.
+
+// acc[r][slot] += Σ_k from[r][k] · panel[k][·], WIDTH vectors a row; moves the panel on. AHEAD: for weights that come from afar, how
+// many rows of the panel to fetch beforehand.
+template <int AHEAD, int ROWS, int WIDTH, int ALL>
+static INLINE void multiply(V (&acc)[ROWS][ALL], const int (&slot)[WIDTH], const T* const (&from)[ROWS], int64_t count, const T*& panel) {
+    for (int64_t k = 0; k < count; ++k, panel += WIDTH * LANES) {
+        if constexpr (AHEAD > 0) {
+            UNROLL
+            for (int g = 0; g < WIDTH; ++g) __builtin_prefetch(panel + (AHEAD * WIDTH + g) * LANES);
+        }
+        V w[WIDTH];
+        UNROLL
+        for (int g = 0; g < WIDTH; ++g) w[g] = *(const V*)(panel + g * LANES);
+        UNROLL
+        for (int r = 0; r < ROWS; ++r) {
+            const V value = fill(from[r][k]);
+            UNROLL
+            for (int g = 0; g < WIDTH; ++g) acc[r][slot[g]] += w[g] * value;
+        }
+    }
+}
+
+// Rows in blocks of at most MOST, as even as can be: 16 rows are 6, 5, 5.
+template <int MOST, class Block>
+static INLINE void in_blocks(int64_t count, Block&& block) {
+    const int64_t blocks = ceil_div(count, MOST);
+    for (int64_t b = 0, row = 0; b < blocks; ++b) {
+        const int64_t size = count * (b + 1) / blocks - row;
+        block(int(size), row);
+        row += size;
+    }
+}
+
+// Calls function with the number of rows as a constant, rounded up to a multiple of EACH.
+template <int ROWS, int EACH, class Function>
+static INLINE void with_rows(int rows, Function&& function) {
+    if constexpr (ROWS > EACH) {
+        if (rows <= ROWS - EACH) return with_rows<ROWS - EACH, EACH>(rows, function);
+    }
+    function(std::integral_constant<int, ROWS>());
+}
+
+// Columns in groups of 4, 2 and 1 vectors.
+template <class Function>
+static INLINE void in_groups(int64_t begin, int64_t end, Function&& function) {
+    while (begin < end) {
+        const int width = end - begin >= 4 ? 4 : end - begin >= 2 ? 2 : 1;
+        function(begin, width);
+        begin += width;
+    }
+}
+
+// `count` rows of a matrix, transposed: to[k · stride + lane] = from[lane · ld + k].
+static void transpose(const T* from, int64_t ld, int64_t count, int64_t columns, T* to, int64_t stride) {
+    int64_t k = 0;
+    if (count >= LANES)
+        for (; k + LANES <= columns; k += LANES) {
+            V v[LANES];
+            UNROLL
+            for (int lane = 0; lane < LANES; ++lane) v[lane] = load(from + lane * ld + k);
+            UNROLL
+            for (int d = 1; d < LANES; d *= 2) {  // squares of 2, of 4, … change their corners
+                UNROLL
+                for (int lane = 0; lane < LANES; ++lane)
+                    if (!(lane & d)) exchange(v[lane], v[lane + d], d);
+            }
+            UNROLL
+            for (int lane = 0; lane < LANES; ++lane) *(V*)(to + (k + lane) * stride) = v[lane];
+        }
+    for (; k < columns; ++k)
+        for (int lane = 0; lane < LANES; ++lane) to[k * stride + lane] = lane < count ? from[lane * ld + k] : T(0);
+}
+
+// to[row][·] (+)= Σ_k from[row][k] · panel[k][·] for WIDTH vectors of columns; k runs through `segments` pieces of `count`, which lie
+// apart. There may be fewer rows than ROWS: the last is then computed several times.
+template <int ROWS, int WIDTH, int AHEAD>
+static __attribute__((noinline)) void spread_block(const T* from, int64_t ld_from, int segments, const int64_t* segment, int64_t count,
+                                                   const T* panel, T* to, int64_t ld_to, int64_t left, bool adds, const int32_t* rows, int there) {
+    constexpr int every[4] = {0, 1, 2, 3};
+    int slot[WIDTH];
+    UNROLL
+    for (int v = 0; v < WIDTH; ++v) slot[v] = every[v];
+    V acc[ROWS][WIDTH] = {};
+    if (adds) {
+        UNROLL
+        for (int r = 0; r < ROWS; ++r)
+            UNROLL
+            for (int v = 0; v < WIDTH; ++v)
+                if (left > v * LANES) acc[r][v] = load(to + rows[std::min(r, there - 1)] * ld_to + v * LANES, left - v * LANES);
+    }
+    for (int g = 0; g < segments; ++g) {
+        const T* at[ROWS];
+        UNROLL
+        for (int r = 0; r < ROWS; ++r) at[r] = from + rows[std::min(r, there - 1)] * ld_from + segment[g];
+        multiply<AHEAD>(acc, slot, at, count, panel);
+    }
+    UNROLL
+    for (int r = 0; r < ROWS; ++r) {
+        if (r >= there) break;
+        UNROLL
+        for (int v = 0; v < WIDTH; ++v)
+            if (left > v * LANES) store(to + rows[r] * ld_to + v * LANES, acc[r][v], left - v * LANES);
+    }
+}
+
+// A matrix (segments · count, columns) packed for products from the left, and the product itself. heavy: it does not stay near the
+// core, so that fewer vectors at a time for more rows are better.
+struct Spread {
+    const T* matrix;
+    int64_t ld, columns, count;  // count: of each segment
+    int segments;
+    int64_t segment[GATES];
+    bool heavy;
+    T* packed;
+
+    int64_t height() const { return segments * count; }
+    int64_t panels() const { return ceil_div(columns, LANES); }
+    int64_t size() const { return panels() * LANES * height(); }
+    void pack(Range range) const {
+        groups(range, [&](int64_t panel, int width) {
+            T* to = packed + panel * LANES * height();
+            for (int64_t k = 0; k < height(); ++k)
+                for (int v = 0; v < width; ++v, to += LANES) {
+                    const int64_t column = (panel + v) * LANES;
+                    *(V*)to = load(matrix + k * ld + column, columns - column);
+                }
+        });
+    }
+    void run(const T* from, int64_t ld_from, T* to, Range range, bool adds, const int32_t* rows, int64_t row_count) const {
+        groups(range, [&](int64_t panel, int width) {
+            if (width == 4) group<4, 6, 1, 0>(from, ld_from, to, panel, adds, rows, row_count);
+            if (width == 2) group<2, 12, 2, 16>(from, ld_from, to, panel, adds, rows, row_count);
+            if (width == 1) group<1, 12, 4, 0>(from, ld_from, to, panel, adds, rows, row_count);
+        });
+    }
+
+  private:
+    template <class Function>
+    void groups(Range range, Function&& function) const {
+        in_groups(range.begin, range.end, [&](int64_t panel, int width) {
+            if (width == 4 && heavy) return function(panel, 2), function(panel + 2, 2);
+            function(panel, width);
+        });
+    }
+    template <int WIDTH, int MOST, int EACH, int AHEAD>
+    void group(const T* from, int64_t ld_from, T* to, int64_t panel, bool adds, const int32_t* rows, int64_t row_count) const {
+        in_blocks<MOST>(row_count, [&](int size, int64_t first) {
+            with_rows<MOST, EACH>(size, [&](auto known) {
+                spread_block<known(), WIDTH, AHEAD>(from, ld_from, segments, segment, count, packed + panel * LANES * height(),
+                                                    to + panel * LANES, columns, columns - panel * LANES, adds, rows + first, size);
+            });
+        });
+    }
+};
