@@ -40,7 +40,23 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {  # all that a program can hold, as 
     for name in (
         *COMPARISONS,
         *("sigmoid", "tanh", "exp", "expm1", "log", "log1p", "sqrt", "abs", "sign", "floor", "ceil", "round"),
-        *("erf", "erfc", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "exp2", "log2"),
+        *(
+            "erf",
+            "erfc",
+            "sin",
+            "cos",
+            "tan",
+            "asin",
+            "acos",
+            "atan",
+            "sinh",
+            "cosh",
+            "asinh",
+            "acosh",
+            "atanh",
+            "exp2",
+            "log2",
+        ),
     )
 }
 

@@ -56,7 +56,9 @@ def programs(cell: Cell) -> Programs:
     slots.sort(key=lambda slot: slot.startswith("u."))  # those of W·x first, in the order of the gates
     whole = fuse(cell, whole, slots)
     x_slots = tuple(next(slots.index(f"{kind}.{gate}") for kind in "ax" if f"{kind}.{gate}" in slots) for gate in cell.gates)
-    u_slots = tuple(next(slots.index(f"{kind}.{gate}") for kind in "au" if f"{kind}.{gate}" in slots) for gate in cell.gates if cell.sources)
+    u_slots = tuple(
+        next(slots.index(f"{kind}.{gate}") for kind in "au" if f"{kind}.{gate}" in slots) for gate in cell.gates if cell.sources
+    )
     states = {name: whole.results[f"n.{name}"] for name in cell.state}
     kept = keep(whole, slots, cell)
     names = {str(value): f"k.{place}" for place, value in enumerate(kept)}
@@ -136,7 +138,9 @@ def joint(cell: Cell) -> Program:
     try:
         graph = recorded(both, len(names))
     except Exception as problem:  # a step may do anything
-        raise UntraceableError(f"the step of cell {cell.name!r} cannot be traced: {' '.join(str(problem).split())}") from problem
+        raise UntraceableError(
+            f"the step of cell {cell.name!r} cannot be traced: {' '.join(str(problem).split())}"
+        ) from problem
     program = read(cell, graph, names)
     assert {f"site.{name}" for name in sites} <= program.results.keys()
     return program
@@ -175,7 +179,9 @@ def read(cell: Cell, graph: fx.Graph, names: tuple[str, ...]) -> Program:
         elif node.op == "call_function":
             values[node] = line_of(cell, builder, values, node)
         else:
-            raise UntraceableError(f"the step of cell {cell.name!r} reads a tensor that is not among its arguments{where(node)}")
+            raise UntraceableError(
+                f"the step of cell {cell.name!r} reads a tensor that is not among its arguments{where(node)}"
+            )
     return Program(names, tuple(builder.lines.values()), {name: builder.number(value) for name, value in results.items()})
 
 
@@ -227,7 +233,9 @@ def line_of(cell: Cell, builder: Builder, values: dict[fx.Node, Value], node: fx
         square = builder.make("mul", value, value)
         return square if arguments[1] == 2 else builder.make("mul", square, value)
     if name not in FUNCTIONS and name not in RESHAPED or options or not same_shape(node):
-        raise UntraceableError(f"the step of cell {cell.name!r} uses {name}, which does not work unit by unit, or is not known{where(node)}")
+        raise UntraceableError(
+            f"the step of cell {cell.name!r} uses {name}, which does not work unit by unit, or is not known{where(node)}"
+        )
     given = [of(values, one) for one in arguments]
     return RESHAPED[name](builder.make, *given) if name in RESHAPED else builder.make(name, *given)
 

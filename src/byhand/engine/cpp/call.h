@@ -25,9 +25,9 @@ struct Call {
     // Backward only.
     const T* grad_output;    // (time, batch, output); 0 if nobody asked
     T* grad_state[STATES];   // (batch, width): by the last states when it begins, by the first when it ends
-    T* grad_slots;           // (time, batch, slots · hidden)
-    T* grad_projected;       // (time, batch, output): by the projected outputs, in full
-    T* grad_bias;            // (slots · hidden)
+    T *grad_slots, *grad_projected;     // (time, batch, slots · hidden) and (time, batch, output): for who makes the next four of them himself
+    T *grad_x, *grad_weight_x, *grad_weight_h, *grad_weight_projection;  // shaped as what they are by; 0 if not wanted
+    T* grad_bias;                       // (slots · hidden)
     T* grad_parameter[PARAMETERS + 1];  // (hidden); 0 if not wanted
     T* grad_history[STATES];            // (time, batch, hidden): by each new state, in full; 0 if nobody asked
 };

@@ -266,7 +266,7 @@ struct Forward {
             with_rows<12, 4>(size, [&](auto known) {
                 spread_block<known(), 1, 0>(c.unprojected + t * c.batch * c.hidden, c.hidden, 1, whole, c.hidden,
                                             packed.projection + panel * c.hidden * LANES, c.history[0] + t * c.history_time[0] + panel * LANES, c.output,
-                                            c.output - panel * LANES, false, rows + first, size);
+                                            c.output - panel * LANES, false, rows + first, rows + first, size);
             });
         });
     }

@@ -44,7 +44,12 @@ def given(fixed: Fixed, call: Call) -> Given:
     weights = Weights(*(None if one is None else one.contiguous() for one in call.weights[:5]), call.weights.vectors)  # type: ignore[arg-type]
     parameters = tuple(one.contiguous() for one in (*call.weights.vectors, *fixed.noise))
     return Given(
-        call.input.contiguous(), tuple(one.contiguous() for one in call.state), weights, parameters, fixed.lengths, fixed.reverse
+        call.input.contiguous(),
+        tuple(one.contiguous() for one in call.state),
+        weights,
+        parameters,
+        fixed.lengths,
+        fixed.reverse,
     )
 
 
@@ -93,42 +98,49 @@ def gradients(
 ) -> list[Tensor | None]:
     """In the order of flatten, None where not needed."""
     vectors = len(given.weights.vectors)
+    wanted = (*needed[:3], needed[5], any(needed[6 : 6 + vectors]), any(needed[6 + vectors :]))
     grad_output = None if grads[0] is None else grads[0].contiguous()
-    made = kernel.backward(given, ran, grad_output, grads[1:], wants_first=any(needed[6 + vectors :]))
-    by_slots = made.slots.flatten(0, 1)
-    rows, hidden = given.weights.input.shape[0], made.bias.numel() // kernel.slots
-    by_x = by_slots[:, :rows]
-    u_slots = kernel.programs.u_slots
-    found: list[Tensor | None] = [
+    made = kernel.backward(given, ran, grad_output, grads[1:], wanted)
+    gates, hidden = len(kernel.cell.gates), made.bias.numel() // kernel.slots
+    by_u = made.bias[: gates * hidden]
+    if needed[4] and kernel.programs.u_slots != kernel.programs.x_slots:
+        by_u = torch.cat([made.bias[slot * hidden : (slot + 1) * hidden] for slot in kernel.programs.u_slots])
+    by_bias = made.bias[: gates * hidden] if needed[3] else None, by_u if needed[4] else None
+    products = made[2:6] if made.slots is None else large_products(kernel, given, ran, made, needed)
+    return [*products[:3], *by_bias, products[3], *made.vectors, *made.state]
+
+
+def large_products(kernel: Kernel, given: Given, ran: Ran, made: Grads, needed: Sequence[bool]) -> tuple[Tensor | None, ...]:
+    """Gradients by input, input weights, recurrent weights and projection, where the weights are large."""
+    assert made.slots is not None
+    by_slots, rows = made.slots.flatten(0, 1), given.weights.input.shape[0]
+    by_x, by_projection = by_slots[:, :rows], None
+    if needed[5] and made.projected is not None and ran.unprojected is not None:
+        by_projection = torch.mm(made.projected.flatten(0, 1).t(), ran.unprojected.flatten(0, 1))
+    return (
         torch.mm(by_x, given.weights.input).view(given.input.shape) if needed[0] else None,
         torch.mm(by_x.t(), given.input.flatten(0, 1)) if needed[1] else None,
-        by_recurrent(kernel, given, ran, made) if needed[2] else None,
-        made.bias[:rows] if needed[3] else None,
-        torch.cat([made.bias[slot * hidden : (slot + 1) * hidden] for slot in u_slots]) if needed[4] else None,
-        None,
-    ]
-    if needed[5]:
-        assert made.projected is not None and ran.unprojected is not None
-        found[5] = torch.mm(made.projected.flatten(0, 1).t(), ran.unprojected.flatten(0, 1))
-    return [*found, *made.vectors, *made.state]
+        by_recurrent(kernel, given, ran, made.slots) if needed[2] else None,
+        by_projection,
+    )
 
 
-def by_recurrent(kernel: Kernel, given: Given, ran: Ran, made: Grads) -> Tensor:
+def by_recurrent(kernel: Kernel, given: Given, ran: Ran, slots: Tensor) -> Tensor:
     """U's gradient: Σ over steps of (gradient by the slots)ᵀ · (what was read)."""
-    weight = given.weights.recurrent
+    weight, size = given.weights.recurrent, slots.shape[-1] // kernel.slots
     assert weight is not None
     grad, column = torch.empty_like(weight), 0
-    first = made.slots[-1 if given.reverse else 0]
+    first = slots[-1 if given.reverse else 0]
     if given.reverse and given.lengths is not None:
-        first = made.slots[given.lengths - 1, torch.arange(len(given.lengths))]
-    later, size = (made.slots[:-1] if given.reverse else made.slots[1:]).flatten(0, 1), made.bias.numel() // kernel.slots
+        first = slots[given.lengths - 1, torch.arange(len(given.lengths))]
+    later = (slots[:-1] if given.reverse else slots[1:]).flatten(0, 1)
     for state in kernel.sources:
         history, start = ran.histories[state], given.state[state]
         assert history is not None
         read = (history[1:] if given.reverse else history[:-1]).flatten(0, 1)
-        for row, column_block, width in runs(kernel.programs.u_slots):
-            there = grad[row * size : (row + width) * size, column : column + start.shape[1]]
-            block = slice(column_block * size, (column_block + width) * size)
+        for gate, slot, count in runs(kernel.programs.u_slots):
+            there = grad[gate * size : (gate + count) * size, column : column + start.shape[1]]
+            block = slice(slot * size, (slot + count) * size)
             torch.mm(first[:, block].t(), start, out=there)
             if len(later):
                 there.addmm_(later[:, block].t(), read)

@@ -10,12 +10,19 @@ static Packed layout(const Call& c, bool heavy, T* memory) {
     return packed;
 }
 static int64_t weights_of(const Call& c) { return panels_of(c) * LANES * GATES * (c.input + read_width(c)); }
+// Whether the input product is made for several steps at once: where the weights of both would not stay near the core.
+static bool inputs_apart(const Call& c) {
+    return c.input * 8 > c.hidden && weights_of(c) * int64_t(sizeof(T)) > (1 << 20);
+}
+static Plan forward_plan(const Call& c) {
+    return plan(c, panels_of(c) * LANES * GATES * (read_width(c) + (inputs_apart(c) ? 0 : c.input)));
+}
 
 EXPORT int64_t packed_size(const Call* c) {
     return weights_of(*c) + (c->weight_projection ? ceil_div(c->output, LANES) * LANES * c->hidden : 0);
 }
 EXPORT int pack(const Call* c) {
-    const Packed packed = layout(*c, plan(*c, weights_of(*c)).heavy, c->packed);
+    const Packed packed = layout(*c, forward_plan(*c).heavy, c->packed);
     packed.pack(*c, {0, panels_of(*c)});
     if (c->weight_projection) packed.pack_projection(*c, {0, ceil_div(c->output, LANES)});
     return 0;
@@ -24,10 +31,10 @@ EXPORT int pack(const Call* c) {
 EXPORT int forward(const Call* given) try {
     const Call& c = *given;
     if (!c.batch) return 0;
-    const Plan planned = plan(c, weights_of(c));
+    const Plan planned = forward_plan(c);
     const bool by_dots = !c.packed && c.time * c.batch <= 3;
     const int64_t rows_at_once = 192;  // enough for the input's weights to be worth the way
-    const bool apart = !by_dots && c.time > 1 && c.input * 8 > c.hidden && weights_of(c) * int64_t(sizeof(T)) > (1 << 20);
+    const bool apart = !by_dots && c.time > 1 && inputs_apart(c);
     const int64_t steps = apart ? std::max<int64_t>(1, std::min(c.time, rows_at_once / c.batch)) : 0;
     Scratch packed(c.packed ? 0 : packed_size(given)), products(apart && !c.keeps ? steps * c.batch * GATES * c.hidden : 0);
     const Forward work{c, layout(c, planned.heavy, c.packed ? c.packed : packed.get()), {steps, c.keeps ? nullptr : products.get()}, by_dots};
@@ -48,9 +55,13 @@ EXPORT int forward(const Call* given) try {
 
 EXPORT int backward(const Call* given) try {
     const Call& c = *given;
-    const int64_t columns = read_width(c);
-    const Plan planned = plan(c, GATES * c.hidden * std::max<int64_t>(columns, 1));
-    Backward work{c, {}, {c.weight_projection, c.hidden, c.hidden, c.output, 1, {0}, false, nullptr}, nullptr, nullptr};
+    const int64_t columns = read_width(c), products = GATES * c.hidden;
+    const Plan planned = plan(c, products * std::max<int64_t>(columns, 1));
+    const int64_t rows_at_once = 192;  // enough for the sums over them to be worth the way
+    const int64_t chunk = rows_at_once * (planned.by_units ? 1 : planned.threads) / std::max<int64_t>(c.batch, 1);
+    const int64_t steps = c.grad_slots ? c.time : std::max<int64_t>(1, std::min(c.time, chunk));
+    Backward work{c, {}, {c.weight_x, c.input, c.input, products, 1, {0}, products * c.input * int64_t(sizeof(T)) > (3 << 19), nullptr},
+                  {c.weight_projection, c.hidden, c.hidden, c.output, 1, {0}, false, nullptr}, steps, nullptr, nullptr, nullptr, nullptr};
     int64_t column = 0, total = 0;
     for (int q = 0; q < SOURCES; ++q) {
         const int64_t width = width_of(c, Cell::source[q]);
@@ -60,11 +71,16 @@ EXPORT int backward(const Call* given) try {
         column += width;
         total += one.size();
     }
-    const int64_t of_projection = c.weight_projection ? work.projection.size() : 0;
-    Scratch scratch(total + of_projection + c.batch * c.hidden + Backward::SUMS * c.hidden * planned.threads);
+    const int64_t of_input = c.grad_x ? work.input.size() : 0, of_projection = c.weight_projection ? work.projection.size() : 0;
+    const int64_t of_slots = c.grad_slots ? 0 : ceil_div(steps * c.batch * SLOTS * c.hidden, 16) * 16;
+    const int64_t of_output = c.weight_projection && !c.grad_slots ? steps * c.batch * c.output : 0;
+    Scratch scratch(total + of_input + of_projection + of_slots + of_output + c.batch * c.hidden + work.sums_size() * planned.threads);
     T* place = scratch.get();
     for (int q = 0; q < SOURCES; ++q) work.recurrent[q].packed = place, place += work.recurrent[q].size();
+    work.input.packed = place, place += of_input;
     work.projection.packed = place, place += of_projection;
+    work.slots = c.grad_slots ? c.grad_slots : place, place += of_slots;
+    work.projected = c.grad_slots ? c.grad_projected : place, place += of_output;
     work.by_output = place, place += c.batch * c.hidden;
     work.sums = place;
     const std::vector<int32_t> rows = longest_first(c);

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from byhand.cells import Cell
     from byhand.engine.call import Weights
+LARGE = 3 << 19  # bytes of weights from which their gradients are better left to torch's products
 
 
 class Given(NamedTuple):
@@ -46,13 +47,19 @@ class Ran(NamedTuple):
 
 
 class Grads(NamedTuple):
-    """slots: by what the products give; the others by what they are named after."""
+    """By all that a run depends on, in the shapes of those; None where not asked for. Where the weights are large, slots and
+    projected are there instead of the first four, which are products of them.
+    """
 
-    slots: Float[Tensor, "time batch slots*hidden"]
-    state: tuple[Float[Tensor, "batch width"], ...]
-    bias: Float[Tensor, " slots*hidden"]
+    slots: Float[Tensor, "time batch slots*hidden"] | None
     projected: Float[Tensor, "time batch output"] | None
+    input: Tensor | None
+    weight_input: Tensor | None
+    weight_recurrent: Tensor | None
+    projection: Tensor | None
+    bias: Float[Tensor, " slots*hidden"]
     vectors: tuple[Float[Tensor, " hidden"] | None, ...]
+    state: tuple[Float[Tensor, "batch width"], ...]
     histories: tuple[Float[Tensor, "time batch hidden"], ...]  # by each new state in full, if that was asked for
 
 
@@ -74,7 +81,7 @@ class Kernel:
         reads = self.programs.backward.reads() | self.programs.sites.reads()
         self.read_again = [i in self.sources or f"s.{name}" in reads for i, name in enumerate(cell.state)]
         states, parameters = len(cell.state), len(cell.parameters) + 1
-        assert library.call_size() == 8 * (26 + 6 * states + 4 * parameters)
+        assert library.call_size() == 8 * (30 + 6 * states + 4 * parameters)
 
     def words(
         self,
@@ -104,11 +111,11 @@ class Kernel:
         words += [one.stride(0) if one.dim() == 3 and len(one) > 1 else 0 for one in given.parameters] + [0]
         words += [one.stride(1) if one.dim() == 3 and one.shape[1] > 1 else 0 for one in given.parameters] + [0]
         if grads is None:
-            words += [0] * (5 + 2 * states + count)
+            words += [0] * (9 + 2 * states + count)
         else:
-            words += [address(grad_output), *(one.data_ptr() for one in grads.state), grads.slots.data_ptr()]
-            words += [address(grads.projected), grads.bias.data_ptr()]
-            words += [address(one) for one in grads.vectors] + [0] * (count + 1 - len(grads.vectors))
+            words += [address(grad_output), *(one.data_ptr() for one in grads.state)]
+            words += [address(one) for one in grads[:6]]
+            words += [grads.bias.data_ptr(), *map(address, grads.vectors), *[0] * (count + 1 - len(grads.vectors))]
             words += [address(one) for one in grads.histories] or [0] * states
         return array("q", words)
 
@@ -121,7 +128,11 @@ class Kernel:
         output = new(time, batch, hidden if weights.projection is None else len(weights.projection))
         last = tuple(torch.empty_like(one) for one in given.state)
         histories = tuple(
-            output if i == 0 else new(time, batch, one.shape[-1]) if i in self.sources or (keep and self.read_again[i]) else None
+            output
+            if i == 0
+            else new(time, batch, one.shape[-1])
+            if i in self.sources or (keep and self.read_again[i])
+            else None
             for i, one in enumerate(given.state)
         )
         kept = x.new_empty(time, batch, self.slots * hidden) if keep else None
@@ -132,21 +143,41 @@ class Kernel:
         return ran
 
     def backward(
-        self, given: Given, ran: Ran, grad_output: Tensor | None, grad_last: Sequence[Tensor | None], *, wants_first: bool, every_state: bool = False
+        self,
+        given: Given,
+        ran: Ran,
+        grad_output: Tensor | None,
+        grad_last: Sequence[Tensor | None],
+        needed: Sequence[bool],
+        *,
+        every_state: bool = False,
     ) -> Grads:
-        """Gradients by slots, biases, vectors and first states."""
+        """needed: whether by input, input weights, recurrent weights, projection; by a vector; by a first state."""
         assert ran.kept is not None
-        like, hidden = ran.kept, ran.kept.shape[-1] // self.slots
-        new = like.new_empty if given.lengths is None else like.new_zeros
+        kept, weights = ran.kept, given.weights
+        hidden = kept.shape[-1] // self.slots
+        new = torch.empty_like if given.lengths is None else torch.zeros_like
         state = tuple(
             torch.zeros_like(one) if grad is None else grad.clone(memory_format=torch.contiguous_format)
             for one, grad in zip(given.state, grad_last, strict=True)
         )
-        projected = None if given.weights.projection is None else new(ran.output.shape)
-        vectors = tuple(like.new_zeros(hidden) for _ in given.weights.vectors)
-        histories = tuple(new(*ran.kept.shape[:2], hidden) for _ in state) if every_state else ()
-        grads = Grads(new(ran.kept.shape), state, like.new_empty(ran.kept.shape[-1]), projected, vectors, histories)
-        words = self.words(given, ran, grads=grads, grad_output=grad_output, wants_first=wants_first)
+        size = weights.input.numel() + (0 if weights.recurrent is None else weights.recurrent.numel())
+        apart = size * kept.element_size() > LARGE
+        if apart:
+            needed = (False, False, False, False, *needed[4:])
+        grads = Grads(
+            new(kept) if apart else None,
+            new(ran.output) if apart and weights.projection is not None else None,
+            new(given.input) if needed[0] else None,
+            torch.empty_like(weights.input) if needed[1] else None,
+            torch.empty_like(weights.recurrent) if needed[2] and weights.recurrent is not None else None,
+            torch.empty_like(weights.projection) if needed[3] and weights.projection is not None else None,
+            kept.new_empty(kept.shape[-1]),
+            tuple(torch.empty_like(one) if needed[4] else None for one in weights.vectors),
+            state,
+            tuple(new(kept[..., :hidden].contiguous()) for _ in state) if every_state else (),
+        )
+        words = self.words(given, ran, grads=grads, grad_output=grad_output, wants_first=needed[5])
         self.check(self._backward(words.buffer_info()[0]))
         return grads
 

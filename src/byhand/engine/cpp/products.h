@@ -76,7 +76,7 @@ static void transpose(const T* from, int64_t ld, int64_t count, int64_t columns,
 // apart. There may be fewer rows than ROWS: the last is then computed several times.
 template <int ROWS, int WIDTH, int AHEAD>
 static __attribute__((noinline)) void spread_block(const T* from, int64_t ld_from, int segments, const int64_t* segment, int64_t count,
-                                                   const T* panel, T* to, int64_t ld_to, int64_t left, bool adds, const int32_t* rows, int there) {
+                                                   const T* panel, T* to, int64_t ld_to, int64_t left, bool adds, const int32_t* rows, const int32_t* goals, int there) {
     constexpr int every[4] = {0, 1, 2, 3};
     int slot[WIDTH];
     UNROLL
@@ -87,7 +87,7 @@ static __attribute__((noinline)) void spread_block(const T* from, int64_t ld_fro
         for (int r = 0; r < ROWS; ++r)
             UNROLL
             for (int v = 0; v < WIDTH; ++v)
-                if (left > v * LANES) acc[r][v] = load(to + rows[std::min(r, there - 1)] * ld_to + v * LANES, left - v * LANES);
+                if (left > v * LANES) acc[r][v] = load(to + goals[std::min(r, there - 1)] * ld_to + v * LANES, left - v * LANES);
     }
     for (int g = 0; g < segments; ++g) {
         const T* at[ROWS];
@@ -100,7 +100,7 @@ static __attribute__((noinline)) void spread_block(const T* from, int64_t ld_fro
         if (r >= there) break;
         UNROLL
         for (int v = 0; v < WIDTH; ++v)
-            if (left > v * LANES) store(to + rows[r] * ld_to + v * LANES, acc[r][v], left - v * LANES);
+            if (left > v * LANES) store(to + goals[r] * ld_to + v * LANES, acc[r][v], left - v * LANES);
     }
 }
 
@@ -127,11 +127,14 @@ struct Spread {
                 }
         });
     }
-    void run(const T* from, int64_t ld_from, T* to, Range range, bool adds, const int32_t* rows, int64_t row_count) const {
+    // rows: of `from`; goals: of `to`, the same if not given.
+    void run(const T* from, int64_t ld_from, T* to, Range range, bool adds, const int32_t* rows, int64_t row_count,
+             const int32_t* goals = nullptr) const {
+        if (!goals) goals = rows;
         groups(range, [&](int64_t panel, int width) {
-            if (width == 4) group<4, 6, 1, 0>(from, ld_from, to, panel, adds, rows, row_count);
-            if (width == 2) group<2, 12, 2, 16>(from, ld_from, to, panel, adds, rows, row_count);
-            if (width == 1) group<1, 12, 4, 0>(from, ld_from, to, panel, adds, rows, row_count);
+            if (width == 4) group<4, 6, 1, 0>(from, ld_from, to, panel, adds, rows, goals, row_count);
+            if (width == 2) group<2, 12, 2, 16>(from, ld_from, to, panel, adds, rows, goals, row_count);
+            if (width == 1) group<1, 12, 4, 0>(from, ld_from, to, panel, adds, rows, goals, row_count);
         });
     }
 
@@ -144,12 +147,57 @@ struct Spread {
         });
     }
     template <int WIDTH, int MOST, int EACH, int AHEAD>
-    void group(const T* from, int64_t ld_from, T* to, int64_t panel, bool adds, const int32_t* rows, int64_t row_count) const {
+    void group(const T* from, int64_t ld_from, T* to, int64_t panel, bool adds, const int32_t* rows, const int32_t* goals, int64_t row_count) const {
         in_blocks<MOST>(row_count, [&](int size, int64_t first) {
             with_rows<MOST, EACH>(size, [&](auto known) {
                 spread_block<known(), WIDTH, AHEAD>(from, ld_from, segments, segment, count, packed + panel * LANES * height(),
-                                                    to + panel * LANES, columns, columns - panel * LANES, adds, rows + first, size);
+                                                    to + panel * LANES, columns, columns - panel * LANES, adds, rows + first, goals + first, size);
             });
         });
     }
 };
+
+// Sums of outer products, to[j][i] (+)= Σ_k a[k][j] · b[k][i], for ROWS of j and WIDTH vectors of i.
+template <int ROWS, int WIDTH>
+static __attribute__((noinline)) void outer_block(const T* const* a, int64_t j, const T* const* b, int64_t i, int64_t count, T* to, int64_t ld,
+                                                  int64_t columns, bool adds) {
+    const int64_t left = columns - i;
+    V acc[ROWS][WIDTH] = {};
+    for (int64_t k = 0; k < count; ++k) {
+        V w[WIDTH];
+        UNROLL
+        for (int v = 0; v < WIDTH; ++v) w[v] = WIDTH > 1 ? load(b[k] + i + v * LANES) : load(b[k] + i, left);
+        UNROLL
+        for (int r = 0; r < ROWS; ++r) {
+            const V value = fill(a[k][j + r]);
+            UNROLL
+            for (int v = 0; v < WIDTH; ++v) acc[r][v] += w[v] * value;
+        }
+    }
+    UNROLL
+    for (int r = 0; r < ROWS; ++r)
+        UNROLL
+        for (int v = 0; v < WIDTH; ++v) {
+            T* at = to + (j + r) * ld + i + v * LANES;
+            store(at, adds ? acc[r][v] + load(at, left - v * LANES) : acc[r][v], left - v * LANES);
+        }
+}
+static void outer(const T* const* a, Range rows, const T* const* b, int64_t columns, int64_t count, T* to, bool adds, int64_t ld = 0) {
+    if (!ld) ld = columns;
+    for (int64_t i = 0; i < columns;) {
+        const bool wide = columns - i >= 2 * LANES;
+        for (int64_t j = rows.begin; j < rows.end;) {
+            const int64_t size = rows.end - j;
+            if (wide) {
+                if (size >= 8) outer_block<8, 2>(a, j, b, i, count, to, ld, columns, adds), j += 8;
+                else if (size >= 4) outer_block<4, 2>(a, j, b, i, count, to, ld, columns, adds), j += 4;
+                else outer_block<1, 2>(a, j, b, i, count, to, ld, columns, adds), j += 1;
+            } else {
+                if (size >= 8) outer_block<8, 1>(a, j, b, i, count, to, ld, columns, adds), j += 8;
+                else if (size >= 4) outer_block<4, 1>(a, j, b, i, count, to, ld, columns, adds), j += 4;
+                else outer_block<1, 1>(a, j, b, i, count, to, ld, columns, adds), j += 1;
+            }
+        }
+        i += wide ? 2 * LANES : LANES;
+    }
+}
