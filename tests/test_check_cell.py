@@ -11,6 +11,8 @@ from conftest import ROOT, run
 
 from byhand import LSTM, Cell, cells, edit
 from byhand.cells import lstm
+from byhand.engine import dispatch, reference
+from byhand.engine.call import Call, Result
 from byhand.testing import PROMISES, CellError, check_cell
 
 OURS = [
@@ -71,6 +73,9 @@ class Counting:
 def writing(x: Any, u: Any, s: Any, p: Any) -> Any:
     s.c.mul_(2)
     return lstm.step(x, u, s, p)
+
+
+ENGINES = "every engine that runs the cell gives the same results and gradients"
 
 
 def forgetful(x: Any, u: Any, s: Any, p: Any) -> Any:
@@ -155,7 +160,7 @@ BROKEN: list[tuple[str, Callable[[Any, Any, Any, Any], Any], str]] = [
 
 @pytest.mark.parametrize(("promise", "step", "told"), BROKEN, ids=[f"{promise}: {told}" for promise, _, told in BROKEN])
 def test_a_broken_promise_is_told(promise: str, step: Callable[[Any, Any, Any, Any], Any], told: str) -> None:
-    with pytest.raises(CellError, match=r"cell 'broken' breaks \d+ of 16 promises") as caught:
+    with pytest.raises(CellError, match=r"cell 'broken' breaks \d+ of 17 promises") as caught:
         check_cell(replace(lstm, name="broken", step=step))
     (line,) = [line for line in str(caught.value).splitlines() if line.startswith(f"- {promise}: ")]
     assert told in str(caught.value)[str(caught.value).index(line) :]
@@ -176,7 +181,18 @@ def test_a_step_with_a_derivative_of_its_own_keeps_it() -> None:
 
 
 def test_every_promise_can_be_broken() -> None:
-    assert {promise for promise, _, _ in BROKEN} == set(PROMISES)
+    assert {promise for promise, _, _ in BROKEN} | {ENGINES} == set(PROMISES)
+
+
+def test_an_engine_that_lies_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(call: Call) -> Result:
+        result = reference.run(call)
+        return result._replace(output=result.output * 1.001)
+
+    lying = dispatch.Engine("lying", lambda call: None, run)
+    monkeypatch.setattr(dispatch, "ENGINES", (lying, *dispatch.ENGINES))
+    with pytest.raises(CellError, match=f"- {ENGINES}: engine 'lying' differs by .* from the reference"):
+        check_cell(lstm)
 
 
 def test_the_random_state_is_left_alone() -> None:

@@ -1,6 +1,6 @@
 """edit: what follows from a site follows from its new value, as if the equation had said so."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -30,6 +30,14 @@ def output(layer: byhand.LSTM, x: Tensor) -> Tensor:
     return layer(x)[0]
 
 
+@pytest.fixture
+def _reference() -> Iterator[None]:
+    """Edits run on the reference engine; to the bit they are compared with what that gives without them."""
+    with byhand.use_engine("reference"):
+        yield
+
+
+@pytest.mark.usefixtures("_reference")
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 @pytest.mark.parametrize("proj_size", [0, 2])
 def test_a_change_by_nothing_is_bit_identical(cell: cells.Cell, proj_size: int) -> None:
@@ -78,6 +86,7 @@ def test_what_follows_follows(site: str) -> None:
             torch.testing.assert_close(output(layer, x), by_hand(layer, x, change), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.usefixtures("_reference")
 def test_one_unit_at_one_step_of_one_sequence() -> None:
     layer, x = byhand.LSTM(3, 4), torch.randn(5, 2, 3)
     with record(layer) as before:

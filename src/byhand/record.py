@@ -29,7 +29,7 @@ class Recorder:
         self, paths: Mapping[nn.Module, str], patterns: Sequence[str] | None, *, gradients: bool, detach: bool
     ) -> None:
         self.paths, self.patterns, self.gradients, self.detach = paths, patterns, gradients, detach
-        self.live = gradients or not detach
+        self.live = not detach
         self.trace = Trace()
         self.single = {path for module, path in paths.items() if isinstance(module, LSTMCell)}
 
@@ -50,10 +50,24 @@ class Recorder:
         sites: dict[str, Tensor | Sequence[Tensor]] = {
             site: list(values) for site, values in result.sites.items() if self.wants(join(place, site))
         }
-        grads = {site: watch(steps_of(steps)) for site, steps in sites.items()} if self.gradients else None
+        grads = self.watch(sites, result) if self.gradients else None
         valid = call.valid if call.valid is not None else call.input.new_ones(call.input.shape[:2], dtype=torch.bool)
         run = Run(call.cell.name, call.input, valid, dict(zip(call.cell.state, call.state, strict=True)), sites, grads)
         return traces.detach(run) if self.detach else run
+
+    def watch(self, sites: Mapping[str, Tensor | Sequence[Tensor]], result: Result) -> dict[str, list[Tensor | None]]:
+        """Lists that backward fills with the gradients of each step."""
+        if result.tell is None:
+            return {site: watch(steps_of(steps)) for site, steps in sites.items()}
+        grads: dict[str, list[Tensor | None]] = {site: [None] * len(steps) for site, steps in sites.items()}
+
+        def listen(told: Mapping[str, Tensor]) -> None:
+            for site, so_far in grads.items():
+                new = told[site].unbind(0)
+                so_far[:] = [grad if old is None else old + grad for old, grad in zip(so_far, new, strict=True)]
+
+        result.tell(listen)
+        return grads
 
     def wants(self, name: str) -> bool:
         return self.patterns is None or any(fnmatchcase(name, pattern) for pattern in self.patterns)
@@ -83,7 +97,7 @@ def record(
     """Record every value of every step, of every byhand.LSTM and LSTMCell inside; gives the Trace, which fills as the model runs.
 
     sites: patterns of names, as in ["*.c", "l0.f"]; all if not given. gradients: after backward, trace.grad holds the gradient
-    by each value. detach: False keeps the values in the graph, so that a loss can be made of them.
+    by each value. detach: False keeps the values in the graph, so that a loss can be made of them; then the reference engine runs.
     The results of the model are bit for bit what they are without. TypeError, ValueError, UnknownSiteError (a pattern that
     matches no name).
     """

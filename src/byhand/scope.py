@@ -35,7 +35,7 @@ class Scope(Protocol):
 
     paths: Mapping[nn.Module, str]  # the modules it concerns, and their names in the model
     reads: bool  # whether it wants to see the sites
-    live: bool  # and their gradients
+    live: bool  # and in the graph
 
     def edits(self, place: str) -> Mapping[str, EditFunction]:
         """Site -> edit(value (batch, hidden), time, number of steps), for a place named like "encoder.l0"."""

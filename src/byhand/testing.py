@@ -22,6 +22,8 @@ from torch.nn.utils.rnn import pack_sequence
 
 from byhand.cells.graph import compiled
 from byhand.edits import edit
+from byhand.engine.dispatch import use_engine
+from byhand.engines import engines
 from byhand.nn import LSTM
 from byhand.record import record
 
@@ -205,9 +207,32 @@ def check_recording(cell: Cell) -> None:
 def check_edits(cell: Cell) -> None:
     made, x = layer(cell), sequence()
     compiled(cell, frozenset(cell.sites))
-    before = outcome(made, x)
-    with edit(made, {f"l0.{site}": lambda value: value for site in cell.sites}):
-        expect(same(before, outcome(made, x)), "results differ under an edit that changes nothing")
+    with use_engine("reference"):
+        before = outcome(made, x)
+        with edit(made, {f"l0.{site}": lambda value: value for site in cell.sites}):
+            expect(same(before, outcome(made, x)), "results differ under an edit that changes nothing")
+
+
+@promise("every engine that runs the cell gives the same results and gradients")
+def check_engines(cell: Cell) -> None:
+    made, x = layer(cell), sequence()
+
+    def everything() -> list[Tensor]:
+        results = outcome(made, x)
+        reached = [one for one in results if one.requires_grad]
+        parameters = list(made.parameters())
+        grads = torch.autograd.grad(
+            sum((one.sin().sum() for one in reached), torch.zeros(())), parameters, materialize_grads=True
+        )
+        return [*results, *grads]
+
+    with use_engine("reference"):
+        expected = everything()
+    for name, state in engines(made, x):
+        if state == "ready" and name != "reference":
+            with use_engine(name):
+                differences = [(a - b).abs().max().item() for a, b in zip(everything(), expected, strict=True)]
+            expect(max(differences) < 1e-10, f"engine {name!r} differs by {max(differences):.1e} from the reference")
 
 
 def differentiable(cell: Cell) -> tuple[LSTM, Callable[..., Tensor], list[Tensor]]:

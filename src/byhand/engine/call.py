@@ -28,8 +28,8 @@ class Call(NamedTuple):
 
     state: in the order of cell.state, before the first step. noise: in the order of cell.noise; a mask that holds for the whole
     sequence has time 1. valid: False where a sequence has ended; None if all are of full length. edited: the sites that go
-    through edit(site, time, value). sites: whether they are wanted; live: and in the graph, so that gradients reach them. Where there is a projection, the step's output before it
-    goes by the name "m", and "h" is the projected one.
+    through edit(site, time, value). sites: whether they are wanted; live: and in the graph, so that a loss can be made of them.
+    Where there is a projection, the step's output before it goes by the name "m", and "h" is the projected one.
     """
 
     cell: Cell
@@ -56,14 +56,19 @@ class Call(NamedTuple):
         return frozenset(site for site in self.cell.sites if self.public_name(site) in self.edited)
 
 
+Listener = Callable[[Mapping[str, "Tensor"]], None]
+
+
 class Result(NamedTuple):
     """output: 0 where a sequence has ended. state: after each sequence's own last step. sites: name -> values of the steps, in
-    order of time, whatever the direction; None unless asked for.
+    order of time, whatever the direction; None unless asked for. tell: where the sites are not in the graph themselves, takes a
+    function that backward will tell the gradients by them, name -> (time, batch, hidden).
     """
 
     output: Float[Tensor, "time batch projected"]
     state: tuple[Float[Tensor, "batch hidden"], ...]
     sites: Mapping[str, Sequence[Float[Tensor, "batch hidden"]]] | None
+    tell: Callable[[Listener], None] | None = None
 
 
 def site_names(cell: Cell, *, projected: bool) -> tuple[str, ...]:

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from byhand.engine import compiler
-from byhand.engine.call import Call, Result
+from byhand.engine.call import Call, Listener, Result
 from byhand.engine.cpp.gradient import Fixed, Layer, flatten, given
 from byhand.engine.cpp.kernel import kernel
-from byhand.engine.tracing import UntraceableError, programs
+from byhand.engine.programs import programs
+from byhand.engine.tracing import UntraceableError
 
 if TYPE_CHECKING:
     from byhand.cells import Cell
@@ -36,7 +37,7 @@ def refuses(call: Call) -> str | None:
     if torch.is_autocast_enabled("cpu"):
         return "autocast is on"
     if call.live and torch.is_grad_enabled():
-        return "gradients inside the steps are wanted"
+        return "the values inside the steps are wanted in the graph"
     if torch.autograd.forward_ad._current_level >= 0:
         return "forward-mode differentiation is at work"
     for one in flatten(call):
@@ -65,20 +66,23 @@ def run(call: Call) -> Result:
     if call.input.dtype != dtype:
         result = run(converted(call, dtype))
         sites = None if result.sites is None else {name: value.to(call.input.dtype) for name, value in result.sites.items()}
-        return Result(result.output.to(call.input.dtype), tuple(one.to(call.input.dtype) for one in result.state), sites)
+        return Result(
+            result.output.to(call.input.dtype), tuple(one.to(call.input.dtype) for one in result.state), sites, result.tell
+        )
     tensors = flatten(call)
     lengths = None if call.valid is None else call.valid.sum(0)
+    listeners: list[Listener] = []
     fixed = Fixed(call.cell, call.reverse, call.valid, lengths, call.noise)
     if torch.is_grad_enabled() and any(one is not None and one.requires_grad for one in tensors):
         kept: list = []
-        output, *last = Layer.apply(fixed, kept, *tensors)  # type: ignore[misc]
+        output, *last = Layer.apply(fixed, kept, listeners, *tensors)  # type: ignore[misc]
         what, ran = kept[0]
     else:
         what = given(fixed, call)
         ran = kernel(call.cell, dtype).forward(what, keep=call.sites)
         output, last = ran.output, ran.last
     sites = seen(call, what, ran, output) if call.sites else None
-    return Result(output, tuple(last), sites)
+    return Result(output, tuple(last), sites, listeners.append if call.sites else None)
 
 
 def seen(call: Call, what, ran, output) -> dict[str, Tensor]:

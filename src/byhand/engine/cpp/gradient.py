@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from byhand.engine import reference
-from byhand.engine.call import Call, Weights
+from byhand.engine.call import Call, Listener, Weights, site_names
 from byhand.engine.cpp.kernel import Given, Grads, Kernel, Ran, kernel
 
 if TYPE_CHECKING:
@@ -57,8 +57,11 @@ class Layer(torch.autograd.Function):
     """tensors as in flatten; gives the output, then the last states."""
 
     @staticmethod
-    def forward(ctx: Any, fixed: Fixed, kept: list[tuple[Given, Ran]], *tensors: Tensor | None) -> tuple[Tensor, ...]:
-        ctx.fixed, ctx.set = fixed, ctx.set_materialize_grads(False)
+    def forward(
+        ctx: Any, fixed: Fixed, kept: list[tuple[Given, Ran]], listeners: list[Listener], *tensors: Tensor | None
+    ) -> tuple[Tensor, ...]:
+        ctx.fixed, ctx.listeners = fixed, listeners
+        ctx.set_materialize_grads(False)
         call = unflatten(fixed, tensors)
         what = given(fixed, call)
         ran = kernel(fixed.cell, what.input.dtype).forward(what, keep=True)
@@ -72,12 +75,13 @@ class Layer(torch.autograd.Function):
         fixed: Fixed = ctx.fixed
         saved, states = ctx.saved_tensors, len(fixed.cell.state)
         tensors, rest = saved[: -(2 * states + 3)], saved[-(2 * states + 3) :]
-        needed = ctx.needs_input_grad[2:]
+        needed = ctx.needs_input_grad[3:]
         if torch.is_grad_enabled():  # the derivative is to be differentiated itself
-            return None, None, *through_reference(fixed, tensors, grads, needed)
+            return None, None, None, *through_reference(fixed, tensors, grads, needed)
         call = unflatten(fixed, tensors)
         ran = Ran(rest[0], rest[1 : 1 + states], rest[1 + states : 1 + 2 * states], rest[-2], rest[-1])
-        return None, None, *gradients(kernel(fixed.cell, call.input.dtype), given(fixed, call), ran, grads, needed)
+        compiled, what = kernel(fixed.cell, call.input.dtype), given(fixed, call)
+        return None, None, None, *gradients(compiled, what, ran, grads, needed, ctx.listeners)
 
 
 def through_reference(
@@ -94,13 +98,22 @@ def through_reference(
 
 
 def gradients(
-    kernel: Kernel, given: Given, ran: Ran, grads: Sequence[Tensor | None], needed: Sequence[bool]
+    kernel: Kernel,
+    given: Given,
+    ran: Ran,
+    grads: Sequence[Tensor | None],
+    needed: Sequence[bool],
+    listeners: Sequence[Listener],
 ) -> list[Tensor | None]:
     """In the order of flatten, None where not needed."""
     vectors = len(given.weights.vectors)
     wanted = (*needed[:3], needed[5], any(needed[6 : 6 + vectors]), any(needed[6 + vectors :]))
     grad_output = None if grads[0] is None else grads[0].contiguous()
-    made = kernel.backward(given, ran, grad_output, grads[1:], wanted)
+    made = kernel.backward(given, ran, grad_output, grads[1:], wanted, every_state=bool(listeners))
+    if listeners:
+        told = by_sites(kernel, given, ran, made)
+        for listener in listeners:
+            listener(told)
     gates, hidden = len(kernel.cell.gates), made.bias.numel() // kernel.slots
     by_u = made.bias[: gates * hidden]
     if needed[4] and kernel.programs.u_slots != kernel.programs.x_slots:
@@ -108,6 +121,41 @@ def gradients(
     by_bias = made.bias[: gates * hidden] if needed[3] else None, by_u if needed[4] else None
     products = made[2:6] if made.slots is None else large_products(kernel, given, ran, made, needed)
     return [*products[:3], *by_bias, products[3], *made.vectors, *made.state]
+
+
+def by_sites(kernel: Kernel, given: Given, ran: Ran, made: Grads) -> dict[str, Tensor]:
+    """Gradients by all that the steps computed, out of those by the new states: one pass over all steps at once."""
+    assert ran.kept is not None
+    cell, hidden = kernel.cell, made.bias.numel() // kernel.slots
+    time, batch = ran.kept.shape[:2]
+    values = {f"k.{slot}": value.detach().requires_grad_() for slot, value in enumerate(ran.kept.split(hidden, -1))}
+    for name, history, first in zip(cell.state, ran.histories, given.state, strict=True):
+        if f"s.{name}" in kernel.programs.sites.reads():
+            assert history is not None
+            values[f"s.{name}"] = shifted(history, first, given)
+    values |= {
+        f"p.{name}": one.expand(time, batch, hidden) for name, one in zip(cell.parameters, given.parameters, strict=True)
+    }
+    with torch.enable_grad():
+        sites: dict[str, Tensor] = {}
+        for name, value in kernel.programs.sites.run(values).items():
+            again = any(value is other for other in sites.values())  # a second name has a gradient of its own
+            sites[name] = value.view_as(value) if again else value
+        reached = [(sites[name], by) for name, by in zip(cell.state, made.histories, strict=True)]
+        loss = torch.stack([(value * by).sum() for value, by in reached]).sum()
+        found = torch.autograd.grad(loss, list(sites.values()), materialize_grads=True)
+    if made.projected is None:
+        return dict(zip(sites, found, strict=True))
+    names = site_names(cell, projected=True)
+    return dict(zip(names, (*found, made.projected), strict=True))
+
+
+def shifted(history: Tensor, first: Tensor, given: Given) -> Tensor:
+    """What a state was before each step."""
+    before = torch.cat([history[1:], first[None]] if given.reverse else [first[None], history[:-1]])
+    if given.reverse and given.lengths is not None:
+        before[given.lengths - 1, torch.arange(len(given.lengths))] = first
+    return before
 
 
 def large_products(kernel: Kernel, given: Given, ran: Ran, made: Grads, needed: Sequence[bool]) -> tuple[Tensor | None, ...]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from byhand.engine import compiler
 from byhand.engine.cpp.source import source
-from byhand.engine.tracing import programs
+from byhand.engine.programs import programs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -162,7 +162,7 @@ class Kernel:
             for one, grad in zip(given.state, grad_last, strict=True)
         )
         size = weights.input.numel() + (0 if weights.recurrent is None else weights.recurrent.numel())
-        apart = size * kept.element_size() > LARGE
+        apart = size * kept.element_size() > LARGE or (every_state and weights.projection is not None)
         if apart:
             needed = (False, False, False, False, *needed[4:])
         grads = Grads(

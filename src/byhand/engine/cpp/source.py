@@ -13,7 +13,7 @@ from byhand.engine.program import Program, cpp
 
 if TYPE_CHECKING:
     from byhand.cells import Cell
-    from byhand.engine.tracing import Programs
+    from byhand.engine.programs import Programs
 
 TYPES = {torch.float32: "float", torch.float64: "double"}
 TEMPLATE = Path(__file__).parent
