@@ -123,7 +123,7 @@ def check_input(kind: str, input: object, input_size: int, weight: Tensor) -> No
 
 def check_length(x: Tensor, given: Tensor | PackedSequence, *, batch_first: bool) -> None:
     """x: time-major. RuntimeError if there is no step."""
-    if len(x) == 0:
+    if x.shape[0] == 0:
         hint = " (batch_first=True reads it as (batch, time, input))" if batch_first else ""
         shape = tuple(given.data.shape)
         raise RuntimeError(f"Expected sequence length to be larger than 0 in RNN, got an input of shape {shape}{hint}")

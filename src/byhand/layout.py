@@ -7,8 +7,8 @@ others read, `dense` spreads them out into the full matrices that an engine mult
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cache, wraps
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import torch
 
@@ -18,6 +18,19 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from byhand.cells import Cell
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def remembered(function: Function) -> Function:
+    """functools.cache, which torch.compile does not like to see."""
+    kept = cache(function)
+
+    @wraps(function)
+    def answer(*arguments: Any) -> Any:
+        return function(*arguments) if torch.compiler.is_compiling() else kept(*arguments)
+
+    return answer  # type: ignore[return-value]
 
 
 class Sizes(NamedTuple):
@@ -44,7 +57,7 @@ def columns(cell: Cell, sizes: Sizes) -> dict[str, int]:
     return {name: state_width(cell, name, sizes) // cell.shared.get(name, 1) for name in cell.sources}
 
 
-@cache
+@remembered
 def shapes(cell: Cell, sizes: Sizes) -> dict[str, tuple[int, ...]]:
     """Name (without layer) -> shape, in torch's order; vectors last. ValueError if shared gates do not divide the hidden size."""
     for name, size in cell.shared.items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from functools import cache
 from typing import TYPE_CHECKING, Self
 
 import torch
@@ -16,7 +15,8 @@ from byhand import checks, parameters
 from byhand.batch import read_batch
 from byhand.cells import Cell, lstm
 from byhand.engine.call import Call
-from byhand.layout import Sizes, state_width
+from byhand.engine.registry import register
+from byhand.layout import Sizes, remembered, state_width
 from byhand.parameters import Gate, Owner
 from byhand.scope import Place, run_watched
 
@@ -62,6 +62,7 @@ class LSTM(nn.Module):
         self.bias, self.batch_first, self.bidirectional, self.dropout = bias, batch_first, bidirectional, dropout
         self.cell, self.forget_bias, self.learn_initial_state = cell, forget_bias, learn_initial_state
         checks.check_layer(self)
+        register(cell)
         for place in self.places:
             parameters.add_parameters(self.owner(place), device=device, dtype=dtype)
         for name in cell.state if learn_initial_state else ():
@@ -151,7 +152,7 @@ class LSTM(nn.Module):
         return described(self, ("input_size", "hidden_size"), OPTIONS)
 
 
-@cache
+@remembered
 def places(num_layers: int, bidirectional: bool) -> tuple[Place, ...]:
     directions = (False, True) if bidirectional else (False,)
     return tuple(Place(layer, reverse) for layer in range(num_layers) for reverse in directions)
@@ -200,6 +201,7 @@ class LSTMCell(nn.Module):
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
         self.cell, self.forget_bias = cell, forget_bias
         checks.check_single(self)
+        register(cell)
         parameters.add_parameters(self.owner, device=device, dtype=dtype)
         self.reset_parameters()
 

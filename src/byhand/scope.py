@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+import torch
 from torch import Tensor, nn
 
-from byhand.engine.dispatch import run
+from byhand.engine.dispatch import run, run_compiled
 
 if TYPE_CHECKING:
     from byhand.engine.call import Call, Result
@@ -66,6 +67,8 @@ def join(*parts: object) -> str:
 
 def run_watched(module: nn.Module, place: Place, call: Call) -> Result:
     """Run a call of this module under the open scopes that name it: edits of the outer ones first, then each is told."""
+    if torch.compiler.is_compiling():  # scopes are for eager calls
+        return run_compiled(call)
     scopes = [scope for scope in _open.get() if module in scope.paths]
     if not scopes:
         return run(call)

@@ -43,6 +43,16 @@ def run(call: Call) -> Result:
     raise AssertionError("the reference engine refuses nothing")
 
 
+def run_compiled(call: Call) -> Result:
+    """Inside torch.compile and torch.export: one operator if there is a kernel for the cell, else the loop, unrolled."""
+    from byhand.engine.cpp import operators  # noqa: PLC0415 (it loads the half of torch that compiles)
+
+    cell = call.cell
+    if call.input.device.type == "cpu" and operators.ready(cell.name, call.input.dtype, cell.gates, cell.state):
+        return operators.run(call)
+    return reference.run(call)
+
+
 def states(call: Call) -> list[tuple[str, str]]:
     """Every engine in order, with "ready" or the reason why it would not run this call."""
     return [(engine.name, engine.refuses(call) or "ready") for engine in ENGINES]
