@@ -56,15 +56,18 @@ def packed(x: Tensor, lengths: list[int]) -> PackedSequence:
     return pack_padded_sequence(x, torch.tensor(lengths), enforce_sorted=lengths == sorted(lengths, reverse=True))
 
 
-def run(lstm: nn.Module, input: Input, hx: Any = None) -> tuple[Named, Named]:
-    """What comes out, and what gradients are asked for, both by name."""
-    inner = (input.data if isinstance(input, PackedSequence) else input).detach().requires_grad_()
+def run(lstm: nn.Module, input: Input, hx: Any = None, only: Collection[str] | None = None) -> tuple[Named, Named]:
+    """What comes out, and what gradients are asked for, both by name. only: of these names; of all if not given."""
+    inner = (input.data if isinstance(input, PackedSequence) else input).detach()
     given = input._replace(data=inner) if isinstance(input, PackedSequence) else inner
-    first = () if hx is None else tuple(one.detach().requires_grad_() for one in as_tuple(hx))
+    first = () if hx is None else tuple(one.detach() for one in as_tuple(hx))
+    named = {"input": inner} | {f"first {k}": one for k, one in enumerate(first)} | dict(lstm.named_parameters())
+    for name, value in named.items():
+        value.requires_grad_(only is None or name in only)
     output, last = lstm(given) if hx is None else lstm(given, as_hx(first))
-    named = {"output": output.data if isinstance(output, PackedSequence) else output}
-    named |= {f"last {index}": value for index, value in enumerate(as_tuple(last))}
-    return named, {"input": inner} | {f"first {k}": one for k, one in enumerate(first)} | dict(lstm.named_parameters())
+    results = {"output": output.data if isinstance(output, PackedSequence) else output}
+    results |= {f"last {index}": value for index, value in enumerate(as_tuple(last))}
+    return results, {name: value for name, value in named.items() if value.requires_grad}
 
 
 def weighed(results: Named, skip: Collection[str] = ()) -> Tensor:
@@ -74,9 +77,11 @@ def weighed(results: Named, skip: Collection[str] = ()) -> Tensor:
     return torch.stack([(value * weights[name].to(value)).sum() for name, value in results.items() if name not in skip]).sum()
 
 
-def answers(lstm: nn.Module, input: Input, hx: Any = None, *, skip: Collection[str] = ()) -> Named:
-    """Results, and gradients of their weighed sum. skip: results that the sum has no part of."""
-    results, wanted = run(lstm, input, hx)
+def answers(
+    lstm: nn.Module, input: Input, hx: Any = None, *, skip: Collection[str] = (), only: Collection[str] | None = None
+) -> Named:
+    """Results, and gradients of their weighed sum. skip: results that the sum has no part of. only: as for run."""
+    results, wanted = run(lstm, input, hx, only)
     grads = torch.autograd.grad(weighed(results, skip), list(wanted.values()), materialize_grads=True)
     return {name: value.detach() for name, value in results.items()} | {
         f"grad {name}": grad for name, grad in zip(wanted, grads, strict=True)

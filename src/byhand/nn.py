@@ -11,16 +11,18 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout as drop
 from torch.nn.utils.rnn import PackedSequence
 
-from byhand import checks, parameters
+from byhand import checks, parameters, quick
 from byhand.batch import read_batch
 from byhand.cells import Cell, lstm
 from byhand.engine.call import Call
 from byhand.engine.registry import register
 from byhand.layout import Sizes, remembered, state_width
 from byhand.parameters import Gate, Owner
-from byhand.scope import Place, run_watched
+from byhand.scope import Place, run_watched, unwatched
 
 if TYPE_CHECKING:
+    from byhand.stepper import Stepper
+
     State = Tensor | tuple[Tensor, ...]
 
 
@@ -111,6 +113,16 @@ class LSTM(nn.Module):
 
     def forward(self, input: Tensor | PackedSequence, hx: State | None = None) -> tuple[Tensor | PackedSequence, State]:
         """Run the stack; see the class."""
+        if (
+            type(input) is Tensor
+            and hx is None
+            and not torch.is_grad_enabled()
+            and not torch.compiler.is_compiling()
+            and unwatched()
+        ):
+            done = quick.run(self, input)
+            if done is not None:
+                return done
         batch = read_batch(self, input, hx)
         x, states = batch.input, []
         for layer in range(self.num_layers):
@@ -131,6 +143,12 @@ class LSTM(nn.Module):
         noise = parameters.draw_noise(self.cell, x, self.hidden_size, training=self.training)
         weights = parameters.weights(self.owner(place))
         return Call(self.cell, x, state, weights, reverse=place.reverse, valid=valid, noise=noise)
+
+    def stepper(self, batch: int = 1) -> Stepper:
+        """For signals that come step by step: keeps packed weights and the memory between calls. See byhand.stepper.Stepper."""
+        from byhand.stepper import Stepper  # noqa: PLC0415 (it is built on this module)
+
+        return Stepper(self, batch)
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Write config.json, model.safetensors and a model card into a folder; see byhand.saving.pretrained.save. ValueError, OSError."""

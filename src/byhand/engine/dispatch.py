@@ -27,6 +27,11 @@ ENGINES: tuple[Engine, ...] = (
 _chosen: ContextVar[str | None] = ContextVar("engine", default=None)
 
 
+def asked_for() -> str | None:
+    """The engine that use_engine names."""
+    return _chosen.get()
+
+
 def run(call: Call) -> Result:
     """Run the call on the engine that was asked for by name, else on the first that does not refuse. RuntimeError if the one
     asked for refuses: nothing falls back silently.

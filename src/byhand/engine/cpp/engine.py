@@ -13,6 +13,7 @@ from byhand.engine import compiler
 from byhand.engine.call import Call, Listener, Result
 from byhand.engine.cpp.gradient import Fixed, Layer, flatten, given
 from byhand.engine.cpp.kernel import kernel
+from byhand.engine.cpp.ready import Ready, fits
 from byhand.engine.programs import programs
 from byhand.engine.tracing import UntraceableError
 
@@ -21,6 +22,22 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("byhand")
 COMPUTED_IN = {torch.float32: torch.float32, torch.float64: torch.float64, torch.bfloat16: torch.float32}
+
+
+def is_plain() -> bool:
+    """Whether torch is at nothing that changes what operations mean."""
+    return obstacle() is None
+
+
+def obstacle() -> str | None:
+    """What torch is at that changes what operations mean."""
+    if torch._C._functorch.peek_interpreter_stack() is not None:
+        return "a transform of torch.func is at work"
+    if torch.is_autocast_enabled("cpu"):
+        return "autocast is on"
+    if torch.autograd.forward_ad._current_level >= 0:
+        return "forward-mode differentiation is at work"
+    return None
 
 
 def refuses(call: Call) -> str | None:
@@ -32,18 +49,12 @@ def refuses(call: Call) -> str | None:
         return f"the input is of {x.dtype}: expected float32, float64 or bfloat16"
     if call.edited:
         return "values are edited inside the steps"
-    if torch._C._functorch.peek_interpreter_stack() is not None:
-        return "a transform of torch.func is at work"
-    if torch.is_autocast_enabled("cpu"):
-        return "autocast is on"
     if call.live and torch.is_grad_enabled():
         return "the values inside the steps are wanted in the graph"
-    if torch.autograd.forward_ad._current_level >= 0:
-        return "forward-mode differentiation is at work"
-    for one in flatten(call):
-        if one is not None and type(one) not in PLAIN:
-            return f"a tensor is of a subclass, {type(one).__name__}"
-    return refuses_cell(call.cell, COMPUTED_IN[x.dtype])
+    strange = next((type(one) for one in flatten(call) if one is not None and type(one) not in PLAIN), None)
+    if strange is not None:
+        return f"a tensor is of a subclass, {strange.__name__}"
+    return obstacle() or refuses_cell(call.cell, COMPUTED_IN[x.dtype])
 
 
 PLAIN = (Tensor, torch.nn.Parameter)
@@ -83,6 +94,17 @@ def run(call: Call) -> Result:
         output, last = ran.output, ran.last
     sites = seen(call, what, ran, output) if call.sites else None
     return Result(output, tuple(last), sites, listeners.append if call.sites else None)
+
+
+def ready(call: Call, *, packed: bool) -> Ready | None:
+    """The call made ready for others of its shape and weights; None if the engine refuses it or it is not of that kind."""
+    if refuses(call) is not None or COMPUTED_IN[call.input.dtype] != call.input.dtype or call.sites:
+        return None
+    compiled = kernel(call.cell, call.input.dtype)
+    what = given(Fixed(call.cell, call.reverse, None, None, call.noise), call)
+    if call.valid is not None or not fits(compiled, what):
+        return None
+    return Ready(compiled, what, compiled.pack(what) if packed else None)
 
 
 def seen(call: Call, what, ran, output) -> dict[str, Tensor]:

@@ -119,10 +119,25 @@ class Kernel:
             words += [address(one) for one in grads.histories] or [0] * states
         return array("q", words)
 
-    def forward(self, given: Given, *, keep: bool) -> Ran:
+    def pack(self, given: Given) -> Tensor:
+        """The weights in the kernel's own order, for many calls."""
+        ran = Ran(given.input, given.state, (given.input, *given.state[1:]), None, None)
+        ran = ran._replace(histories=(given.input.new_empty(1, 1, 1), *(None for _ in given.state[1:])))
+        words = self.words(given, ran)
+        packed = given.input.new_empty(self._packed_size(words.buffer_info()[0]) + 16)
+        packed = packed[(-packed.data_ptr() // packed.element_size()) % 16 :]  # at a multiple of 64 bytes
+        words = self.words(given, ran, packed=packed)
+        self.check(self._pack(words.buffer_info()[0]))
+        return packed
+
+    def call(self, words: array[int]) -> None:
+        """Run the sequence that the words describe."""
+        self.check(self._forward(words.buffer_info()[0]))
+
+    def forward(self, given: Given, *, keep: bool, packed: Tensor | None = None) -> Ran:
         """Run the sequence."""
         x, weights = given.input, given.weights
-        time, batch, width = x.shape
+        time, batch, _ = x.shape
         hidden = weights.input.shape[0] // len(self.cell.gates)
         new = x.new_empty if given.lengths is None else x.new_zeros
         output = new(time, batch, hidden if weights.projection is None else len(weights.projection))
@@ -138,8 +153,7 @@ class Kernel:
         kept = x.new_empty(time, batch, self.slots * hidden) if keep else None
         unprojected = None if weights.projection is None else new(time, batch, hidden)
         ran = Ran(output, last, histories, kept, unprojected)
-        words = self.words(given, ran)
-        self.check(self._forward(words.buffer_info()[0]))
+        self.call(self.words(given, ran, packed=packed))
         return ran
 
     def backward(
