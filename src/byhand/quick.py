@@ -1,4 +1,4 @@
-"""Short calls without gradients: what was found out at the last call of the same shape need not be found out again.
+"""Short calls: what was found out at the last call of the same shape need not be found out again.
 
 For a single step the checks and the listing of arguments take ten times as long as the arithmetic. A call that is plain in every way
 goes straight to the kernel here, with the same result to the bit; any other takes the usual way.
@@ -14,12 +14,13 @@ from torch import Tensor
 
 from byhand.batch import first_states
 from byhand.engine.cpp import engine as cpp
+from byhand.engine.cpp.gradient import Fixed, Layer
 from byhand.engine.cpp.ready import INPUT, Ready
 
 if TYPE_CHECKING:
     from byhand.nn import LSTM
 
-MOST = 256  # steps times sequences up to which it is worth the while
+MOST = 4096  # steps times sequences up to which it is worth the while
 
 
 class Known(NamedTuple):
@@ -27,6 +28,8 @@ class Known(NamedTuple):
 
     parameters: tuple[tuple[str, Tensor, int], ...]
     layers: tuple[Ready, ...]
+    fixed: Fixed
+    weights: tuple[tuple[Tensor | None, ...], ...]  # of each layer, as in gradient.flatten
     widths: tuple[int, ...]
     zeros: tuple[Tensor, ...]  # the first states, (batch, width)
 
@@ -50,7 +53,11 @@ def run(lstm: LSTM, input: Tensor) -> Any:
         if len(of_layer) > 16:  # ever new shapes
             of_layer.clear()
         known = of_layer[key] = look(lstm, input)
-    return None if known is None else call(lstm, known, input)
+    if known is None:
+        return None
+    if torch.is_grad_enabled() and (input.requires_grad or any(one.requires_grad for _, one, _ in known.parameters)):
+        return differentiably(known, input)
+    return call(known, input)
 
 
 def still(lstm: LSTM, known: Known) -> bool:
@@ -65,24 +72,27 @@ def look(lstm: LSTM, input: Tensor) -> Known | None:
         return None
     if input.shape[-1] != lstm.input_size or 0 in input.shape:
         return None
-    layers, x = [], input
-    zeros = tuple(value[0] for value in first_states(lstm, input))
+    layers, weights, x = [], [], input
+    zeros = tuple(value[0].detach() for value in first_states(lstm, input))
     own = [parameter for parameter in lstm._parameters.values() if parameter is not None]
     for place in lstm.places:
         made = lstm.call(place, x, zeros, None)
-        weights = [one for one in (*made.weights[:5], *made.weights.vectors) if one is not None]
-        if any(not one.is_contiguous() or not any(one is parameter for parameter in own) for one in weights):
+        flat = (*made.weights[:5], *made.weights.vectors)
+        if any(not one.is_contiguous() or not any(one is parameter for parameter in own) for one in flat if one is not None):
             return None  # made of the parameters anew at each call
         ready = cpp.ready(made, packed=False)
         if ready is None:
             return None
         layers.append(ready)
+        weights.append(flat)
         x = input.new_empty(*input.shape[:2], lstm.hidden_size)
     names = [(name, one, one.data_ptr()) for name, one in lstm._parameters.items() if one is not None]
-    return Known(tuple(names), tuple(layers), tuple(one.shape[-1] for one in zeros), zeros)
+    widths = tuple(one.shape[-1] for one in zeros)
+    fixed = Fixed(lstm.cell, reverse=False, valid=None, lengths=None, noise=made.noise)
+    return Known(tuple(names), tuple(layers), fixed, tuple(weights), widths, zeros)
 
 
-def call(lstm: LSTM, known: Known, input: Tensor) -> Any:
+def call(known: Known, input: Tensor) -> Any:
     """Through all layers."""
     (time, batch, _), new, threads = input.shape, input.new_empty, torch.get_num_threads()
     states = tuple([new(len(known.layers), batch, width) for width in known.widths])
@@ -94,4 +104,17 @@ def call(lstm: LSTM, known: Known, input: Tensor) -> Any:
         words[INPUT], words[ready.output] = x.data_ptr(), y.data_ptr()
         ready.kernel.call(words)
         x = y
+    return x, states if len(states) > 1 else states[0]
+
+
+def differentiably(known: Known, input: Tensor) -> Any:
+    """The same, in the graph."""
+    x, lasts = input, []
+    for weights in known.weights:
+        x, *last = Layer.apply(known.fixed, [], [], x, *weights, *known.zeros)  # type: ignore[misc]
+        lasts.append(last)
+    if len(lasts) == 1:
+        states = tuple([one.unsqueeze(0) for one in lasts[0]])
+    else:
+        states = tuple([torch.stack(each) for each in zip(*lasts, strict=True)])
     return x, states if len(states) > 1 else states[0]

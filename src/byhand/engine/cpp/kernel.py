@@ -96,20 +96,24 @@ class Kernel:
         """The struct that the kernel reads, word by word in its order."""
         time, batch, width = given.input.shape
         weights, states, count = given.weights, len(self.cell.state), len(self.cell.parameters)
-        hidden = weights.input.shape[0] // len(self.cell.gates)
+        hidden = len(weights.input) // len(self.cell.gates)
         output = hidden if weights.projection is None else len(weights.projection)
-        kept_or_last = [last if one is None else one for one, last in zip(ran.histories, ran.last, strict=True)]
+        last = [one.data_ptr() for one in ran.last]
         words = [time, batch, width, hidden, output]
         words += [given.reverse, torch.get_num_threads(), wants_first, ran.kept is not None, *pool(), address(given.lengths)]
         words += [given.input.data_ptr()]
-        words += [address(one) for one in (weights.input, weights.recurrent, weights.bias_input, weights.bias_recurrent)]
-        words += [address(weights.projection), address(ran.kept), address(ran.unprojected), address(packed)]
-        words += [one.data_ptr() for one in given.state] + [one.data_ptr() for one in kept_or_last]
-        words += [0 if one is None else one.shape[1] * one.shape[2] for one in ran.histories]
-        words += [one.data_ptr() for one in ran.last]
-        words += [one.data_ptr() for one in given.parameters] + [0]
-        words += [one.stride(0) if one.dim() == 3 and len(one) > 1 else 0 for one in given.parameters] + [0]
-        words += [one.stride(1) if one.dim() == 3 and one.shape[1] > 1 else 0 for one in given.parameters] + [0]
+        words += [0 if one is None else one.data_ptr() for one in weights[:5]]
+        words += [address(ran.kept), address(ran.unprojected), address(packed)]
+        words += [one.data_ptr() for one in given.state]
+        words += [at if one is None else one.data_ptr() for one, at in zip(ran.histories, last, strict=True)]
+        words += [0 if one is None else batch * (hidden if i else output) for i, one in enumerate(ran.histories)]
+        words += last
+        if count:
+            words += [*(one.data_ptr() for one in given.parameters), 0]
+            words += [*(one.stride(0) if one.dim() == 3 and len(one) > 1 else 0 for one in given.parameters), 0]
+            words += [*(one.stride(1) if one.dim() == 3 and one.shape[1] > 1 else 0 for one in given.parameters), 0]
+        else:
+            words += [0, 0, 0]
         if grads is None:
             words += [0] * (9 + 2 * states + count)
         else:
