@@ -61,6 +61,7 @@ FUNCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "softsign": lambda a, b: F.softsign(a - b) + F.tanhshrink(a - b),
     "detached": lambda a, b: a.detach() * b,
 }
+PRECISE = ("tanh", "sigmoid", "exp", "expm1")  # those that are not the system's own
 
 
 def of_one(name: str, function: Callable[[Tensor, Tensor], Tensor]) -> Cell:
@@ -78,7 +79,8 @@ def of_many(functions: dict[str, Callable[[Tensor, Tensor], Tensor]]) -> Cell:
 
     def step(x: Any, u: Any, s: Any, p: Any) -> Any:
         sites = {name.replace(" ", "_"): function(x.a, x.b) for name, function in functions.items()}
-        h = torch.stack(list(sites.values())).sum(0) if False else sum(sites.values())
+        sites |= {f"only_{name}": getattr(torch, name)(x.a) for name in PRECISE}
+        h = sum(sites.values())
         return (h,), sites | {"h": h}
 
     return Cell(name="functions", gates=("a", "b"), state=("h",), step=step, recurrent=(), biases=0)

@@ -26,7 +26,7 @@ import yaml
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
-from byhand import LSTM, cells
+from byhand import LSTM, cells, use_engine
 from byhand.cells import Cell
 from byhand.saving import model_folder
 from byhand.saving.cell_names import FUNCTIONS, VALUES, find
@@ -38,6 +38,13 @@ SETTINGS = {
     "recurrent_dropout": [((0.3,), {}), ((1e-05,), {"every": "sequence"})],
     "zoneout": [((), {}), ((), {"h": 0, "c": 0.25})],
 }
+
+
+@pytest.fixture(autouse=True)
+def one_engine() -> Iterator[None]:
+    """Files are what is tested here; nothing need be compiled for them."""
+    with use_engine("reference"):
+        yield
 
 
 @pytest.fixture(autouse=True)

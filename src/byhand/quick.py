@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from byhand.batch import first_states
+from byhand.batch import read_batch
 from byhand.engine.cpp import engine as cpp
 from byhand.engine.cpp.gradient import Fixed, Layer
 from byhand.engine.cpp.ready import INPUT, Ready
@@ -70,10 +70,11 @@ def look(lstm: LSTM, input: Tensor) -> Known | None:
     """None if a call of this kind is not plain."""
     if lstm.bidirectional or lstm.learn_initial_state or len(lstm._parameters) != sum(1 for _ in lstm.parameters()):
         return None
-    if input.shape[-1] != lstm.input_size or 0 in input.shape:
+    if 0 in input.shape:
         return None
+    batch = read_batch(lstm, input, None)  # which raises all that is wrong
     layers, weights, x = [], [], input
-    zeros = tuple(value[0].detach() for value in first_states(lstm, input))
+    zeros = tuple(value[0].detach() for value in batch.state)
     own = [parameter for parameter in lstm._parameters.values() if parameter is not None]
     for place in lstm.places:
         made = lstm.call(place, x, zeros, None)

@@ -144,6 +144,9 @@ def by_sites(kernel: Kernel, given: Given, ran: Ran, made: Grads) -> dict[str, T
         reached = [(sites[name], by) for name, by in zip(cell.state, made.histories, strict=True)]
         loss = torch.stack([(value * by).sum() for value, by in reached]).sum()
         found = torch.autograd.grad(loss, list(sites.values()), materialize_grads=True)
+    if given.lengths is not None:  # what was kept of steps after the end is anything
+        there = (torch.arange(time).unsqueeze(1) < given.lengths).unsqueeze(-1)
+        found = tuple(torch.where(there, one, 0) for one in found)
     if made.projected is None:
         return dict(zip(sites, found, strict=True))
     names = site_names(cell, projected=True)
