@@ -41,7 +41,9 @@ FUNCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "clamp": lambda a, b: a.clamp(0.3, 0.6) + b.clamp(min=0.4) + b.clamp(max=0.5),
     "clamp by values": lambda a, b: (a - b).clamp(-b, b),
     "where": lambda a, b: torch.where(a > b, a, 2 * b) + torch.where(a < 0.5, b, 1.0),
-    "comparisons": lambda a, b: torch.where((a > 0.3) & (b <= 0.6) | ~(a >= b), a, b) + torch.where((a == b) | (a != 0.5), a, b),
+    "comparisons": lambda a, b: (
+        torch.where((a > 0.3) & (b <= 0.6) | ~(a >= b), a, b) + torch.where((a == b) | (a != 0.5), a, b)
+    ),
     "comparisons as numbers": lambda a, b: a * (a > b) + b * (a <= 0.4).to(a.dtype),
     "addcmul": lambda a, b: torch.addcmul(a, a, b, value=2) + torch.addcdiv(a, a, b, value=3),
     "lerp": lambda a, b: torch.lerp(a, b, 0.3) + torch.lerp(a, b, a),
@@ -75,15 +77,21 @@ def of_one(name: str, function: Callable[[Tensor, Tensor], Tensor]) -> Cell:
 
 
 def of_many(functions: dict[str, Callable[[Tensor, Tensor], Tensor]]) -> Cell:
-    """Every function a site, and h their sum; nothing is remembered."""
+    """Every function of two gates a site, and h the sum of all; nothing is remembered."""
 
     def step(x: Any, u: Any, s: Any, p: Any) -> Any:
         sites = {name.replace(" ", "_"): function(x.a, x.b) for name, function in functions.items()}
-        sites |= {f"only_{name}": getattr(torch, name)(x.a) for name in PRECISE}
         h = sum(sites.values())
         return (h,), sites | {"h": h}
 
     return Cell(name="functions", gates=("a", "b"), state=("h",), step=step, recurrent=(), biases=0)
 
 
+def precise(x: Any, u: Any, s: Any, p: Any) -> Any:
+    sites = {name: getattr(torch, name)(x.a) for name in PRECISE}
+    h = sum(sites.values())
+    return (h,), sites | {"h": h}
+
+
 EVERYTHING = of_many(FUNCTIONS)
+ALONE = Cell(name="precise functions", gates=("a",), state=("h",), step=precise, recurrent=(), biases=0)

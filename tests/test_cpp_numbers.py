@@ -15,7 +15,14 @@ from torch import Tensor, nn
 from byhand import LSTM, cells, record, use_engine
 
 TORCHS: dict[str, Any] = {"lstm": nn.LSTM, "gru": nn.GRU}
-SHAPES = [Shape(20, 8, 16, 32), Shape(50, 4, 3, 65), Shape(100, 2, 64, 64), Shape(7, 33, 40, 128), Shape(3, 1, 10, 20), Shape(1, 1, 5, 40)]
+SHAPES = [
+    Shape(20, 8, 16, 32),
+    Shape(50, 4, 3, 65),
+    Shape(100, 2, 64, 64),
+    Shape(7, 33, 40, 128),
+    Shape(3, 1, 10, 20),
+    Shape(1, 1, 5, 40),
+]
 four = pytest.mark.parametrize("name", FOUR)
 
 

@@ -56,7 +56,9 @@ def test_sites_are_those_of_the_reference(name: str, options: dict[str, Any], gi
     (found, _), (wanted, _) = (seen(engine, lstm, given(x), states) for engine in ("cpp", "reference"))
     assert list(found) == list(wanted)
     for site, value in wanted.items():
-        torch.testing.assert_close(found[site], value, rtol=0, atol=1e-12, equal_nan=True, msg=lambda text, s=site: f"{s}: {text}")
+        torch.testing.assert_close(
+            found[site], value, rtol=0, atol=1e-12, equal_nan=True, msg=lambda text, s=site: f"{s}: {text}"
+        )
 
 
 @of_any_kind
@@ -68,7 +70,9 @@ def test_gradients_by_sites_are_those_of_the_reference(
     (_, found), (_, wanted) = (seen(engine, lstm, given(x), states) for engine in ("cpp", "reference"))
     assert list(found) == list(wanted)
     for site, value in wanted.items():
-        torch.testing.assert_close(found[site], value, rtol=1e-11, atol=1e-11, equal_nan=True, msg=lambda text, s=site: f"{s}: {text}")
+        torch.testing.assert_close(
+            found[site], value, rtol=1e-11, atol=1e-11, equal_nan=True, msg=lambda text, s=site: f"{s}: {text}"
+        )
 
 
 @of_any_kind

@@ -70,7 +70,14 @@ class Stepper:
 
     def __call__(self, x: Float[Tensor, "*time batch input"]) -> Float[Tensor, "*time batch output"]:
         """Take one step or several."""
-        if self._bound and x.shape == self._shape and x.dtype == self._dtype and x.is_contiguous() and x.device.type == "cpu":
+        if (
+            type(x) is Tensor
+            and self._bound
+            and x.shape == self._shape
+            and x.dtype == self._dtype
+            and x.is_contiguous()
+            and x.device.type == "cpu"
+        ):
             return self._step(x)
         return self._steps(x)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.functional import linear
 
-from byhand.cells.graph import Compiled, compiled
+from byhand.cells.graph import Compiled, as_it_is, compiled
 from byhand.engine.call import Call, Result
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def refuses(call: Call) -> str | None:
 
 def run(call: Call) -> Result:
     """One input product for all steps; then, step by step, one recurrent product and the cell."""
-    step = compiled(call.cell, call.step_edits, sites=call.sites)
+    step = step_of(call)
     arguments = all_arguments(call, step)
     x = linear(call.input, call.weights.input, input_bias(call, step)).unbind(0)
     ended = [False] * len(x) if call.valid is None else (~call.valid).any(1).tolist()
@@ -41,6 +41,13 @@ def run(call: Call) -> Result:
     output = torch.stack(outputs) if call.valid is None else torch.where(call.valid.unsqueeze(-1), torch.stack(outputs), 0)
     sites = {name: [values[name] for values in seen] for name in seen[0]} if call.sites else None
     return Result(output, state, sites)
+
+
+def step_of(call: Call) -> Compiled:
+    """The step, rewritten where that makes it faster or has edits in it; as it is for who rewrites it himself."""
+    if torch.compiler.is_compiling():
+        return Compiled(as_it_is(call.cell), fused=False)
+    return compiled(call.cell, call.step_edits, sites=call.sites)
 
 
 def input_bias(call: Call, step: Compiled) -> Tensor | None:

@@ -53,17 +53,37 @@ static INLINE V parameter_at(const Call& c, int i, int64_t t, int64_t row, int64
     return load(c.parameter[i] + t * c.parameter_time[i] + row * c.parameter_batch[i] + unit, c.hidden - unit);
 }
 
-// Memory of one call, given back at its end.
+// Memory of one call. The last piece is kept for the next call, for new pages cost more than many a step; in large pages if the system
+// has them, so that packed weights are found without a search for each four kilobytes.
 class Scratch {
-    void* memory;
+    struct Head {
+        size_t bytes;
+        char rest[56];
+    };
+    static constexpr size_t KEPT = size_t(64) << 20, LARGE_PAGE = size_t(2) << 20;
+    inline static std::atomic<Head*> kept{nullptr};
+    Head* head;
 
   public:
-    explicit Scratch(int64_t count) : memory(std::aligned_alloc(64, size_t(ceil_div(count * sizeof(T) + 1, 64) * 64))) {
-        if (!memory) throw std::bad_alloc();
+    explicit Scratch(int64_t count) : head(kept.exchange(nullptr)) {
+        size_t bytes = sizeof(Head) + size_t(count) * sizeof(T);
+        if (head && head->bytes >= bytes) return;
+        std::free(head);
+        const size_t page = bytes >= LARGE_PAGE ? LARGE_PAGE : 64;
+        bytes = (bytes + page - 1) / page * page;
+        head = (Head*)std::aligned_alloc(page, bytes);
+        if (!head) throw std::bad_alloc();
+#if defined(__linux__)
+        if (page == LARGE_PAGE) madvise(head, bytes, MADV_HUGEPAGE);
+#endif
+        head->bytes = bytes;
     }
-    ~Scratch() { std::free(memory); }
+    ~Scratch() {
+        if (head->bytes <= KEPT) head = kept.exchange(head);
+        std::free(head);
+    }
     Scratch(const Scratch&) = delete;
-    T* get() const { return (T*)memory; }
+    T* get() const { return (T*)(head + 1); }
 };
 
 // Shares of `count` for thread `id`, in whole units.

@@ -36,8 +36,9 @@ EXPORT int forward(const Call* given) try {
     const int64_t rows_at_once = 192;  // enough for the input's weights to be worth the way
     const bool apart = !by_dots && c.time > 1 && inputs_apart(c);
     const int64_t steps = apart ? std::max<int64_t>(1, std::min(c.time, rows_at_once / c.batch)) : 0;
-    Scratch packed(c.packed ? 0 : packed_size(given)), products(apart && !c.keeps ? steps * c.batch * GATES * c.hidden : 0);
-    const Forward work{c, layout(c, planned.heavy, c.packed ? c.packed : packed.get()), {steps, c.keeps ? nullptr : products.get()}, by_dots};
+    const int64_t of_packed = c.packed ? 0 : ceil_div(packed_size(given), 16) * 16;
+    Scratch scratch(of_packed + (apart && !c.keeps ? steps * c.batch * GATES * c.hidden : 0));
+    const Forward work{c, layout(c, planned.heavy, c.packed ? c.packed : scratch.get()), {steps, c.keeps ? nullptr : scratch.get() + of_packed}, by_dots};
     const std::vector<int32_t> rows = longest_first(c);
     Barrier barrier;
     together(c.pool, planned.threads, [&](int id, int size) {
