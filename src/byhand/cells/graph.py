@@ -49,7 +49,14 @@ def record(cell: Cell) -> fx.Graph:
         ) from problem
     graph.output(tracer.create_arg((tuple(made[0]), dict(made[1]))))
     part_aliases(graph, cell.state)
-    if not agrees(cell, compile_graph(graph)):
+    try:
+        same = agrees(cell, compile_graph(graph))
+    except Exception as problem:  # it holds a tensor from outside, which no graph can name, or has no derivative
+        raise TypeError(
+            f"the step of cell {cell.name!r} reads a tensor that is not among its arguments, or has no derivative, so it can run and be"
+            f" recorded but not be rewritten; make it a vector or write a number: {problem}"
+        ) from problem
+    if not same:
         raise TypeError(
             f"the step of cell {cell.name!r} does what its graph does not show (a torch.no_grad() block, an autograd.Function, a value"
             " kept from call to call), so it can run and be recorded but not be rewritten; use tensor operations and x.detach()"
@@ -94,7 +101,9 @@ def agrees(cell: Cell, run: Callable[..., Any]) -> bool:
             loss = torch.stack([value.sum() * (k + 1) for k, value in enumerate(values)]).sum()
             grads = torch.autograd.grad(loss, given, allow_unused=True) if loss.requires_grad else ()
             found.append([*values, *(torch.zeros(2, 3) if grad is None else grad for grad in grads)])
-    return len(found[0]) == len(found[1]) and all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+    return len(found[0]) == len(found[1]) and all(
+        a.shape == b.shape and torch.allclose(a, b, rtol=0, atol=0, equal_nan=True) for a, b in zip(*found, strict=True)
+    )
 
 
 def copy(graph: fx.Graph) -> fx.Graph:

@@ -6,6 +6,7 @@ cell's own step, through make_fx over torch.func.vjp; nobody writes a derivative
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -84,7 +85,7 @@ class Program(NamedTuple):
 
     def run(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What torch makes of it; inputs and results by name."""
-        values: dict[Value, Any] = dict(given)
+        values: dict[Value, Any] = {**given}
         some = next(iter(given.values()))
         for line in self.lines:
             arguments = [values[one] if isinstance(one, str) else torch.full_like(some, one) for one in line.arguments]
@@ -113,7 +114,7 @@ class Program(NamedTuple):
 
 def equation(line: Line) -> str:
     """A line as people write it."""
-    words = [f"{one:g}" if isinstance(one, float) else one for one in line.arguments]
+    words = [one if isinstance(one, str) else f"{one:g}" for one in line.arguments]
     operator = (ARITHMETIC | COMPARISONS | CONNECTIVES).get(line.function)
     if operator and len(words) == 2:
         return f"{line.name} = {words[0]} {operator} {words[1]}"
@@ -133,6 +134,8 @@ class Builder:
         """The value of function(*arguments), computed here if all are constants."""
         if function not in CONNECTIVES:
             arguments = tuple(self.number(one, keep=function == "where" and place == 0) for place, one in enumerate(arguments))
+        if function == "where" and isinstance(arguments[0], float):
+            return arguments[1] if arguments[0] else arguments[2]
         known = neutral(function, arguments)
         if known is not None:
             return known
@@ -177,7 +180,7 @@ def renamed(program: Program, names: Mapping[str, str]) -> Program:
 
 def cpp(program: Program, inputs: Mapping[str, str], results: Mapping[str, str]) -> Iterator[str]:
     """The program as C++ statements over vectors V. inputs, results: what their names are there."""
-    names: dict[Value, str] = dict(inputs)
+    names: dict[Value, str] = {**inputs}
 
     def word(value: Value) -> str:
         return names[value] if isinstance(value, str) else f"V(T({literal(value)}) + V{{}})"
@@ -200,6 +203,6 @@ def cpp(program: Program, inputs: Mapping[str, str], results: Mapping[str, str])
 
 
 def literal(value: float) -> str:
-    if value != value:
+    if math.isnan(value):
         return "NAN"
     return f"{value!r}".replace("-inf", "-INFINITY").replace("inf", "INFINITY") if abs(value) == float("inf") else repr(value)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
-import re
+import math
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import fx
+from torch.overrides import TorchFunctionMode
 
 from byhand.engine.program import FUNCTIONS, Builder, Program, Value
 
@@ -37,7 +38,7 @@ def joint(cell: Cell) -> Program:
         return tuple(state), dict(seen)
 
     def both(*values: Tensor) -> dict[str, Tensor]:
-        state, back, seen = torch.func.vjp(step, *values[: len(inputs)], has_aux=True)
+        state, back, seen = torch.func.vjp(step, *values[: len(inputs)], has_aux=True)  # type: ignore[misc]
         found = dict(zip((f"n.{name}" for name in cell.state), state, strict=True))
         found |= {f"site.{name}": value for name, value in seen.items()}
         return found | dict(zip((f"grad.{name}" for name in inputs), back(values[len(inputs) :]), strict=True))
@@ -67,11 +68,11 @@ def recorded(function: Callable[..., Any], count: int) -> fx.Graph:
     from torch._decomp import core_aten_decompositions  # noqa: PLC0415 (both take a second to load, at the first cell compiled)
     from torch.fx.experimental.proxy_tensor import make_fx  # noqa: PLC0415
 
-    traces = {"record_stack_traces": True} if "record_stack_traces" in inspect.signature(make_fx).parameters else {}
     generator = torch.Generator().manual_seed(0)
     some = [torch.rand(2, 3, generator=generator, dtype=torch.float64) for _ in range(count)]
     with torch.enable_grad():
-        return make_fx(function, decomposition_table=core_aten_decompositions(), **traces)(*some).graph
+        table: Any = core_aten_decompositions()
+        return make_fx(function, decomposition_table=table)(*some).graph
 
 
 def read(cell: Cell, graph: fx.Graph, names: tuple[str, ...]) -> Program:
@@ -87,9 +88,7 @@ def read(cell: Cell, graph: fx.Graph, names: tuple[str, ...]) -> Program:
         elif node.op == "call_function":
             values[node] = line_of(cell, builder, values, node)
         else:
-            raise UntraceableError(
-                f"the step of cell {cell.name!r} reads a tensor that is not among its arguments{where(node)}"
-            )
+            raise UntraceableError(f"the step of cell {cell.name!r} reads a tensor that is not among its arguments")
     return Program(names, tuple(builder.lines.values()), {name: builder.number(value) for name, value in results.items()})
 
 
@@ -97,57 +96,99 @@ def of(values: dict[fx.Node, Value], argument: Any) -> Value:
     return values[argument] if isinstance(argument, fx.Node) else float(argument)
 
 
+CONSTANTS: dict[str, Value | None] = {  # None: the value is told
+    **dict.fromkeys(("full", "full_like", "scalar_tensor")),
+    "zeros_like": 0.0,
+    "ones_like": 1.0,
+    **dict.fromkeys(("empty", "empty_like", "empty_permuted", "empty_strided"), 0.0),  # written over before anything reads it
+}
 IDENTITIES = frozenset({"clone", "alias", "detach", "_to_copy", "lift_fresh_copy", "lift_fresh", "contiguous"})
 SAME_SHAPE = frozenset({"view", "_unsafe_view", "reshape", "expand", "view_as", "expand_as"})
-RESHAPED: dict[str, Callable[..., Value]] = {  # functions of the core set that are others in disguise
-    "rsub": lambda make, a, b: make("sub", b, a),
+Make = Callable[..., Value]
+
+
+def clamped(make: Make, a: Value, low: float | None = None, high: float | None = None) -> Value:
+    a = a if low is None else make("maximum", a, low)
+    return a if high is None else make("minimum", a, high)
+
+
+def powered(make: Make, a: Value, b: Value) -> Value:
+    if b in (2, 3):
+        square = make("mul", a, a)
+        return square if b == 2 else make("mul", square, a)
+    if b in (0.5, -1):
+        return make("sqrt", a) if b == 0.5 else make("div", 1.0, a)
+    return make("pow", a, b)
+
+
+def elu(make: Make, a: Value, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Value:
+    low = make("mul", make("expm1", make("mul", a, input_scale)), alpha)
+    return make("mul", make("where", make("gt", a, 0.0), a, low), scale)
+
+
+def gelu(make: Make, a: Value, approximate: str = "none") -> Value:
+    inner = make("mul", a, math.sqrt(0.5))
+    if approximate == "tanh":
+        cube = make("mul", make("mul", a, a), a)
+        inner = make("mul", make("add", a, make("mul", cube, 0.044715)), math.sqrt(2 / math.pi))
+    bent = make("tanh" if approximate == "tanh" else "erf", inner)
+    return make("mul", make("mul", a, 0.5), make("add", bent, 1.0))
+
+
+RESHAPED: dict[str, Callable[..., Value]] = {  # functions that are others in disguise
+    "add": lambda make, a, b, alpha=1.0: make("add", a, make("mul", b, alpha)),
+    "sub": lambda make, a, b, alpha=1.0: make("sub", a, make("mul", b, alpha)),
+    "rsub": lambda make, a, b, alpha=1.0: make("sub", b, make("mul", a, alpha)),
     "reciprocal": lambda make, a: make("div", 1.0, a),
     "square": lambda make, a: make("mul", a, a),
     "rsqrt": lambda make, a: make("div", 1.0, make("sqrt", a)),
     "relu": lambda make, a: make("maximum", a, 0.0),
-    "clamp_min": lambda make, a, low: make("maximum", a, low),
+    "hypot": lambda make, a, b: make("sqrt", make("add", make("mul", a, a), make("mul", b, b))),
+    "isnan": lambda make, a: make("ne", a, a),
+    "clamp": clamped,
+    "clamp_min": clamped,
     "clamp_max": lambda make, a, high: make("minimum", a, high),
+    "hardtanh": lambda make, a, low=-1.0, high=1.0: clamped(make, a, low, high),
+    "leaky_relu": lambda make, a, slope=0.01: make("where", make("gt", a, 0.0), a, make("mul", a, slope)),
+    "elu": elu,
+    "gelu": gelu,
+    "pow": powered,
     "logical_and": lambda make, a, b: make("and", a, b),
     "bitwise_and": lambda make, a, b: make("and", a, b),
     "logical_or": lambda make, a, b: make("or", a, b),
     "bitwise_or": lambda make, a, b: make("or", a, b),
     "logical_not": lambda make, a: make("not", a),
     "bitwise_not": lambda make, a: make("not", a),
-    "addcmul": lambda make, a, b, c: make("add", a, make("mul", b, c)),
+    "addcmul": lambda make, a, b, c, value=1.0: make("add", a, make("mul", make("mul", b, c), value)),
 }
 
 
 def line_of(cell: Cell, builder: Builder, values: dict[fx.Node, Value], node: fx.Node) -> Value:
     """The value of one recorded call."""
     name = node.target.overloadpacket.__name__ if isinstance(node.target, torch._ops.OpOverload) else str(node.target)
-    arguments, options = list(node.args), dict(node.kwargs)
-    if name in ("full", "full_like", "scalar_tensor", "zeros_like", "ones_like"):
-        return {"zeros_like": 0.0, "ones_like": 1.0}.get(name, of(values, arguments[0 if name == "scalar_tensor" else -1]))
+    if name in CONSTANTS:
+        told = CONSTANTS[name]
+        return of(values, node.args[0 if name == "scalar_tensor" else -1]) if told is None else told
     if name in IDENTITIES or (name in SAME_SHAPE and same_shape(node)):
-        return of(values, arguments[0])
-    if name == "copy_" and isinstance(arguments[0], fx.Node) and list(arguments[0].users)[-1] is node:
-        return of(values, arguments[1])  # written over what nothing reads any more
-    if (name in ("add", "sub", "rsub") and options.pop("alpha", 1) == 1) or (
-        name == "addcmul" and options.pop("value", 1) == 1
-    ):
-        pass
-    elif name == "clamp":
-        low, high = (*arguments[1:], None, None)[:2]
-        value = of(values, arguments[0])
-        value = value if low is None else builder.make("maximum", value, of(values, low))
-        return value if high is None else builder.make("minimum", value, of(values, high))
-    elif name == "pow" and arguments[1] in (2, 3, 0.5, -1):
-        value = of(values, arguments[0])
-        if arguments[1] in (0.5, -1):
-            return builder.make("sqrt", value) if arguments[1] == 0.5 else builder.make("div", 1.0, value)
-        square = builder.make("mul", value, value)
-        return square if arguments[1] == 2 else builder.make("mul", square, value)
-    if (name not in FUNCTIONS and name not in RESHAPED) or options or not same_shape(node):
+        return of(values, node.args[0])
+    first = node.args[0] if node.args else None
+    if name.endswith("_") and isinstance(first, fx.Node) and first.op != "placeholder" and list(first.users)[-1] is node:
+        name = name.removesuffix("_")  # written over what nothing reads any more
+        if name == "copy":
+            return of(values, node.args[1])
+    if (name not in FUNCTIONS and name not in RESHAPED) or not same_shape(node):
         raise UntraceableError(
-            f"the step of cell {cell.name!r} uses {name}, which does not work unit by unit, or is not known{where(node)}"
+            f"the step of cell {cell.name!r} uses {name}, which does not work unit by unit, or is not known{where(cell, name)}"
         )
-    given = [of(values, one) for one in arguments]
-    return RESHAPED[name](builder.make, *given) if name in RESHAPED else builder.make(name, *given)
+    given = [of(values, one) if isinstance(one, fx.Node | int | float) else one for one in node.args]
+    if name in RESHAPED:
+        options = {key: float(one) if isinstance(one, int | float) else one for key, one in node.kwargs.items()}
+        return RESHAPED[name](builder.make, *given, **options)
+    if node.kwargs:
+        raise UntraceableError(
+            f"the step of cell {cell.name!r} uses {name} with {dict(node.kwargs)}, which is not known{where(cell, name)}"
+        )
+    return builder.make(name, *given)
 
 
 def same_shape(node: fx.Node) -> bool:
@@ -156,9 +197,26 @@ def same_shape(node: fx.Node) -> bool:
     return value is None or tuple(value.shape) in ((2, 3), ())
 
 
-def where(node: fx.Node) -> str:
-    """The line of the cell from which the call came."""
-    inside = str(Path(torch.__file__).parent)
-    found = re.findall(r'File "(.+?)", line (\d+), in \S+\n\s*(.*)', node.stack_trace or "")
-    mine = [(file, number, text) for file, number, text in found if not file.startswith(inside) and file != __file__]
-    return f" ({Path(mine[-1][0]).name}, line {mine[-1][1]}: {mine[-1][2].strip()})" if mine else ""
+class Finder(TorchFunctionMode):
+    """Notes from which line a function of torch is called."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name, self.found = name, ""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        called = getattr(function, "__name__", "").strip("_")
+        if called and called in self.name and not self.found:
+            inside = str(Path(torch.__file__).parent)
+            frames = (line for line in reversed(traceback.extract_stack()) if line.filename not in (__file__, "<string>"))
+            place = next((line for line in frames if not line.filename.startswith(inside)), None)
+            self.found = f" ({Path(place.filename).name}, line {place.lineno}: {place.line})" if place else ""
+        return function(*args, **(kwargs or {}))
+
+
+def where(cell: Cell, name: str) -> str:
+    """The line of the cell that calls the function of this name, in brackets; nothing if none is found."""
+    parts = (cell.gates, cell.gates if cell.sources else (), cell.state, cell.parameters)
+    with Finder(name) as finder, torch.no_grad():
+        cell.apply(*(tuple(torch.rand(2, 3) for _ in names) for names in parts))
+    return finder.found
