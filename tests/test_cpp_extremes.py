@@ -62,16 +62,14 @@ def test_gates_that_are_shut_let_nothing_through(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FOUR)
-def test_what_stands_after_the_end_of_a_sequence_is_not_read(name: str) -> None:
+def test_in_the_last_step_of_one_sequence(name: str) -> None:
+    """It harms this step's output, and no other."""
     lstm, x, states = example(name, SHAPE)
     sequences = packed(x, [2, 4, 1])
-    plain = on("cpp", lstm, sequences, states)
-    worse = sequences._replace(data=sequences.data.clone())
-    assert_like(on("cpp", lstm, worse, states), plain)
-    worse.data[-1] = NAN  # the last step of the longest
-    found = on("cpp", lstm, worse, states)
-    ill = found["output"].isnan().any(-1)
-    assert ill.tolist() == [False] * (len(ill) - 1) + [True]
+    plain = on("cpp", lstm, sequences, states)["output"]
+    sequences.data[-1] = NAN
+    found = on("cpp", lstm, sequences, states)["output"]
+    assert found[-1].isnan().all() and torch.equal(found[:-1], plain[:-1])
 
 
 def tiny() -> Tensor:
@@ -94,7 +92,7 @@ def test_what_torch_does_with_tiny_numbers_stays_as_it_was(count: int, flush: bo
         (tiny() * 2).sum()  # which wakes torch's threads
         torch.set_flush_denormal(flush)
         before = (tiny() * 2).count_nonzero().item()
-        assert before == (0 if flush and count == 1 else before)
+        assert flush or before == len(tiny())
         results, _ = run(lstm, x)
         assert (tiny() * 2).count_nonzero().item() == before
         results["output"].sum().backward()

@@ -99,8 +99,10 @@ def test_wrong_use(wrong: Any, error: type[Exception], told: str) -> None:
 
 def usual(layer: byhand.LSTM, x: Tensor) -> Any:
     """The way that other calls take: a state is given."""
-    zeros = tuple(torch.zeros(layer.num_layers, x.shape[1], layer.hidden_size, dtype=x.dtype) for _ in layer.cell.state)
-    return layer(x, zeros if len(zeros) > 1 else zeros[0])
+    zeros: tuple[Tensor, ...] = tuple(
+        torch.zeros(layer.num_layers, x.shape[1], layer.hidden_size, dtype=x.dtype) for _ in layer.cell.state
+    )
+    return layer(x, zeros[0] if len(zeros) == 1 else zeros)
 
 
 @pytest.mark.parametrize("cell", [cells.lstm, cells.gru, cells.peephole], ids=str)

@@ -73,11 +73,12 @@ def look(lstm: LSTM, input: Tensor) -> Known | None:
     if 0 in input.shape:
         return None
     batch = read_batch(lstm, input, None)  # which raises all that is wrong
-    layers, weights, x = [], [], input
+    layers, weights, noise, x = [], [], (), input
     zeros = tuple(value[0].detach() for value in batch.state)
     own = [parameter for parameter in lstm._parameters.values() if parameter is not None]
     for place in lstm.places:
         made = lstm.call(place, x, zeros, None)
+        noise = made.noise
         flat = (*made.weights[:5], *made.weights.vectors)
         if any(not one.is_contiguous() or not any(one is parameter for parameter in own) for one in flat if one is not None):
             return None  # made of the parameters anew at each call
@@ -89,14 +90,14 @@ def look(lstm: LSTM, input: Tensor) -> Known | None:
         x = input.new_empty(*input.shape[:2], lstm.hidden_size)
     names = [(name, one, one.data_ptr()) for name, one in lstm._parameters.items() if one is not None]
     widths = tuple(one.shape[-1] for one in zeros)
-    fixed = Fixed(lstm.cell, reverse=False, valid=None, lengths=None, noise=made.noise)
+    fixed = Fixed(lstm.cell, reverse=False, valid=None, lengths=None, noise=noise)
     return Known(tuple(names), tuple(layers), fixed, tuple(weights), widths, zeros)
 
 
 def call(known: Known, input: Tensor) -> Any:
     """Through all layers."""
     (time, batch, _), new, threads = input.shape, input.new_empty, torch.get_num_threads()
-    states = tuple([new(len(known.layers), batch, width) for width in known.widths])
+    states: tuple[Tensor, ...] = tuple([new(len(known.layers), batch, width) for width in known.widths])
     first, size, x = [one.data_ptr() for one in known.zeros], input.element_size() * batch, input
     for index, ready in enumerate(known.layers):
         y = new(time, batch, known.widths[0])
@@ -105,7 +106,7 @@ def call(known: Known, input: Tensor) -> Any:
         words[INPUT], words[ready.output] = x.data_ptr(), y.data_ptr()
         ready.kernel.call(words)
         x = y
-    return x, states if len(states) > 1 else states[0]
+    return x, states[0] if len(states) == 1 else states
 
 
 def differentiably(known: Known, input: Tensor) -> Any:
@@ -115,7 +116,7 @@ def differentiably(known: Known, input: Tensor) -> Any:
         x, *last = Layer.apply(known.fixed, [], [], x, *weights, *known.zeros)  # type: ignore[misc]
         lasts.append(last)
     if len(lasts) == 1:
-        states = tuple([one.unsqueeze(0) for one in lasts[0]])
+        states: tuple[Tensor, ...] = tuple([one.unsqueeze(0) for one in lasts[0]])
     else:
         states = tuple([torch.stack(each) for each in zip(*lasts, strict=True)])
-    return x, states if len(states) > 1 else states[0]
+    return x, states[0] if len(states) == 1 else states

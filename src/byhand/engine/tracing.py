@@ -175,12 +175,12 @@ def line_of(cell: Cell, builder: Builder, values: dict[fx.Node, Value], node: fx
     if name.endswith("_") and isinstance(first, fx.Node) and first.op != "placeholder" and list(first.users)[-1] is node:
         name = name.removesuffix("_")  # written over what nothing reads any more
         if name == "copy":
-            return of(values, node.args[1])
+            return of(values, node.args[1])  # type: ignore[index]
     if (name not in FUNCTIONS and name not in RESHAPED) or not same_shape(node):
         raise UntraceableError(
             f"the step of cell {cell.name!r} uses {name}, which does not work unit by unit, or is not known{where(cell, name)}"
         )
-    given = [of(values, one) if isinstance(one, fx.Node | int | float) else one for one in node.args]
+    given: list[Any] = [of(values, one) if isinstance(one, fx.Node | int | float) else one for one in node.args]
     if name in RESHAPED:
         options = {key: float(one) if isinstance(one, int | float) else one for key, one in node.kwargs.items()}
         return RESHAPED[name](builder.make, *given, **options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from torch import Tensor
 from byhand.engine import compiler
 from byhand.engine.call import Call, Listener, Result
 from byhand.engine.cpp.gradient import Fixed, Layer, flatten, given
-from byhand.engine.cpp.kernel import kernel
+from byhand.engine.cpp.kernel import Given, Ran, kernel
 from byhand.engine.cpp.ready import Ready, fits
 from byhand.engine.programs import programs
 from byhand.engine.tracing import UntraceableError
@@ -31,7 +31,7 @@ def is_plain() -> bool:
 
 def obstacle() -> str | None:
     """What torch is at that changes what operations mean."""
-    if torch._C._functorch.peek_interpreter_stack() is not None:
+    if torch._C._functorch.peek_interpreter_stack() is not None:  # type: ignore[attr-defined]
         return "a transform of torch.func is at work"
     if torch.is_autocast_enabled("cpu"):
         return "autocast is on"
@@ -76,7 +76,8 @@ def run(call: Call) -> Result:
     dtype = COMPUTED_IN[call.input.dtype]
     if call.input.dtype != dtype:
         result = run(converted(call, dtype))
-        sites = None if result.sites is None else {name: value.to(call.input.dtype) for name, value in result.sites.items()}
+        seen: Any = result.sites
+        sites = None if seen is None else {name: value.to(call.input.dtype) for name, value in seen.items()}
         return Result(
             result.output.to(call.input.dtype), tuple(one.to(call.input.dtype) for one in result.state), sites, result.tell
         )
@@ -92,7 +93,7 @@ def run(call: Call) -> Result:
         what = given(fixed, call)
         ran = kernel(call.cell, dtype).forward(what, keep=call.sites)
         output, last = ran.output, ran.last
-    sites = seen(call, what, ran, output) if call.sites else None
+    sites = sites_of(call, what, ran, output) if call.sites else None
     return Result(output, tuple(last), sites, listeners.append if call.sites else None)
 
 
@@ -107,7 +108,7 @@ def ready(call: Call, *, packed: bool) -> Ready | None:
     return Ready(compiled, what, compiled.pack(what) if packed else None)
 
 
-def seen(call: Call, what, ran, output) -> dict[str, Tensor]:
+def sites_of(call: Call, what: Given, ran: Ran, output: Tensor) -> dict[str, Any]:
     """The sites; the states among them are those that were carried on."""
     with torch.no_grad():
         made = {call.public_name(name): value for name, value in kernel(call.cell, what.input.dtype).sites(what, ran).items()}

@@ -35,7 +35,7 @@ def flatten(call: Call) -> tuple[Tensor | None, ...]:
 def unflatten(fixed: Fixed, tensors: Sequence[Any]) -> Call:
     """The call again."""
     vectors = len(fixed.cell.vectors)
-    weights = Weights(*tensors[1:6], tuple(tensors[6 : 6 + vectors]))
+    weights = Weights(*tensors[1:6], vectors=tuple(tensors[6 : 6 + vectors]))
     return Call(fixed.cell, tensors[0], tuple(tensors[6 + vectors :]), weights, fixed.reverse, fixed.valid, fixed.noise)
 
 
