@@ -5,9 +5,16 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812 (as everywhere)
+from torch.nn import functional as F
 
 from byhand import Cell
+
+
+def in_place(a: Tensor, b: Tensor) -> Tensor:
+    h = a + b
+    h *= 2
+    return h.tanh_()
+
 
 # Of two values between 0.1 and 0.9.
 FUNCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -47,7 +54,7 @@ FUNCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "comparisons as numbers": lambda a, b: a * (a > b) + b * (a <= 0.4).to(a.dtype),
     "addcmul": lambda a, b: torch.addcmul(a, a, b, value=2) + torch.addcdiv(a, a, b, value=3),
     "lerp": lambda a, b: torch.lerp(a, b, 0.3) + torch.lerp(a, b, a),
-    "logaddexp": lambda a, b: torch.logaddexp(a, b),
+    "logaddexp": torch.logaddexp,
     "masked_fill": lambda a, b: a.masked_fill(a > b, 0.5),
     "relu": lambda a, b: F.relu(a - b) + F.relu6(9 * a),
     "softplus": lambda a, b: F.softplus(a - b) + F.softplus(a, beta=2.0) + F.softplus(50 * b),
@@ -61,13 +68,14 @@ FUNCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "hardswish": lambda a, b: F.hardswish(9 * (a - b)),
     "threshold": lambda a, b: F.threshold(a - b, 0.1, 20.0),
     "softsign": lambda a, b: F.softsign(a - b) + F.tanhshrink(a - b),
+    "in place": in_place,
     "detached": lambda a, b: a.detach() * b,
 }
 PRECISE = ("tanh", "sigmoid", "exp", "expm1")  # those that are not the system's own
 
 
 def of_one(name: str, function: Callable[[Tensor, Tensor], Tensor]) -> Cell:
-    """h = function(a, b), where a is what comes from the input and b what comes from the memory."""
+    """A cell with h = function(a, b), where a is what comes from the input and b what comes from the memory."""
 
     def step(x: Any, u: Any, s: Any, p: Any) -> Any:
         h = function(x.a, u.a)

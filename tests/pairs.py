@@ -89,9 +89,9 @@ def answers(
 
 
 def on(engine: str, *arguments: Any, **options: Any) -> Named:
-    """answers on the engine of that name, with the same masks each time."""
+    """The answers on the engine of that name, with the same masks each time. The reference needs no more than one thread."""
     torch.manual_seed(4)
-    with use_engine(engine):
+    with use_engine(engine), threads(1 if engine == "reference" else torch.get_num_threads()):
         return answers(*arguments, **options)
 
 

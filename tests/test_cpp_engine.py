@@ -42,7 +42,7 @@ def test_any_cell_at_odd_sizes(name: str, shape: Shape) -> None:
     assert_engines_agree(*example(name, shape))
 
 
-@pytest.mark.parametrize(("name", "options"), possible())
+@pytest.mark.parametrize(("name", "options"), list(possible()))
 def test_any_cell_in_any_layer(name: str, options: dict[str, Any]) -> None:
     lstm, x, states = example(name, SMALL, **options)
     assert_engines_agree(lstm, x, states)
@@ -50,7 +50,7 @@ def test_any_cell_in_any_layer(name: str, options: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS)
-@pytest.mark.parametrize(("name", "options"), possible())
+@pytest.mark.parametrize(("name", "options"), list(possible()))
 def test_any_cell_with_packed_sequences(name: str, options: dict[str, Any], lengths: list[int]) -> None:
     lstm, x, states = example(name, SMALL, **options)
     assert_engines_agree(lstm, packed(x, lengths), states)

@@ -5,14 +5,14 @@ from typing import Any
 import hypothesis.strategies as st
 import pytest
 import torch
-from cases import Shape, as_tuple, flat, normal, starts
+from cases import Shape, as_hx, as_tuple, flat, normal
 from hypothesis import given, settings
 from pairs import FOUR, answers, assert_close, assert_engines_agree, assert_equal, example, on, packed, run, threads, weighed
 from torch import Tensor
 from torch.func import functional_call, jvp, vmap
 
 import byhand
-from byhand import LSTM, LSTMCell, cells, edit, record, use_engine
+from byhand import LSTM, LSTMCell, cells, edit, use_engine
 
 SHAPE = Shape(5, 4, 3, 7)
 jits = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # torch.func.jvp's own doing
@@ -49,7 +49,7 @@ def test_memory_laid_out_in_any_way(name: str) -> None:
     for parameter in lstm.parameters():
         parameter.data = apart(parameter.data)
     first = tuple(apart(state) for state in as_tuple(states))
-    assert_equal(on("cpp", lstm, apart(x), first if len(first) > 1 else first[0]), wanted)
+    assert_equal(on("cpp", lstm, apart(x), as_hx(first)), wanted)
 
 
 @four
@@ -185,15 +185,14 @@ def test_says_why_it_refuses() -> None:
 
 def test_asked_for_by_name_it_runs_or_raises() -> None:
     lstm, x, _ = example("lstm", SHAPE)
+    bfloat16, opened = torch.autocast("cpu", torch.bfloat16), edit(lstm, {"l0.f": torch.ones(7, dtype=x.dtype)})
     with use_engine("cpp"):
         assert lstm(x)[0].isfinite().all()
-        with pytest.raises(RuntimeError, match="engine 'cpp' was asked for and cannot run this: autocast is on"):
-            with torch.autocast("cpu", torch.bfloat16):
-                lstm(x)
-        with pytest.raises(RuntimeError, match="cannot run this: values are edited inside the steps"):
-            with edit(lstm, {"l0.f": torch.ones(7, dtype=x.dtype)}):
-                lstm(x)
-        with pytest.raises(RuntimeError, match="cannot run this: a transform of torch.func is at work"):
+        with pytest.raises(RuntimeError, match="engine 'cpp' was asked for and cannot run this: autocast is on"), bfloat16:
+            lstm(x)
+        with pytest.raises(RuntimeError, match="cannot run this: values are edited inside the steps"), opened:
+            lstm(x)
+        with pytest.raises(RuntimeError, match=r"cannot run this: a transform of torch\.func is at work"):
             vmap(lambda x: lstm(x)[0])(torch.stack([x, x]))
 
 

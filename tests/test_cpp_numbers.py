@@ -127,7 +127,9 @@ def test_functions_at_their_limits() -> None:
         "expm1": [INF, -1.0, NAN, 0.0, INF, -1.0, -1.0],
     }
     for name, values in wanted.items():
-        torch.testing.assert_close(found[name], torch.tensor(values), rtol=0, atol=0, equal_nan=True, msg=lambda t, n=name: f"{n}: {t}")
+        torch.testing.assert_close(
+            found[name], torch.tensor(values), rtol=0, atol=0, equal_nan=True, msg=lambda t, n=name: f"{n}: {t}"
+        )
 
 
 def test_tanh_and_sigmoid_stay_within_their_bounds() -> None:
@@ -159,4 +161,6 @@ def test_every_function_of_special_values(value: float) -> None:
     found = values_of(EVERYTHING, x, torch.ones(2, 1))
     wanted = EVERYTHING.apply((x[:, 0], x[:, 0]), (), (x[:, 0],), ())[1]
     for name, expected in wanted.items():
-        torch.testing.assert_close(found[name], expected, rtol=1e-13, atol=1e-13, equal_nan=True, msg=lambda t, n=name: f"{n}: {t}")
+        torch.testing.assert_close(
+            found[name], expected, rtol=1e-13, atol=1e-13, equal_nan=True, msg=lambda t, n=name: f"{n}: {t}"
+        )

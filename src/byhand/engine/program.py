@@ -132,7 +132,9 @@ class Builder:
 
     def make(self, function: str, *arguments: Value) -> Value:
         """The value of function(*arguments), computed here if all are constants."""
-        if function not in CONNECTIVES:
+        if function in CONNECTIVES:
+            arguments = tuple(one if one in self.masks else self.make("ne", one, 0.0) for one in arguments)
+        else:
             arguments = tuple(self.number(one, keep=function == "where" and place == 0) for place, one in enumerate(arguments))
         if function == "where" and isinstance(arguments[0], float):
             return arguments[1] if arguments[0] else arguments[2]

@@ -107,12 +107,12 @@ static INLINE void gates_block(const Call& c, const Chunk& chunk, int64_t t, con
     } else {
         UNROLL
         for (int r = 0; r < ROWS; ++r) from[r] = c.x + (t * c.batch + rows[std::min(r, there - 1)]) * c.input;
-        multiply<AHEAD>(acc, x_slot, from, c.input, panel);
+        multiply_in_pieces<AHEAD>(acc, x_slot, from, c.input, panel);
     }
     for (int q = 0; q < SOURCES; ++q) {
         UNROLL
         for (int r = 0; r < ROWS; ++r) from[r] = before(c, Cell::source[q], t, rows[std::min(r, there - 1)]);
-        multiply<AHEAD>(acc, u_slot, from, width_of(c, Cell::source[q]), panel);
+        multiply_in_pieces<AHEAD>(acc, u_slot, from, width_of(c, Cell::source[q]), panel);
     }
     UNROLL
     for (int r = 0; r < ROWS; ++r)
@@ -148,7 +148,7 @@ static __attribute__((noinline)) void input_block(const Call& c, T* base, const 
     const T* from[ROWS];
     UNROLL
     for (int r = 0; r < ROWS; ++r) from[r] = c.x + places[std::min(r, there - 1)].from;
-    multiply<AHEAD>(acc, slot, from, c.input, panel);
+    multiply_in_pieces<AHEAD>(acc, slot, from, c.input, panel);
     UNROLL
     for (int r = 0; r < ROWS; ++r) {
         if (r >= there) break;

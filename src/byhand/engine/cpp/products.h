@@ -21,6 +21,25 @@ static INLINE void multiply(V (&acc)[ROWS][ALL], const int (&slot)[WIDTH], const
     }
 }
 
+// The same in pieces of at most 64 that are then added up: a long sum of roundings grows with its length.
+template <int AHEAD, int ROWS, int WIDTH, int ALL>
+static INLINE void multiply_in_pieces(V (&total)[ROWS][ALL], const int (&slot)[WIDTH], const T* const (&from)[ROWS], int64_t count, const T*& panel) {
+    const int64_t pieces = ceil_div(count, 64);
+    for (int64_t piece = 0, k = 0; piece < pieces; ++piece) {
+        const int64_t size = count * (piece + 1) / pieces - k;
+        V acc[ROWS][ALL] = {};
+        const T* at[ROWS];
+        UNROLL
+        for (int r = 0; r < ROWS; ++r) at[r] = from[r] + k;
+        multiply<AHEAD>(acc, slot, at, size, panel);
+        UNROLL
+        for (int r = 0; r < ROWS; ++r)
+            UNROLL
+            for (int s = 0; s < WIDTH; ++s) total[r][slot[s]] += acc[r][slot[s]];
+        k += size;
+    }
+}
+
 // Rows in blocks of at most MOST, as even as can be: 16 rows are 6, 5, 5.
 template <int MOST, class Block>
 static INLINE void in_blocks(int64_t count, Block&& block) {

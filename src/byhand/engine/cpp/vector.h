@@ -176,14 +176,16 @@ static INLINE V expm1_(V x) {
     return x > T(60) ? exp_(x) : near;
 }
 static INLINE V sigmoid_(V x) {
-    const Reduced e = reduce(clamp(-x, T(-60), sizeof(T) == 4 ? T(87) : T(708)));
-    return inverse(scaled(e.remainder_minus_one + T(1), e) + T(1));
+    const Reduced e = reduce(clamp(-x, T(-60), sizeof(T) == 4 ? T(87.5) : T(709)));
+    const V value = inverse(scaled(e.remainder_minus_one + T(1), e) + T(1));
+    return x < (sizeof(T) == 4 ? T(-87.336) : T(-708.396)) ? V{} : value;  // 0 in full, so that a derivative there is 0, too
 }
 static INLINE V tanh_(V x) {
     const Reduced e = reduce(clamp(x + x, T(-44), T(44)));
     const V scale = scaled(fill(1), e);
     const V m = e.remainder_minus_one * scale + (scale - T(1));  // e^2x − 1
-    return m * inverse(m + T(2));
+    const V value = m * inverse(m + T(2));
+    return (x > (sizeof(T) == 4 ? T(9.1) : T(19.1))) | (value > T(1)) ? fill(1) : value;  // 1 in full, and never more
 }
 static INLINE V abs_(V x) { return (V)((M)x & std::numeric_limits<I>::max()); }
 static INLINE V maximum_(V a, V b) { return (a > b) | (a != a) ? a : b; }

@@ -1,0 +1,45 @@
+"""The kernels that the tests need, compiled beforehand by several processes: on a fresh machine one takes three seconds.
+
+python tests/kernels.py [NAME/DTYPE ...] compiles these, or all.
+"""
+
+import os
+import subprocess
+import sys
+
+import torch
+from cases import CASES
+from functions import ALONE, EVERYTHING
+
+from byhand.cells import Cell
+from byhand.engine import cache, compiler
+from byhand.engine.cpp.kernel import kernel
+from byhand.engine.cpp.source import source
+from byhand.engine.programs import programs
+
+ALL: dict[str, tuple[Cell, torch.dtype]] = {
+    f"{name}/{dtype}": (cell, dtype)
+    for name, (cell, _) in CASES.items()
+    for dtype in (torch.float64, torch.float32)
+    if cell.elementwise
+} | {"everything": (EVERYTHING, torch.float64), "alone": (ALONE, torch.float32)}
+
+
+def is_there(name: str) -> bool:
+    cell, dtype = ALL[name]
+    key = compiler._key(source(cell, programs(cell), dtype), compiler.find() or (), ())
+    return cache.load(cache.cache_folder(), key) is not None
+
+
+def compile_all(most: int | None = None) -> None:
+    """Those that are not in the cache, in as many processes as there are processors."""
+    names = [name for name in ALL if not is_there(name)]
+    count = min(most or os.cpu_count() or 1, len(names))
+    running = [subprocess.Popen([sys.executable, __file__, *names[k::count]]) for k in range(count)]
+    codes = [one.wait() for one in running]
+    assert not any(codes)
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or ALL:
+        kernel(*ALL[name])
