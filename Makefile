@@ -17,6 +17,7 @@ run: setup ## train and evaluate the hand-made LSTM, then run the notebook into 
 	$(PYTHON_IN) tools/notebook.py main.ipynb --html runs/main.html
 
 test: lint ## every check and every test
+	$(PYTHON_IN) tests/kernels.py
 	$(PYTHON_IN) -m pytest
 
 lint: setup ## ruff and pyright

@@ -13,6 +13,7 @@ import torch
 from LSTM import LSTMbyHand
 
 ROOT = Path(__file__).parent.parent
+MANY = 500  # tests, from which on it pays to compile all kernels by several processes before the first
 COLOURS = ("green", "blue", "orange", "purple")  # the order of nn.LSTM's rows: i, f, g, o
 
 # The twelve published numbers: weight of the short memory, weight of the input, bias.
@@ -38,6 +39,15 @@ def with_numbers(numbers: dict[str, tuple[float, float, float]]) -> LSTMbyHand:
 def _one_thread() -> None:
     """Everything here is small; more threads only wait for each other where other programs run too."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _kernels(request: pytest.FixtureRequest) -> None:
+    """For many tests, the kernels beforehand."""
+    if len(request.session.items) > MANY:
+        from kernels import compile_all  # noqa: PLC0415 (imports byhand's cells, which few tests need)
+
+        compile_all()
 
 
 @pytest.fixture(autouse=True)

@@ -32,7 +32,9 @@ def is_there(name: str) -> bool:
 
 
 def compile_all(most: int | None = None) -> None:
-    """Those that are not in the cache, in as many processes as there are processors."""
+    """Those that are not in the cache, in as many processes as there are processors. Nothing where there is no compiler."""
+    if compiler.refusal():
+        return
     names = [name for name in ALL if not is_there(name)]
     count = min(most or os.cpu_count() or 1, len(names))
     running = [subprocess.Popen([sys.executable, __file__, *names[k::count]]) for k in range(count)]

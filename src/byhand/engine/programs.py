@@ -24,7 +24,7 @@ class Programs(NamedTuple):
     x_slots, u_slots: for each gate, where its part of W·x and of U·h goes.
     forward: slots, s, p -> the new states "h", "c", and "k.0", …
     backward: k, s, p, d -> gradients "a.i" by slots, "s.c" by states, "p.NAME" by vectors and masks.
-    sites: k, s, p -> all that a step computes, by name.
+    sites: k, s, p -> all that a step computes, by name. again: the same out of the slots, s, p.
     """
 
     slots: tuple[str, ...]
@@ -33,6 +33,7 @@ class Programs(NamedTuple):
     forward: Program
     backward: Program
     sites: Program
+    again: Program
 
 
 @cache
@@ -55,7 +56,8 @@ def programs(cell: Cell) -> Programs:
     backward = renamed(whole.only(grads, names), names)
     sites = renamed(whole.only({name: whole.results[f"site.{name}"] for name in cell.sites}, names), names)
     saved = {f"k.{place}": value for place, value in enumerate(kept)}
-    return Programs(tuple(slots), x_slots, u_slots, whole.only(states | saved), backward, sites)
+    again = whole.only({name: whole.results[f"site.{name}"] for name in cell.sites})
+    return Programs(tuple(slots), x_slots, u_slots, whole.only(states | saved), backward, sites, again)
 
 
 def slots_of(cell: Cell, whole: Program, gate: str) -> list[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import linear
 
 from byhand.engine import reference
 from byhand.engine.call import Call, Listener, Weights, site_names
@@ -128,17 +129,18 @@ def by_sites(kernel: Kernel, given: Given, ran: Ran, made: Grads) -> dict[str, T
     assert ran.kept is not None
     cell, hidden = kernel.cell, made.bias.numel() // kernel.slots
     time, batch = ran.kept.shape[:2]
-    values = {f"k.{slot}": value.detach().requires_grad_() for slot, value in enumerate(ran.kept.split(hidden, -1))}
-    for name, history, first in zip(cell.state, ran.histories, given.state, strict=True):
-        if f"s.{name}" in kernel.programs.sites.reads():
-            assert history is not None
-            values[f"s.{name}"] = shifted(history, first, given)
+    before = {
+        name: shifted(history, first, given)
+        for name, history, first in zip(cell.state, ran.histories, given.state, strict=True)
+        if history is not None
+    }
+    values = slots_again(kernel, given, before) | {f"s.{name}": value for name, value in before.items()}
     values |= {
         f"p.{name}": one.expand(time, batch, hidden) for name, one in zip(cell.parameters, given.parameters, strict=True)
     }
     with torch.enable_grad():
         sites: dict[str, Tensor] = {}
-        for name, value in kernel.programs.sites.run(values).items():
+        for name, value in kernel.programs.again.run(values).items():
             again = any(value is other for other in sites.values())  # a second name has a gradient of its own
             sites[name] = value.view_as(value) if again else value
         reached = [(sites[name], by) for name, by in zip(cell.state, made.histories, strict=True)]
@@ -151,6 +153,21 @@ def by_sites(kernel: Kernel, given: Given, ran: Ran, made: Grads) -> dict[str, T
         return dict(zip(sites, found, strict=True))
     names = site_names(cell, projected=True)
     return dict(zip(names, (*found, made.projected), strict=True))
+
+
+def slots_again(kernel: Kernel, given: Given, before: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What the products gave to each step; only the part that the derivative needs was kept."""
+    cell, weights, programs = kernel.cell, given.weights, kernel.programs
+    slots = dict(
+        zip(cell.gates, linear(given.input, weights.input, weights.bias_input).chunk(len(cell.gates), -1), strict=True)
+    )
+    made = {f"x.{gate}": value for gate, value in slots.items()}
+    if weights.recurrent is not None:
+        read = torch.cat([before[name] for name in cell.sources], -1)
+        parts = linear(read, weights.recurrent, weights.bias_recurrent).chunk(len(cell.gates), -1)
+        made |= {f"u.{gate}": value for gate, value in zip(cell.gates, parts, strict=True)}
+        made |= {f"a.{gate}": made[f"x.{gate}"] + made[f"u.{gate}"] for gate in cell.gates}
+    return {slot: made[slot].detach().requires_grad_() for slot in programs.slots}
 
 
 def shifted(history: Tensor, first: Tensor, given: Given) -> Tensor:

@@ -58,7 +58,7 @@ EXPORT int backward(const Call* given) try {
     const Call& c = *given;
     const int64_t columns = read_width(c), products = GATES * c.hidden;
     const Plan planned = plan(c, products * std::max<int64_t>(columns, 1));
-    const int64_t rows_at_once = 192;  // enough for the sums over them to be worth the way
+    const int64_t rows_at_once = 96;  // enough for the sums over them to be worth the way; longer ones would gather more roundings
     const int64_t chunk = rows_at_once * (planned.by_units ? 1 : planned.threads) / std::max<int64_t>(c.batch, 1);
     const int64_t steps = c.grad_slots ? c.time : std::max<int64_t>(1, std::min(c.time, chunk));
     Backward work{c, {}, {c.weight_x, c.input, c.input, products, 1, {0}, products * c.input * int64_t(sizeof(T)) > (3 << 19), nullptr},

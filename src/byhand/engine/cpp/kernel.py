@@ -78,7 +78,7 @@ class Kernel:
         library.call_size.restype = ctypes.c_int64
         self.slots = len(self.programs.slots)
         self.sources = [cell.state.index(name) for name in cell.sources]
-        reads = self.programs.backward.reads() | self.programs.sites.reads()
+        reads = self.programs.backward.reads() | self.programs.sites.reads() | self.programs.again.reads()
         self.read_again = [i in self.sources or f"s.{name}" in reads for i, name in enumerate(cell.state)]
         states, parameters = len(cell.state), len(cell.parameters) + 1
         assert library.call_size() == 8 * (30 + 6 * states + 4 * parameters)

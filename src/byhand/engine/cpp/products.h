@@ -112,7 +112,7 @@ static __attribute__((noinline)) void spread_block(const T* from, int64_t ld_fro
         const T* at[ROWS];
         UNROLL
         for (int r = 0; r < ROWS; ++r) at[r] = from + rows[std::min(r, there - 1)] * ld_from + segment[g];
-        multiply<AHEAD>(acc, slot, at, count, panel);
+        multiply_in_pieces<AHEAD>(acc, slot, at, count, panel);
     }
     UNROLL
     for (int r = 0; r < ROWS; ++r) {
