@@ -43,5 +43,8 @@ def compile_all(most: int | None = None) -> None:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or ALL:
+    if len(sys.argv) == 1:
+        print(f"compiling the {len(ALL)} kernels of the tests, where they are not yet", flush=True)
+        compile_all()
+    for name in sys.argv[1:]:
         kernel(*ALL[name])
