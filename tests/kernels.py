@@ -39,7 +39,7 @@ def compile_all(most: int | None = None) -> None:
     count = min(most or os.cpu_count() or 1, len(names))
     running = [subprocess.Popen([sys.executable, __file__, *names[k::count]]) for k in range(count)]
     codes = [one.wait() for one in running]
-    assert not any(codes)
+    assert not any(codes), codes
 
 
 if __name__ == "__main__":

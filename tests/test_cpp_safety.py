@@ -3,6 +3,7 @@
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
@@ -60,3 +61,17 @@ def test_forked_processes() -> None:
     done = run("python", str(ROOT / "tests" / "forked.py"), cwd=ROOT, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.split() == ["by_fork", "by_pool", "by_grandchild", "by_loader"]
+
+
+def test_without_a_compiler_there_is_one_line(tmp_path: Path) -> None:
+    """And everything runs, for every cell."""
+    program = (
+        "import torch, byhand\n"
+        "for cell in (byhand.cells.lstm, byhand.cells.gru):\n"
+        "    layer = byhand.LSTM(3, 4, cell=cell)\n"
+        "    print(layer(torch.zeros(2, 1, 3))[0].shape, layer.stepper()(torch.zeros(1, 3)).shape)"
+    )
+    done = run("python", "-c", program, cwd=ROOT, env={"PATH": str(tmp_path), "BYHAND_CACHE": str(tmp_path), "CXX": ""})
+    assert done.returncode == 0 and done.stdout.count("torch.Size([2, 1, 4])") == 2
+    (line,) = done.stderr.splitlines()
+    assert "runs on its reference engine" in line and "no C++ compiler was found" in line

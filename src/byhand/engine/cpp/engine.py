@@ -66,9 +66,18 @@ def refuses_cell(cell: Cell, dtype: torch.dtype) -> str | None:
     try:
         programs(cell)
         kernel(cell, dtype)
-    except (UntraceableError, compiler.CompilerError) as problem:
+    except UntraceableError as problem:
+        return str(problem)
+    except compiler.CompilerError as problem:
+        tell_once(str(problem))
         return str(problem)
     return None
+
+
+@cache
+def tell_once(problem: str) -> None:
+    """One clear line for who wonders where the speed is."""
+    logger.warning("byhand runs on its reference engine, a Python loop, for want of compiled code: %s", problem)
 
 
 def run(call: Call) -> Result:
