@@ -13,7 +13,7 @@ import torch
 from LSTM import LSTMbyHand
 
 ROOT = Path(__file__).parent.parent
-MANY = 500  # tests, from which on it pays to compile all kernels by several processes before the first
+MANY = 500  # tests
 COLOURS = ("green", "blue", "orange", "purple")  # the order of nn.LSTM's rows: i, f, g, o
 
 # The twelve published numbers: weight of the short memory, weight of the input, bias.
@@ -43,11 +43,12 @@ def _one_thread() -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _kernels(request: pytest.FixtureRequest) -> None:
-    """For many tests, the kernels beforehand."""
+    """Before many tests the kernels that they need, compiled by several processes."""
     if len(request.session.items) > MANY:
-        from kernels import compile_all  # noqa: PLC0415 (imports byhand's cells, which few tests need)
+        import kernels  # noqa: PLC0415 (it imports all cells, which few tests need)
 
-        compile_all()
+        everywhere = any(item.path.stem == "test_cell_values" for item in request.session.items)
+        kernels.compile_all(kernels.ALL if everywhere else kernels.FEW)
 
 
 @pytest.fixture(autouse=True)

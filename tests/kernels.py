@@ -1,15 +1,17 @@
 """The kernels that the tests need, compiled beforehand by several processes: on a fresh machine one takes three seconds.
 
-python tests/kernels.py [NAME/DTYPE ...] compiles these, or all.
+python tests/kernels.py [NAME ...] compiles these, or all.
 """
 
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 
 import torch
 from cases import CASES
 from functions import ALONE, EVERYTHING
+from pairs import FOUR
 
 from byhand.cells import Cell
 from byhand.engine import cache, compiler
@@ -17,12 +19,11 @@ from byhand.engine.cpp.kernel import kernel
 from byhand.engine.cpp.source import source
 from byhand.engine.programs import programs
 
+DOUBLE, SINGLE = torch.float64, torch.float32
 ALL: dict[str, tuple[Cell, torch.dtype]] = {
-    f"{name}/{dtype}": (cell, dtype)
-    for name, (cell, _) in CASES.items()
-    for dtype in (torch.float64, torch.float32)
-    if cell.elementwise
-} | {"everything": (EVERYTHING, torch.float64), "alone": (ALONE, torch.float32)}
+    f"{name}/{dtype}": (cell, dtype) for dtype in (DOUBLE, SINGLE) for name, (cell, _) in CASES.items() if cell.elementwise
+} | {"functions": (EVERYTHING, DOUBLE), "precise functions": (ALONE, SINGLE)}
+FEW = tuple(name for name, (cell, dtype) in ALL.items() if dtype == DOUBLE or cell.name in (*FOUR, ALONE.name))
 
 
 def is_there(name: str) -> bool:
@@ -31,12 +32,12 @@ def is_there(name: str) -> bool:
     return cache.load(cache.cache_folder(), key) is not None
 
 
-def compile_all(most: int | None = None) -> None:
-    """Those that are not in the cache, in as many processes as there are processors. Nothing where there is no compiler."""
+def compile_all(wanted: Iterable[str] = ALL, *, processes: int = os.cpu_count() or 1) -> None:
+    """Those that are not in the cache. Nothing where there is no compiler."""
     if compiler.refusal():
         return
-    names = [name for name in ALL if not is_there(name)]
-    count = min(most or os.cpu_count() or 1, len(names))
+    names = [name for name in wanted if not is_there(name)]
+    count = min(processes, len(names))
     running = [subprocess.Popen([sys.executable, __file__, *names[k::count]]) for k in range(count)]
     codes = [one.wait() for one in running]
     assert not any(codes), codes

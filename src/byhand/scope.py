@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from byhand.engine.dispatch import asked_for, run, run_compiled
+from byhand.engine.dispatch import run, run_compiled, tries_cpp_first
 
 if TYPE_CHECKING:
     from byhand.engine.call import Call, Result
@@ -51,8 +51,8 @@ _open: ContextVar[tuple[Scope, ...]] = ContextVar("scopes", default=())
 
 
 def unwatched() -> bool:
-    """Whether no scope is open, no engine asked for by name, and nothing compiled."""
-    return not _open.get() and asked_for() is None
+    """Whether no scope is open, and the C++ engine is the first to be tried."""
+    return not _open.get() and tries_cpp_first()
 
 
 @contextmanager

@@ -27,9 +27,9 @@ ENGINES: tuple[Engine, ...] = (
 _chosen: ContextVar[str | None] = ContextVar("engine", default=None)
 
 
-def asked_for() -> str | None:
-    """The engine that use_engine names."""
-    return _chosen.get()
+def tries_cpp_first() -> bool:
+    """Whether the C++ engine is the first to be tried, and no engine was asked for by name."""
+    return _chosen.get() is None and ENGINES[0].run is cpp.run
 
 
 def run(call: Call) -> Result:
