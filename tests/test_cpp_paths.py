@@ -10,7 +10,7 @@ from pairs import assert_close, assert_engines_agree, assert_equal, example, on,
 from byhand import use_engine
 from byhand.engine.cpp import kernel
 
-KINDS = ("lstm", "gru", "peephole", "slstm", "min_lstm", "lstm_1997", "full_gate_recurrence(peephole)", "zoneout(gru)")
+KINDS = ("lstm", "gru", "peephole", "slstm", "min_lstm", "full_gate_recurrence(peephole)", "zoneout(gru)")
 
 
 class Path(NamedTuple):
