@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence
 
 from byhand import checks
 from byhand.layout import state_width
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float
+    from jaxtyping import Bool, Float, Int
 
     from byhand.nn import LSTM
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 class Batch(NamedTuple):
     """input: padded, in the caller's order of sequences. state: in the order of cell.state. valid: None if all are of full length.
-    packed: what the input was, if it was packed.
+    packed: what the input was, if it was packed, and where its rows are in the padded input.
     """
 
     input: Float[Tensor, "time batch input"]
     state: tuple[Float[Tensor, "places batch hidden"], ...]
     valid: Bool[Tensor, "time batch"] | None
-    packed: PackedSequence | None
+    packed: tuple[PackedSequence, Int[Tensor, " rows"]] | None
     batched: bool
     batch_first: bool
 
@@ -40,7 +40,8 @@ class Batch(NamedTuple):
         if not self.batched:
             given, last = output.squeeze(1), tuple(value.squeeze(1) for value in last)
         elif self.packed is not None:
-            given = pack_like(self.packed, output, self.valid)
+            packed, rows = self.packed
+            given = packed._replace(data=output.flatten(0, 1).index_select(0, rows))
         elif self.batch_first:
             given = output.transpose(0, 1)
         return given, last[0] if len(last) == 1 else last
@@ -50,9 +51,11 @@ def read_batch(lstm: LSTM, input: Tensor | PackedSequence, hx: Tensor | States |
     """Checks everything. TypeError, ValueError or RuntimeError."""
     checks.check_input(type(lstm).__name__, input, lstm.input_size, first_weight(lstm))
     if isinstance(input, PackedSequence):
-        x, lengths = pad_packed_sequence(input)
-        valid = None if bool(lengths.min() == len(x)) else (torch.arange(len(x)).unsqueeze(1) < lengths).to(x.device)
-        return Batch(x, start(lstm, x, hx), valid, input, batched=True, batch_first=False)
+        rows, time, batch = rows_of(input), len(input.batch_sizes), int(input.batch_sizes[0])
+        x = input.data.new_zeros(time * batch, input.data.shape[-1]).index_copy_(0, rows, input.data).view(time, batch, -1)
+        full = len(rows) == time * batch
+        valid = None if full else rows.new_zeros(time * batch, dtype=torch.bool).index_fill_(0, rows, True).view(time, batch)
+        return Batch(x, start(lstm, x, hx), valid, (input, rows), batched=True, batch_first=False)
     batched = input.dim() == 3
     x = input if batched else input.unsqueeze(1)
     x = x.transpose(0, 1) if batched and lstm.batch_first else x
@@ -88,13 +91,12 @@ def given_states(lstm: LSTM, x: Float[Tensor, "time batch input"], hx: Tensor | 
     return states
 
 
-def pack_like(
-    packed: PackedSequence, output: Float[Tensor, "time batch features"], valid: Bool[Tensor, "time batch"] | None
-) -> PackedSequence:
-    """The steps of the padded output that there are, in the order of the packed input."""
-    order = packed.sorted_indices
-    if order is not None:
-        output = output.index_select(1, order)
-        valid = valid if valid is None else valid.index_select(1, order)
-    data = output.flatten(0, 1) if valid is None else output[valid]
-    return PackedSequence(data, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices)
+def rows_of(packed: PackedSequence) -> Int[Tensor, " rows"]:
+    """Where each row of the packed data is among the rows of the padded one (time * batch), sequences in the caller's order."""
+    sizes, batch = packed.batch_sizes, packed.batch_sizes[0]
+    step = torch.repeat_interleave(sizes)
+    sequence = torch.arange(len(step)) - (sizes.cumsum(0) - sizes)[step]
+    if packed.sorted_indices is None:
+        return (step * batch + sequence).to(packed.data.device)
+    device = packed.sorted_indices.device
+    return (step * batch).to(device) + packed.sorted_indices[sequence.to(device)]

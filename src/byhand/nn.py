@@ -21,6 +21,8 @@ from byhand.parameters import Gate, Owner
 from byhand.scope import Place, run_watched, unwatched
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from byhand.stepper import Stepper
 
     State = Tensor | tuple[Tensor, ...]
@@ -113,10 +115,10 @@ class LSTM(nn.Module):
 
     def forward(self, input: Tensor | PackedSequence, hx: State | None = None) -> tuple[Tensor | PackedSequence, State]:
         """Run the stack; see the class."""
-        if type(input) is Tensor and hx is None and not torch.compiler.is_compiling() and unwatched():
-            done = quick.run(self, input)
-            if done is not None:
-                return done
+        if type(input) is Tensor and not self.batch_first and not (self.training and (self.dropout or self.cell.noise)):
+            short = quick.run(self, input, hx) if not torch.compiler.is_compiling() and unwatched() else None
+            if short is not None:
+                return short[0], bare(short[1])
         batch = read_batch(self, input, hx)
         x, states = batch.input, []
         for layer in range(self.num_layers):
@@ -131,6 +133,10 @@ class LSTM(nn.Module):
                     states.append(result.state)
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
         return batch.give_back(x, states)
+
+    def first_states(self, input: Tensor) -> tuple[Tensor, ...]:
+        """Zeros, or the learnt ones, (layers * directions, batch, width) each, for an input that is checked for errors."""
+        return read_batch(self, input, None).state
 
     def call(self, place: Place, x: Tensor, state: tuple[Tensor, ...], valid: Tensor | None) -> Call:
         """What an engine is asked for one layer and direction."""
@@ -162,6 +168,11 @@ class LSTM(nn.Module):
     def extra_repr(self) -> str:
         """What differs from the defaults."""
         return described(self, ("input_size", "hidden_size"), OPTIONS)
+
+
+def bare(states: Sequence[Tensor]) -> State:
+    """As the caller gets them: a cell's only state is no tuple."""
+    return states[0] if len(states) == 1 else tuple(states)
 
 
 @remembered
@@ -218,6 +229,11 @@ class LSTMCell(nn.Module):
         self.reset_parameters()
 
     @property
+    def places(self) -> tuple[Place, ...]:
+        """Its one place, which has no name."""
+        return (Place(None),)
+
+    @property
     def owner(self) -> Owner:
         """Its parameters."""
         return Owner(self, self.cell, Sizes(self.input_size, self.hidden_size, bias=self.bias))
@@ -235,13 +251,24 @@ class LSTMCell(nn.Module):
 
     def forward(self, input: Tensor, hx: State | None = None) -> State:
         """Run one step; see the class."""
-        weights = parameters.weights(self.owner)
+        if type(input) is Tensor and input.dim() == 2 and not (self.training and self.cell.noise):
+            short = quick.run(self, input.unsqueeze(0), hx) if not torch.compiler.is_compiling() and unwatched() else None
+            if short is not None:
+                return bare(short[1])
         state = checks.check_step(self, input, hx)
         x = (input if input.dim() == 2 else input.unsqueeze(0)).unsqueeze(0)
+        (place,) = self.places
+        result = run_watched(self, place, self.call(place, x, state, None))
+        return bare(result.state if input.dim() == 2 else [value.squeeze(0) for value in result.state])
+
+    def first_states(self, input: Tensor) -> tuple[Tensor, ...]:
+        """Zeros (batch, hidden) for an input (1, batch, input), which is checked for errors."""
+        return checks.check_step(self, input[0], None)
+
+    def call(self, place: Place, x: Tensor, state: tuple[Tensor, ...], valid: Tensor | None) -> Call:
+        """What an engine is asked for."""
         noise = parameters.draw_noise(self.cell, x, self.hidden_size, training=self.training)
-        result = run_watched(self, Place(None), Call(self.cell, x, state, weights, noise=noise))
-        new = result.state if input.dim() == 2 else tuple(value.squeeze(0) for value in result.state)
-        return new[0] if len(new) == 1 else new
+        return Call(self.cell, x, state, parameters.weights(self.owner), reverse=place.reverse, valid=valid, noise=noise)
 
     def extra_repr(self) -> str:
         """What differs from the defaults."""
