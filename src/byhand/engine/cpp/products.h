@@ -201,22 +201,20 @@ static __attribute__((noinline)) void outer_block(const T* const* a, int64_t j, 
             store(at, adds ? acc[r][v] + load(at, left - v * LANES) : acc[r][v], left - v * LANES);
         }
 }
+// ROWS of j at a time, then what is left of them by four and one.
+template <int ROWS, int WIDTH>
+static void outer_columns(const T* const* a, Range rows, const T* const* b, int64_t i, int64_t columns, int64_t count, T* to, bool adds, int64_t ld) {
+    int64_t j = rows.begin;
+    for (; rows.end - j >= ROWS; j += ROWS) outer_block<ROWS, WIDTH>(a, j, b, i, count, to, ld, columns, adds);
+    for (; rows.end - j >= 4; j += 4) outer_block<4, WIDTH>(a, j, b, i, count, to, ld, columns, adds);
+    for (; j < rows.end; ++j) outer_block<1, WIDTH>(a, j, b, i, count, to, ld, columns, adds);
+}
 static void outer(const T* const* a, Range rows, const T* const* b, int64_t columns, int64_t count, T* to, bool adds, int64_t ld = 0) {
     if (!ld) ld = columns;
     for (int64_t i = 0; i < columns;) {
-        const bool wide = columns - i >= 2 * LANES;
-        for (int64_t j = rows.begin; j < rows.end;) {
-            const int64_t size = rows.end - j;
-            if (wide) {
-                if (size >= 8) outer_block<8, 2>(a, j, b, i, count, to, ld, columns, adds), j += 8;
-                else if (size >= 4) outer_block<4, 2>(a, j, b, i, count, to, ld, columns, adds), j += 4;
-                else outer_block<1, 2>(a, j, b, i, count, to, ld, columns, adds), j += 1;
-            } else {
-                if (size >= 8) outer_block<8, 1>(a, j, b, i, count, to, ld, columns, adds), j += 8;
-                else if (size >= 4) outer_block<4, 1>(a, j, b, i, count, to, ld, columns, adds), j += 4;
-                else outer_block<1, 1>(a, j, b, i, count, to, ld, columns, adds), j += 1;
-            }
-        }
-        i += wide ? 2 * LANES : LANES;
+        const int64_t left = (columns - i) / LANES;
+        if (left >= 4 && REGISTERS >= 32) outer_columns<6, 4>(a, rows, b, i, columns, count, to, adds, ld), i += 4 * LANES;
+        else if (left >= 2) outer_columns<8, 2>(a, rows, b, i, columns, count, to, adds, ld), i += 2 * LANES;
+        else outer_columns<8, 1>(a, rows, b, i, columns, count, to, adds, ld), i += LANES;
     }
 }

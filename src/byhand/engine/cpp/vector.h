@@ -36,6 +36,7 @@ constexpr int BYTES = 16;  // NEON, SSE, or whatever the compiler makes of it
 
 typedef std::conditional<sizeof(T) == 4, int32_t, int64_t>::type I;
 constexpr int LANES = BYTES / sizeof(T);
+constexpr int REGISTERS = BYTES == 32 ? 16 : 32;  // of AVX2; of AVX-512 and NEON
 typedef T V __attribute__((vector_size(BYTES)));
 typedef I M __attribute__((vector_size(BYTES)));  // of integers, or what comparisons give: -1 where true
 typedef T Loose __attribute__((vector_size(BYTES), aligned(sizeof(T)), may_alias));
