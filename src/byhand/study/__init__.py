@@ -1,0 +1,1 @@
+"""Studies: variants x tasks x seeds as a durable queue."""

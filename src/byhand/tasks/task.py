@@ -1,0 +1,164 @@
+"""What a task is: the batches it hands out, what it asks of a model, and what a guess would get."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import lightning as L
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
+
+Part = Literal["train", "val", "test"]
+PARTS: tuple[Part, ...] = ("train", "val", "test")
+UNASKED = -100  # the target of a step where no answer is asked for
+
+
+class Form(NamedTuple):
+    """What a task asks of a model, in numbers and words that a checkpoint can hold.
+
+    input_size: features of a step or, if symbols, how many different symbols there are. output_size: numbers that an answer has.
+    goal: "values" (real numbers; squared error), "classes" (one of output_size; cross-entropy) or "successors" (the next symbol,
+        of which several may be legal; cross-entropy).
+    every: an answer at every step, not one after the last. symbols: inputs are whole numbers.
+    stateful: the sequences of a batch go on where those of the batch before ended.
+    tolerance: of "values": how near an answer has to be to count as right; 0 if there is no such thing.
+    """
+
+    input_size: int
+    output_size: int
+    goal: Literal["values", "classes", "successors"]
+    every: bool = False
+    symbols: bool = False
+    stateful: bool = False
+    tolerance: float = 0.0
+
+
+class Sequences(NamedTuple):
+    """A batch. Steps past a sequence's length hold zeros, and their targets UNASKED.
+
+    input: (time, batch, features), or whole numbers (time, batch) if the form says symbols.
+    target: (batch, outputs) or whole numbers (batch,); with a leading time if the form says every.
+    lengths: of each sequence; None if all are of full length. legal: of "successors": which symbols may come next.
+    """
+
+    input: Float[Tensor, "time batch features"] | Int[Tensor, "time batch"]
+    target: Tensor
+    lengths: Int[Tensor, " batch"] | None = None
+    legal: Bool[Tensor, "time batch symbols"] | None = None
+
+
+class Task(L.LightningDataModule):
+    """Batches for training, validation and test, the same for the same seed, each part different.
+
+    batch_size: sequences a process gets; with more processes the joint batch is theirs together, and independent of how it is
+    shared out. seed: draws the data, or their order.
+    """
+
+    form: Form
+    monitor = "val_loss"  # what tells the best model; the least
+    baselines: Mapping[str, Mapping[str, float]]  # who guesses how -> metric without its part -> what it gets on the test part
+
+    def __init__(self, batch_size: int, seed: int) -> None:
+        super().__init__()
+        at_least("batch_size", batch_size, 1)
+        at_least("seed", seed, 0)
+        self.batch_size, self.seed = batch_size, seed
+
+    @abstractmethod
+    def count(self, part: Part, size: int) -> int:
+        """How many batches of `size` sequences an epoch of this part has."""
+
+    @abstractmethod
+    def batch(self, part: Part, epoch: int, index: int, size: int) -> Sequences:
+        """Batch `index` of an epoch, `size` sequences; always the same for the same arguments and seed."""
+
+    def loader(self, part: Part) -> DataLoader[Sequences]:
+        """Of this process's share of each batch."""
+        world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer is not None else (1, 0)
+        batches = Batches(self, part, rank, world)
+        return DataLoader(batches, batch_size=None, sampler=Order(batches))
+
+    def train_dataloader(self) -> DataLoader[Sequences]:
+        return self.loader("train")
+
+    def val_dataloader(self) -> DataLoader[Sequences]:
+        return self.loader("val")
+
+    def test_dataloader(self) -> DataLoader[Sequences]:
+        return self.loader("test")
+
+    def predict_dataloader(self) -> DataLoader[Sequences]:
+        return self.loader("test")
+
+    def rows(self, batch: Sequences, answer: Tensor) -> Iterator[dict[str, Any]]:
+        """What predict writes of a batch, a row a sequence or, if the form says so, a step. answer: laid out like the target."""
+        target = batch.target if batch.target.dim() == answer.dim() else batch.target.unsqueeze(-1)
+        steps, sequences = (answer.shape[0], answer.shape[1]) if self.form.every else (1, answer.shape[0])
+        for sequence in range(sequences):
+            for step in range(steps if batch.lengths is None or not self.form.every else int(batch.lengths[sequence])):
+                at = (step, sequence) if self.form.every else (sequence,)
+                where = {"sequence": sequence} | ({"step": step} if self.form.every else {})
+                yield where | named("target", target[at]) | named("answer", answer[at])
+
+
+def named(name: str, value: Tensor) -> dict[str, float]:
+    """One number under its name, several numbered from 1."""
+    numbers = value.flatten().tolist()
+    return {name: numbers[0]} if len(numbers) == 1 else {f"{name}_{at + 1}": number for at, number in enumerate(numbers)}
+
+
+def at_least(name: str, value: float, least: float) -> None:
+    if not value >= least:
+        raise ValueError(f"{name}: expected at least {least}, got {value}")
+
+
+class Batches(Dataset[Sequences]):
+    """A part's batches, by epoch and index; of each the share of one process."""
+
+    def __init__(self, task: Task, part: Part, rank: int, world: int) -> None:
+        self.task, self.part, self.rank, self.world = task, part, rank, world
+
+    def __len__(self) -> int:
+        return self.task.count(self.part, self.task.batch_size * self.world)
+
+    def __getitem__(self, at: tuple[int, int]) -> Sequences:
+        batch = self.task.batch(self.part, *at, self.task.batch_size * self.world)
+        return share(batch, self.rank, self.world, every=self.task.form.every)
+
+
+class Order(DistributedSampler[Any]):
+    """(epoch, index) of every batch. Lightning tells it the epoch, so that stopping and going on changes nothing; and takes it for
+    what shares the data out among processes, which Batches does.
+    """
+
+    def __init__(self, batches: Batches) -> None:
+        super().__init__(batches, num_replicas=1, rank=0)
+        self.batches = batches
+
+    def __iter__(self) -> Iterator[Any]:
+        epoch = self.epoch if self.batches.part == "train" else 0
+        return iter([(epoch, index) for index in range(len(self.batches))])
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+
+def share(batch: Sequences, rank: int, world: int, *, every: bool) -> Sequences:
+    """The sequences of one process out of `world`."""
+    if world == 1:
+        return batch
+
+    def part(value: Tensor | None, dim: int) -> Tensor | None:
+        return None if value is None else value.tensor_split(world, dim)[rank]
+
+    return Sequences(
+        part(batch.input, 1),  # type: ignore[arg-type]
+        part(batch.target, 1 if every else 0),  # type: ignore[arg-type]
+        part(batch.lengths, 0),
+        part(batch.legal, 1),
+    )

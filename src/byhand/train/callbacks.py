@@ -1,0 +1,92 @@
+"""What watches over a training: exact resume, gates in TensorBoard, a warning of saturated gates."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import TensorBoardLogger
+from numpy.random import SeedSequence
+from torch import Tensor
+
+from byhand.record import record
+from byhand.tasks.task import Sequences
+from byhand.train.model import SequenceModel
+
+
+class Reproducible(Callback):
+    """Random numbers of a step (dropout, zoneout) depend on seed, step and process only: to stop and go on, at the end of an epoch,
+    gives the weights of a training that never stopped, bit for bit.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+
+    def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int) -> None:
+        key = (self.seed, trainer.current_epoch, batch_idx, trainer.global_rank)
+        torch.manual_seed(int(SeedSequence(key).generate_state(1, "uint64")[0] >> 1))
+
+
+class Gates(Callback):
+    """Looks into the layers at the first batch of a validation, every so many epochs.
+
+    Logs to TensorBoard, for every site of every layer, a histogram, and for those between 0 and 1 the share of values within 0.05
+    of either end; warns of a gate that is saturated in `warn` of its values or more.
+    """
+
+    def __init__(self, every_n_epochs: int = 1, warn: float = 0.98) -> None:
+        if every_n_epochs < 1:
+            raise ValueError(f"Gates expected every_n_epochs of at least 1, got {every_n_epochs}")
+        self.every_n_epochs, self.warn = every_n_epochs, warn
+        self.warned: set[str] = set()
+
+    def on_validation_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Sequences, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        if batch_idx or trainer.sanity_checking or trainer.current_epoch % self.every_n_epochs:
+            return
+        assert isinstance(pl_module, SequenceModel)
+        with torch.no_grad(), record(pl_module.lstm) as trace:
+            pl_module(batch.input, batch.lengths)
+        for name in trace:
+            values = trace[name]
+            self.look(trainer, name, values[~values.isnan()], gate=name.rpartition(".")[2] in pl_module.lstm.cell.gates)
+
+    def look(self, trainer: L.Trainer, name: str, values: Tensor, *, gate: bool) -> None:
+        step, logger = trainer.global_step, trainer.logger
+        log = logger.experiment if isinstance(logger, TensorBoardLogger) else None
+        if log is not None:
+            log.add_histogram(f"sites/{name}", values, step)
+        if not gate or values.numel() == 0 or values.min() < 0 or values.max() > 1:  # candidates and the like
+            return
+        shut, open_ = (values < 0.05).float().mean().item(), (values > 0.95).float().mean().item()
+        if log is not None:
+            log.add_scalar(f"shut/{name}", shut, step)
+            log.add_scalar(f"open/{name}", open_, step)
+        for share, word in ((shut, "shut"), (open_, "open")):
+            if share >= self.warn and f"{name} {word}" not in self.warned:
+                self.warned.add(f"{name} {word}")
+                warnings.warn(
+                    f"epoch {trainer.current_epoch}: gate {name} is {word} in {share:.0%} of its values: it may have stopped"
+                    " learning. A lower learning rate, clipping or another forget_bias may help",
+                    stacklevel=2,
+                )
+
+
+class Reached(Callback):
+    """Ends a training as soon as a metric of the validation is good enough: at least or at most so much."""
+
+    def __init__(self, metric: str, at_least: float | None = None, at_most: float | None = None) -> None:
+        if (at_least is None) == (at_most is None):
+            raise ValueError(f"expected at_least or at_most, one of them; got {at_least} and {at_most}")
+        self.metric, self.at_least, self.at_most = metric, at_least, at_most
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        value = trainer.callback_metrics.get(self.metric)
+        if value is None or trainer.sanity_checking:
+            return
+        good = value >= self.at_least if self.at_least is not None else value <= self.at_most
+        trainer.should_stop = trainer.should_stop or bool(good)

@@ -1,0 +1,25 @@
+"""Cells by name, as configurations and checkpoints give them."""
+
+from __future__ import annotations
+
+import importlib
+
+from byhand.cells import Cell, __all__
+from byhand.saving import cell_names
+
+
+def choose(name: str) -> Cell:
+    """One of byhand.cells by its printed name, or module:name for one of your own. ValueError if there is none."""
+    cell = cell_names.find(name)
+    if cell is not None:
+        return cell
+    module, _, attribute = name.partition(":")
+    if attribute:
+        try:
+            cell = getattr(importlib.import_module(module), attribute, None)
+        except ImportError as error:
+            raise ValueError(f"cell {name!r}: expected a module that can be imported, got: {error}") from error
+        if isinstance(cell, Cell):
+            return cell
+    known = ", ".join(one for one in __all__ if one[0].islower())
+    raise ValueError(f"expected a cell out of {known}, such as no_input_gate(lstm), or module:name of your own; got {name!r}")

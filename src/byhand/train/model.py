@@ -1,0 +1,202 @@
+"""SequenceModel: an LSTM of any cell under a linear head, trained by Lightning on any task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import lightning as L
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from byhand.nn import LSTM
+from byhand.tasks.task import Form, Sequences
+from byhand.train.cell_choice import choose
+from byhand.train.goals import GOALS
+from byhand.train.optimisation import OPTIMISERS, SCHEDULES, rate
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+    from byhand.nn import State
+
+
+class SequenceModel(L.LightningModule):
+    """byhand.LSTM and a linear head.
+
+    form: what the task asks for, the fields of byhand.tasks.Form; the command line takes it from the task.
+    cell: its name as it is printed, such as peephole or no_input_gate(lstm); of your own: module:name.
+    hidden_size, num_layers, dropout, bidirectional, proj_size, forget_bias: as in byhand.LSTM.
+    embedding_size: whole numbers come in as learnt vectors of that size; 0: one-hot.
+    optimiser, learning_rate, weight_decay; warmup: steps up to the full rate; schedule: constant, or down to 0 by cosine or linear
+        over the whole training, or halved at the ends of equal quarters ("halving").
+    clip: the norm that gradients are clipped to; 0: not clipped.
+    tbptt_steps: sequences are cut into pieces of so many steps, a step of the optimiser each, the memory carried on; 0: not cut.
+
+    Everything is a number or a word, so that checkpoints load with weights_only=True. ValueError for values out of range.
+    """
+
+    def __init__(
+        self,
+        form: dict[str, Any],
+        cell: str = "lstm",
+        hidden_size: int = 32,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        forget_bias: float | None = 1.0,
+        embedding_size: int = 0,
+        optimiser: str = "adam",
+        learning_rate: float = 0.01,
+        weight_decay: float = 0.0,
+        schedule: str = "constant",
+        warmup: int = 0,
+        clip: float = 1.0,
+        tbptt_steps: int = 0,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.form = Form(**form)
+        self.optimiser, self.learning_rate, self.weight_decay = optimiser, learning_rate, weight_decay
+        self.schedule, self.warmup, self.clip, self.tbptt_steps = schedule, warmup, clip, tbptt_steps
+        self.embedding_size = embedding_size
+        self._check()
+        made = choose(cell)
+        self.embedding = nn.Embedding(self.form.input_size, embedding_size) if embedding_size else None
+        features = embedding_size or self.form.input_size
+        has_forget_gate = "f" in made.gates
+        options = {"proj_size": proj_size, "forget_bias": forget_bias if has_forget_gate else None}
+        self.lstm = LSTM(features, hidden_size, num_layers, dropout=dropout, bidirectional=bidirectional, cell=made, **options)
+        self.head = nn.Linear((proj_size or hidden_size) * (2 if bidirectional else 1), self.form.output_size)
+        self.goal = GOALS[self.form.goal](self.form)
+        self.scores = nn.ModuleDict({part: nn.ModuleDict(self.goal.metrics()) for part in ("val", "test")})
+        self.automatic_optimization = not tbptt_steps
+        self.carried: dict[str, State] = {}  # part -> the memories that a stateful task carries from batch to batch
+
+    def _check(self) -> None:
+        for name, known in (("optimiser", OPTIMISERS), ("schedule", SCHEDULES)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"SequenceModel expected {name} to be one of {', '.join(known)}; got {getattr(self, name)!r}")
+        for name in ("weight_decay", "warmup", "clip", "tbptt_steps", "embedding_size"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"SequenceModel expected {name} of at least 0; got {getattr(self, name)}")
+        if not 0 < self.learning_rate < float("inf"):
+            raise ValueError(f"SequenceModel expected a finite learning_rate above 0; got {self.learning_rate}")
+        if self.embedding_size and not self.form.symbols:
+            raise ValueError(
+                f"SequenceModel expected embedding_size 0, for this task's inputs are no symbols; got {self.embedding_size}"
+            )
+
+    def forward(
+        self,
+        input: Float[Tensor, "time batch features"] | Int[Tensor, "time batch"],
+        lengths: Int[Tensor, " batch"] | None = None,
+        state: State | None = None,
+    ) -> tuple[Float[Tensor, "... outputs"], State]:
+        """What the head gives, (batch, outputs), with a leading time if the form says every; and the memories after the last step."""
+        x = self.features(input)
+        packed = x if lengths is None else pack_padded_sequence(x, lengths.cpu(), enforce_sorted=False)
+        y, after = self.lstm(packed, state)
+        if self.form.every:
+            return self.head(pad_packed_sequence(y, total_length=len(x))[0] if isinstance(y, PackedSequence) else y), after
+        last = after if isinstance(after, Tensor) else after[0]
+        return self.head(torch.cat((last[-2], last[-1]), -1) if self.lstm.bidirectional else last[-1]), after
+
+    def features(self, input: Tensor) -> Float[Tensor, "time batch features"]:
+        if not self.form.symbols:
+            return input
+        return F.one_hot(input, self.form.input_size).to(self.dtype) if self.embedding is None else self.embedding(input)
+
+    def run(self, part: str, batch: Sequences) -> Tensor:
+        """What the head gives; a stateful task's memories are carried on from the part's batch before, if it had as many sequences."""
+        before = self.carried.get(part)
+        if before is not None and (before if isinstance(before, Tensor) else before[0]).shape[1] != batch.input.shape[1]:
+            before = None
+        output, after = self(batch.input, batch.lengths, before)
+        if self.form.stateful:
+            self.carried[part] = after.detach() if isinstance(after, Tensor) else tuple(one.detach() for one in after)
+        return output
+
+    def training_step(self, batch: Sequences, index: int) -> Tensor | None:
+        if self.tbptt_steps:
+            return self._train_in_pieces(batch)
+        loss = self.goal.loss(self.run("train", batch), batch)
+        self.log("train_loss", loss, batch_size=batch.input.shape[1], prog_bar=True)
+        return loss
+
+    def _train_in_pieces(self, batch: Sequences) -> None:
+        """Truncated backpropagation through time: gradients reach back to the start of a piece (Williams & Peng 1990)."""
+        if not self.form.every or batch.lengths is not None:
+            raise ValueError(
+                "tbptt_steps: expected a task with an answer at every step and sequences of one length; use tbptt_steps=0"
+            )
+        optimiser: Any = self.optimizers()
+        schedule: Any = self.lr_schedulers()
+        state: State | None = self.carried.get("train")
+        for piece in pieces(batch, self.tbptt_steps):
+            output, after = self(piece.input, None, state)
+            state = after.detach() if isinstance(after, Tensor) else tuple(one.detach() for one in after)
+            loss = self.goal.loss(output, piece)
+            optimiser.zero_grad()
+            self.manual_backward(loss)
+            self.configure_gradient_clipping(optimiser)
+            optimiser.step()
+            self.log("train_loss", loss, batch_size=batch.input.shape[1], prog_bar=True)
+        schedule.step()
+        if self.form.stateful and state is not None:
+            self.carried["train"] = state
+
+    def configure_gradient_clipping(
+        self, optimizer: Any, gradient_clip_val: Any = None, gradient_clip_algorithm: Any = None
+    ) -> None:
+        """By `clip`, unless the trainer was told otherwise."""
+        value = gradient_clip_val if gradient_clip_val is not None else self.clip
+        if value:
+            self.clip_gradients(optimizer, value, gradient_clip_algorithm or "norm")
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        optimiser = OPTIMISERS[self.optimiser](self.parameters(), self.learning_rate, self.weight_decay)
+        total = int(self.trainer.estimated_stepping_batches) if self.schedule != "constant" else 0
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate(self.schedule, self.warmup, total))
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def evaluate(self, part: str, batch: Sequences) -> None:
+        output, size = self.run(part, batch), batch.input.shape[1]
+        scores: Any = self.scores[part]
+        self.goal.update(scores, output, batch)
+        self.log(f"{part}_loss", self.goal.loss(output, batch), batch_size=size, sync_dist=True, prog_bar=part == "val")
+        self.log_dict({f"{part}_{name}": score for name, score in scores.items()}, batch_size=size)
+
+    def validation_step(self, batch: Sequences, index: int) -> None:
+        self.evaluate("val", batch)
+
+    def test_step(self, batch: Sequences, index: int) -> None:
+        self.evaluate("test", batch)
+
+    def predict_step(self, batch: Sequences, index: int) -> Tensor:
+        """The answers, in the task's terms."""
+        return self.goal.answer(self.run("predict", batch))
+
+    def on_train_epoch_start(self) -> None:
+        self.carried.pop("train", None)
+
+    def on_validation_epoch_start(self) -> None:
+        self.carried.pop("val", None)
+
+    def on_test_epoch_start(self) -> None:
+        self.carried.pop("test", None)
+
+    def on_predict_epoch_start(self) -> None:
+        self.carried.pop("predict", None)
+
+
+def pieces(batch: Sequences, steps: int) -> list[Sequences]:
+    """The batch cut along time."""
+    cut = [None if one is None else one.split(steps) for one in (batch.input, batch.target, batch.legal)]
+    return [
+        Sequences(cut[0][at], cut[1][at], None, None if cut[2] is None else cut[2][at])  # type: ignore[index]
+        for at in range(len(cut[0]))  # type: ignore[arg-type]
+    ]

@@ -1,0 +1,41 @@
+"""What a training or a test has come to, in a few lines at its end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import Callback
+from rich.console import Console
+from rich.table import Table
+
+from byhand.tasks.task import Task
+
+
+class Report(Callback):
+    """After a test the metrics beside those of who only guesses; after a training where it is kept and how to go on."""
+
+    def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.is_global_zero:
+            task: Any = getattr(trainer, "datamodule", None)
+            Console().print(table({name: float(value) for name, value in trainer.callback_metrics.items()}, task))
+
+    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        keeper: Any = trainer.checkpoint_callback
+        if not trainer.is_global_zero or keeper is None:
+            return
+        print(f"{trainer.global_step} steps in {trainer.current_epoch} epochs; log in {trainer.log_dir}")
+        best = keeper.best_model_path or keeper.last_model_path
+        if best:
+            print(f"test it:  byhand test --config {trainer.log_dir}/config.yaml --ckpt_path {best}")
+            print(f"go on:    byhand fit --config {trainer.log_dir}/config.yaml --ckpt_path {keeper.last_model_path or best}")
+
+
+def table(metrics: dict[str, float], task: Task) -> Table:
+    """A row for the model and for each guess, a column a metric."""
+    found = {name.removeprefix("test_"): value for name, value in metrics.items() if name.startswith("test_")}
+    shown = Table("", *found)
+    shown.add_row("the model", *(f"{value:.4g}" for value in found.values()))
+    for who, guess in task.baselines.items():
+        shown.add_row(who, *(f"{guess[name]:.4g}" if name in guess else "" for name in found))
+    return shown

@@ -1,0 +1,67 @@
+"""One training from start to end in one call, quietly: what studies and experiments do many times."""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import lightning as L
+from lightning.pytorch.callbacks import Callback
+
+from byhand.tasks.task import Task
+from byhand.train.callbacks import Reproducible
+from byhand.train.model import SequenceModel
+
+
+class Outcome(NamedTuple):
+    """metrics: of the test part, "test_mse" and the like, and of the last validation. steps: of the optimiser. seconds: of training."""
+
+    metrics: dict[str, float]
+    steps: int
+    seconds: float
+
+
+def train(
+    task: Task,
+    settings: dict[str, Any],
+    *,
+    seed: int = 0,
+    max_steps: int = -1,
+    max_epochs: int | None = None,
+    validate_every: int = 1,
+    callbacks: Sequence[Callback] = (),
+    trainer: dict[str, Any] | None = None,
+) -> tuple[SequenceModel, Outcome]:
+    """A SequenceModel with these settings (but form), trained on the task and tested. seed: of weights and dropout; the data have
+    their own. validate_every: epochs; 0: never. Writes nothing, prints nothing; runs on the CPU unless `trainer` says otherwise.
+    """
+    L.seed_everything(seed, verbose=False)
+    model = SequenceModel(task.form._asdict(), **settings)
+    quiet: dict[str, Any] = dict.fromkeys(
+        ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False
+    )
+    quiet |= {"accelerator": "cpu", "num_sanity_val_steps": 0, "limit_val_batches": 1.0 if validate_every else 0}
+    options = quiet | {"check_val_every_n_epoch": max(1, validate_every)} | (trainer or {})
+    level = logging.getLogger("lightning.pytorch").level
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="lightning")  # advice for larger data
+            runner = L.Trainer(
+                max_steps=max_steps,
+                max_epochs=max_epochs if max_epochs is not None or max_steps < 0 else -1,
+                callbacks=[Reproducible(seed), *callbacks],
+                **options,
+            )
+            start = time.perf_counter()
+            runner.fit(model, datamodule=task)
+            seconds = time.perf_counter() - start
+            validated = {name: float(value) for name, value in runner.callback_metrics.items()}
+            steps = runner.global_step
+            tested = runner.test(model, datamodule=task, verbose=False)[0]
+    finally:
+        logging.getLogger("lightning.pytorch").setLevel(level)
+    return model, Outcome(validated | dict(tested), steps, seconds)

@@ -1,0 +1,54 @@
+"""What predict writes: a table of answers as CSV, or a text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import Callback
+
+from byhand.tasks.task import Sequences, Task
+
+
+class Predictions(Callback):
+    """Collects the rows of all batches and writes them at the end, whole or not at all."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        if not self.path.parent.is_dir():
+            raise FileNotFoundError(f"--output {path}: expected a folder that exists, got {str(self.path.parent)!r}")
+        self.rows: list[dict[str, Any]] = []
+
+    def on_predict_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Sequences, batch_idx: int, *_: int
+    ) -> None:
+        task: Any = trainer.datamodule  # type: ignore[attr-defined]
+        assert isinstance(task, Task)
+        before = sum(1 for row in self.rows[-1:]) and self.rows[-1]["sequence"] + 1
+        for row in task.rows(batch, outputs):
+            self.rows.append(row | {"sequence": row["sequence"] + before})
+
+    def on_predict_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, list(self.rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_whole(self.path, text.getvalue())
+        print(f"{len(self.rows)} rows written to {self.path}")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """The file holds what it held or the text, nothing between."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with beside.open("w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
