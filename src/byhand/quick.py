@@ -16,6 +16,7 @@ from torch import Tensor
 from byhand.engine.cpp import engine as cpp
 from byhand.engine.cpp.gradient import Fixed, Layer
 from byhand.engine.cpp.ready import INPUT, Ready
+from byhand.engine.cpp.short import Short, ShortLayer, short
 
 if TYPE_CHECKING:
     from byhand.nn import LSTM, LSTMCell
@@ -30,6 +31,7 @@ class Known(NamedTuple):
 
     parameters: tuple[tuple[str, Tensor, int], ...]
     layers: tuple[Ready, ...]
+    trained: tuple[Short | None, ...]  # the layers where they are differentiated, if they are small enough for it
     fixed: Fixed
     weights: tuple[tuple[Tensor | None, ...], ...]  # of each layer, as in gradient.flatten
     zeros: tuple[Tensor, ...]
@@ -95,7 +97,7 @@ def look(module: LSTM | LSTMCell, input: Tensor) -> Known | None:
     if any(place.reverse for place in module.places) or any(name.startswith("initial_") for name in module._parameters):
         return None
     state = module.first_states(input)  # which raises all that is wrong
-    layers, weights, noise, x = [], [], (), input
+    layers, trained, weights, noise, x = [], [], [], (), input
     zeros = tuple(value.view(-1, *value.shape[-2:])[0] for value in state)
     for place in module.places:
         made = module.call(place, x, zeros, None)
@@ -107,11 +109,13 @@ def look(module: LSTM | LSTMCell, input: Tensor) -> Known | None:
         if ready is None:
             return None
         layers.append(ready)
+        fixed = Fixed(module.cell, reverse=False, valid=None, lengths=None, noise=noise)
+        trained.append(short(ready.kernel, ready.given, fixed))
         weights.append(flat)
         x = input.new_empty(*input.shape[:2], module.hidden_size)
     names = [(name, one, one.data_ptr()) for name, one in module._parameters.items() if one is not None]
     fixed = Fixed(module.cell, reverse=False, valid=None, lengths=None, noise=noise)
-    return Known(tuple(names), tuple(layers), fixed, tuple(weights), state)
+    return Known(tuple(names), tuple(layers), tuple(trained), fixed, tuple(weights), state)
 
 
 def call(known: Known, input: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, list[Tensor]]:
@@ -134,13 +138,16 @@ def call(known: Known, input: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor
 
 def differentiably(known: Known, input: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, list[Tensor]]:
     """The same, in the graph."""
-    if known.zeros[0].dim() == 2:
-        x, *last = Layer.apply(known.fixed, [], [], input, *known.weights[0], *state)  # type: ignore[misc]
-        return x, last
-    x, lasts = input, []
-    for index, weights in enumerate(known.weights):
-        x, *last = Layer.apply(known.fixed, [], [], x, *weights, *(one[index] for one in state))  # type: ignore[misc]
+    x, lasts, single = input, [], known.zeros[0].dim() == 2
+    for index, (layer, weights) in enumerate(zip(known.trained, known.weights, strict=True)):
+        first = state if single else [one[index] for one in state]
+        if layer is None:
+            x, *last = Layer.apply(known.fixed, [], [], x, *weights, *first)  # type: ignore[misc]
+        else:
+            x, *last = ShortLayer.apply(layer, x, *weights, *first)  # type: ignore[misc]
         lasts.append(last)
+    if single:
+        return x, lasts[0]
     if len(lasts) == 1:
         return x, [one.unsqueeze(0) for one in lasts[0]]
     return x, [torch.stack(each) for each in zip(*lasts, strict=True)]

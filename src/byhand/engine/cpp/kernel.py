@@ -138,6 +138,10 @@ class Kernel:
         """Run the sequence that the words describe."""
         self.check(self._forward(words.buffer_info()[0]))
 
+    def run_backward(self, words: array[int]) -> None:
+        """Run its derivative."""
+        self.check(self._backward(words.buffer_info()[0]))
+
     def forward(self, given: Given, *, keep: bool, packed: Tensor | None = None) -> Ran:
         """Run the sequence."""
         x, weights = given.input, given.weights
@@ -196,7 +200,7 @@ class Kernel:
             tuple(new(kept[..., :hidden].contiguous()) for _ in state) if every_state else (),
         )
         words = self.words(given, ran, grads=grads, grad_output=grad_output, wants_first=needed[5])
-        self.check(self._backward(words.buffer_info()[0]))
+        self.run_backward(words)
         return grads
 
     def sites(self, given: Given, ran: Ran) -> dict[str, Tensor]:
