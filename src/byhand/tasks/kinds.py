@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from numpy.random import SeedSequence
 from torch import Tensor
 
 from byhand.tasks.task import PARTS, Part, Sequences, Task, at_least
+
+if TYPE_CHECKING:
+    from jaxtyping import Int
 
 
 def generator(*key: int) -> torch.Generator:
@@ -41,25 +45,42 @@ class Generated(Task):
         return self.draw(left, generator(self.seed, PARTS.index(part), epoch, index), part)
 
 
-class Stored(Task):
-    """The same sequences in every epoch; those for training in an order drawn anew for each.
+class Numbered(Task):
+    """The same sequences in every epoch, found by number; those for training in an order drawn anew for each."""
+
+    shuffle = True
+
+    @abstractmethod
+    def total(self, part: Part) -> int:
+        """How many sequences the part has."""
+
+    @abstractmethod
+    def pick(self, part: Part, rows: Int[Tensor, " batch"]) -> Sequences:
+        """Those of these numbers, from 0."""
+
+    def count(self, part: Part, size: int) -> int:
+        return -(-self.total(part) // size)
+
+    def batch(self, part: Part, epoch: int, index: int, size: int) -> Sequences:
+        order = torch.arange(self.total(part))
+        if part == "train" and self.shuffle:
+            order = torch.randperm(len(order), generator=generator(self.seed, epoch))
+        return self.pick(part, order[index * size : (index + 1) * size])
+
+
+class Stored(Numbered):
+    """All sequences are kept as they are handed out.
 
     data: of each part, sequences of one length.
     """
 
     data: Mapping[Part, Sequences]
-    shuffle = True
 
-    def count(self, part: Part, size: int) -> int:
-        return -(-self.data[part].input.shape[1] // size)
+    def total(self, part: Part) -> int:
+        return self.data[part].input.shape[1]
 
-    def batch(self, part: Part, epoch: int, index: int, size: int) -> Sequences:
-        data = self.data[part]
-        all_of_them = data.input.shape[1]
-        order = torch.arange(all_of_them)
-        if part == "train" and self.shuffle:
-            order = torch.randperm(all_of_them, generator=generator(self.seed, epoch))
-        return take(data, order[index * size : (index + 1) * size], every=self.form.every)
+    def pick(self, part: Part, rows: Int[Tensor, " batch"]) -> Sequences:
+        return take(self.data[part], rows, every=self.form.every)
 
 
 def take(data: Sequences, rows: Tensor, *, every: bool) -> Sequences:
@@ -69,4 +90,5 @@ def take(data: Sequences, rows: Tensor, *, every: bool) -> Sequences:
         data.target.index_select(1 if every else 0, rows),
         None if data.lengths is None else data.lengths[rows],
         None if data.legal is None else data.legal.index_select(1, rows),
+        None if data.origin is None else data.origin[rows],
     )

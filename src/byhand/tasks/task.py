@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
 
-Part = Literal["train", "val", "test"]
+Part = Literal["train", "val", "test", "future"]  # future: what lies beyond the data, of tasks that predict it
 PARTS: tuple[Part, ...] = ("train", "val", "test")
 UNASKED = -100  # the target of a step where no answer is asked for
 
@@ -44,12 +44,14 @@ class Sequences(NamedTuple):
     input: (time, batch, features), or whole numbers (time, batch) if the form says symbols.
     target: (batch, outputs) or whole numbers (batch,); with a leading time if the form says every.
     lengths: of each sequence; None if all are of full length. legal: of "successors": which symbols may come next.
+    origin: where in its data the task found each sequence, for its own use in rows; None if it does not matter.
     """
 
     input: Float[Tensor, "time batch features"] | Int[Tensor, "time batch"]
     target: Tensor
     lengths: Int[Tensor, " batch"] | None = None
     legal: Bool[Tensor, "time batch symbols"] | None = None
+    origin: Int[Tensor, " batch"] | None = None
 
 
 class Task(L.LightningDataModule):
@@ -61,6 +63,7 @@ class Task(L.LightningDataModule):
 
     form: Form
     monitor = "val_loss"  # what tells the best model; the least
+    writes: Literal["csv", "text"] = "csv"  # what predict makes: a table of `rows`, or what the method text(model) gives
     baselines: Mapping[str, Mapping[str, float]]  # who guesses how -> metric without its part -> what it gets on the test part
 
     def __init__(self, batch_size: int, seed: int) -> None:
@@ -121,7 +124,8 @@ class Batches(Dataset[Sequences]):
     """A part's batches, by epoch and index; of each the share of one process."""
 
     def __init__(self, task: Task, part: Part, rank: int, world: int) -> None:
-        self.task, self.part, self.rank, self.world = task, part, rank, world
+        self.task, self.rank, self.world = task, rank, world
+        self.part: Part = part
 
     def __len__(self) -> int:
         return self.task.count(self.part, self.task.batch_size * self.world)
@@ -161,4 +165,5 @@ def share(batch: Sequences, rank: int, world: int, *, every: bool) -> Sequences:
         part(batch.target, 1 if every else 0),  # type: ignore[arg-type]
         part(batch.lengths, 0),
         part(batch.legal, 1),
+        part(batch.origin, 0),
     )
