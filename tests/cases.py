@@ -35,6 +35,7 @@ CASES: dict[str, tuple[Cell, Oracle]] = {
     "layernorm_lstm": (cells.layernorm_lstm, oracle.LAYERNORM),
     "slstm": (cells.slstm, oracle.SLSTM),
     "min_lstm": (cells.min_lstm, oracle.MIN_LSTM),
+    "rnn": (cells.rnn, oracle.RNN),
     "lstm_1997": (cells.lstm_1997, oracle.lstm_1997()),
     "lstm_1997_blocks(2)": (cells.lstm_1997_blocks(2), oracle.lstm_1997(2)),
     "lstm_1997_blocks(3)": (cells.lstm_1997_blocks(3), oracle.lstm_1997(3)),

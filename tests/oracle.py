@@ -168,6 +168,11 @@ def gru_step(at: At, h: Array) -> tuple[Array, ...]:
     return (at.see("h", (1 - z) * n + z * h),)
 
 
+def rnn_step(at: At, h: Array) -> tuple[Array, ...]:
+    """The formula in the documentation of torch.nn.RNN."""
+    return (at.see("h", np.tanh(at.net("n", h))),)
+
+
 def layernorm_step(at: At, h: Array, c: Array) -> tuple[Array, ...]:
     """Ba et al. 2016, equations 20 to 22: one normalisation for the four gates of each product."""
 
@@ -266,6 +271,7 @@ LSTM = odyssey(peepholes=False)
 PEEPHOLE = odyssey(peepholes=True)
 CIFG = Oracle(("f", "g", "o"), ("h", "c"), cifg_step)
 GRU = Oracle(("r", "z", "n"), ("h",), gru_step)
+RNN = Oracle(("n",), ("h",), rnn_step)
 LAYERNORM = Oracle(("i", "f", "g", "o"), ("h", "c"), layernorm_step)
 SLSTM = Oracle(("i", "f", "g", "o"), ("h", "c", "n", "m"), slstm_step)
 STABILISED_SLSTM = SLSTM._replace(step=stabilised_slstm_step)

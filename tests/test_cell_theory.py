@@ -185,9 +185,10 @@ def test_slstm_says_o_times_g_after_one_step_from_nothing(late: float) -> None:
 
 
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
-def test_gru_is_torchs(bias: bool) -> None:
+@pytest.mark.parametrize(("cell", "torchs"), [(cells.gru, nn.GRU), (cells.rnn, nn.RNN)], ids=repr)
+def test_torch_computes_the_same(cell: Cell, torchs: type[nn.RNNBase], bias: bool) -> None:
     options: dict[str, Any] = {"num_layers": 2, "bias": bias, "bidirectional": True, "dtype": torch.float64}
-    theirs, ours = nn.GRU(5, 6, **options), LSTM(5, 6, cell=cells.gru, **options)
+    theirs, ours = torchs(5, 6, **options), LSTM(5, 6, cell=cell, **options)
     ours.load_state_dict(theirs.state_dict())
     x, h, by_output, by_last = normal(7, 3, 5), normal(4, 3, 6), normal(7, 3, 12), normal(4, 3, 6)
     found = []

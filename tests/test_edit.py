@@ -18,6 +18,7 @@ CELLS = [
     cells.gru,
     cells.slstm,
     cells.min_lstm,
+    cells.rnn,
     cells.layernorm_lstm,
     cells.lstm_1997,
     cells.no_input_gate(cells.peephole),

@@ -1,6 +1,6 @@
 """The cells: values to hand to LSTM(cell=...), and functions that make a cell from a cell.
 
-Values: lstm, peephole, cifg, gru, layernorm_lstm, slstm, min_lstm, lstm_1997.
+Values: lstm, peephole, cifg, gru, layernorm_lstm, slstm, min_lstm, rnn, lstm_1997.
 Functions Cell -> Cell: no_input_gate, no_forget_gate, no_output_gate, no_input_activation, no_output_activation,
 full_gate_recurrence, zoneout, recurrent_dropout; and lstm_1997_blocks(size).
 """
@@ -20,6 +20,7 @@ from byhand.cells.no_output_activation import no_output_activation
 from byhand.cells.no_output_gate import no_output_gate
 from byhand.cells.peephole import peephole
 from byhand.cells.recurrent_dropout import recurrent_dropout
+from byhand.cells.rnn import rnn
 from byhand.cells.slstm import slstm
 from byhand.cells.zoneout import zoneout
 
@@ -41,6 +42,7 @@ __all__ = [
     "no_output_gate",
     "peephole",
     "recurrent_dropout",
+    "rnn",
     "slstm",
     "zoneout",
 ]
