@@ -50,8 +50,30 @@ def bench(arguments: list[str]) -> int:
     return importlib.import_module("benchmarks.bench").main(arguments)
 
 
+def training(command: str) -> Callable[[list[str]], int]:
+    """One of Lightning's subcommands."""
+
+    def run(arguments: list[str]) -> int:
+        missing = [name for name in ("lightning", "jsonargparse", "torchmetrics", "rich") if not importlib.util.find_spec(name)]
+        if missing:
+            return _refused(f"{command} needs {', '.join(missing)}, not installed here: pip install 'byhand[train]'")
+        return importlib.import_module("byhand.train.command").main([command, *arguments])
+
+    return run
+
+
 # A command imports what it needs when it is run, so that all others start without.
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
+    "fit": (
+        "train a model on a task: byhand fit --config configs/adding.yaml; all options: byhand fit --help",
+        training("fit"),
+    ),
+    "validate": ("its metrics on the validation part: byhand validate --config FILE --ckpt_path FILE", training("validate")),
+    "test": (
+        "its metrics on the test part, beside those of guessing: byhand test --config FILE --ckpt_path FILE",
+        training("test"),
+    ),
+    "predict": ("its answers as a file: byhand predict --config FILE --ckpt_path FILE --output FILE", training("predict")),
     "doctor": ("what is installed, whether the fast engines run here, and if not, what to do", doctor),
     "bench": ("measure byhand against torch; its own options: byhand bench --help", bench),
 }

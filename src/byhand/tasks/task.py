@@ -136,8 +136,8 @@ class Batches(Dataset[Sequences]):
 
 
 class Order(DistributedSampler[Any]):
-    """(epoch, index) of every batch. Lightning tells it the epoch, so that stopping and going on changes nothing; and takes it for
-    what shares the data out among processes, which Batches does.
+    """(epoch, index) of every batch, so that stopping and going on changes nothing. Lightning takes it for what shares the data out
+    among processes, which Batches does.
     """
 
     def __init__(self, batches: Batches) -> None:
@@ -145,7 +145,9 @@ class Order(DistributedSampler[Any]):
         self.batches = batches
 
     def __iter__(self) -> Iterator[Any]:
-        epoch = self.epoch if self.batches.part == "train" else 0
+        trainer = self.batches.task.trainer  # its epoch: a resumed training begins to read before it tells the sampler
+        epoch = self.epoch if trainer is None else trainer.current_epoch
+        epoch = epoch if self.batches.part == "train" else 0
         return iter([(epoch, index) for index in range(len(self.batches))])
 
     def __len__(self) -> int:

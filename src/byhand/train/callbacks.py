@@ -88,5 +88,5 @@ class Reached(Callback):
         value = trainer.callback_metrics.get(self.metric)
         if value is None or trainer.sanity_checking:
             return
-        good = value >= self.at_least if self.at_least is not None else value <= self.at_most
+        good = self.at_least <= value if self.at_least is not None else value <= (self.at_most or 0.0)
         trainer.should_stop = trainer.should_stop or bool(good)

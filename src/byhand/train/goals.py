@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,10 @@ class Goal:
     @abstractmethod
     def update(self, metrics: Any, output: Float[Tensor, "... outputs"], batch: Sequences) -> None:
         """Counts a batch in."""
+
+    def asked(self, batch: Sequences) -> Tensor:
+        """How many answers are asked for."""
+        return torch.tensor(float(batch.target.numel()))
 
     def answer(self, output: Float[Tensor, "... outputs"]) -> Tensor:
         """As the target is written."""
@@ -70,8 +75,10 @@ class Classes(Goal):
 
     def update(self, metrics: Any, output: Float[Tensor, "... outputs"], batch: Sequences) -> None:
         metrics["accuracy"].update(output.flatten(0, -2).argmax(-1), batch.target.flatten())
-        asked = (batch.target != UNASKED).sum()
-        metrics["bits"].update(self.loss(output, batch) / torch.log(torch.tensor(2.0)), asked)
+        metrics["bits"].update(self.loss(output, batch) / math.log(2), self.asked(batch))
+
+    def asked(self, batch: Sequences) -> Tensor:
+        return (batch.target != UNASKED).sum().float()
 
     def answer(self, output: Float[Tensor, "... outputs"]) -> Tensor:
         return output.argmax(-1)

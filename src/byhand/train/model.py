@@ -123,9 +123,16 @@ class SequenceModel(L.LightningModule):
     def training_step(self, batch: Sequences, index: int) -> Tensor | None:
         if self.tbptt_steps:
             return self._train_in_pieces(batch)
-        loss = self.goal.loss(self.run("train", batch), batch)
-        self.log("train_loss", loss, batch_size=batch.input.shape[1], prog_bar=True)
+        loss = self.goal.loss(self.run("train", batch), batch) * self.share_of(batch)
+        self.log("train_loss", loss, batch_size=batch.input.shape[1], prog_bar=True, sync_dist=True)
         return loss
+
+    def share_of(self, batch: Sequences) -> Tensor | float:
+        """What a mean over this process's answers has to be multiplied with, so that the mean over processes is that over all answers."""
+        if self.trainer.world_size == 1:
+            return 1.0
+        asked = self.goal.asked(batch)
+        return asked / self.trainer.strategy.reduce(asked.clone(), reduce_op="mean")
 
     def _train_in_pieces(self, batch: Sequences) -> None:
         """Truncated backpropagation through time: gradients reach back to the start of a piece (Williams & Peng 1990)."""
@@ -139,12 +146,12 @@ class SequenceModel(L.LightningModule):
         for piece in pieces(batch, self.tbptt_steps):
             output, after = self(piece.input, None, state)
             state = after.detach() if isinstance(after, Tensor) else tuple(one.detach() for one in after)
-            loss = self.goal.loss(output, piece)
+            loss = self.goal.loss(output, piece) * self.share_of(piece)
             optimiser.zero_grad()
             self.manual_backward(loss)
             self.configure_gradient_clipping(optimiser)
             optimiser.step()
-            self.log("train_loss", loss, batch_size=batch.input.shape[1], prog_bar=True)
+            self.log("train_loss", loss, batch_size=batch.input.shape[1], prog_bar=True, sync_dist=True)
         schedule.step()
         if self.form.stateful and state is not None:
             self.carried["train"] = state

@@ -34,12 +34,15 @@ class Lines(ProgressBar):
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.told = time.monotonic()
 
-    def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         if time.monotonic() - self.told > self.seconds:
             self.tell(trainer)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self.tell(trainer)
+        if trainer.training:
+            self.tell(trainer)
 
     def tell(self, trainer: L.Trainer) -> None:
         self.told = time.monotonic()
@@ -66,7 +69,9 @@ class Interruptible(Callback):
         signal.signal(signal.SIGINT, self.before)
         print("\nstopping after this step; Ctrl-C again to stop at once", file=sys.stderr, flush=True)
 
-    def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         if self.interrupted and not trainer.should_stop:
             trainer.should_stop = True
             keeper: Any = trainer.checkpoint_callback

@@ -16,9 +16,16 @@ class Report(Callback):
     """After a test the metrics beside those of who only guesses; after a training where it is kept and how to go on."""
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.tell(trainer, "test")
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if not trainer.training:
+            self.tell(trainer, "val")
+
+    def tell(self, trainer: L.Trainer, part: str) -> None:
+        task: Any = getattr(trainer, "datamodule", None)
         if trainer.is_global_zero:
-            task: Any = getattr(trainer, "datamodule", None)
-            Console().print(table({name: float(value) for name, value in trainer.callback_metrics.items()}, task))
+            Console().print(table(part, {name: float(value) for name, value in trainer.callback_metrics.items()}, task))
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         keeper: Any = trainer.checkpoint_callback
@@ -31,11 +38,11 @@ class Report(Callback):
             print(f"go on:    byhand fit --config {trainer.log_dir}/config.yaml --ckpt_path {keeper.last_model_path or best}")
 
 
-def table(metrics: dict[str, float], task: Task) -> Table:
-    """A row for the model and for each guess, a column a metric."""
-    found = {name.removeprefix("test_"): value for name, value in metrics.items() if name.startswith("test_")}
+def table(part: str, metrics: dict[str, float], task: Task) -> Table:
+    """A row for the model and, of the test part, for each guess; a column a metric."""
+    found = {name.removeprefix(f"{part}_"): value for name, value in metrics.items() if name.startswith(f"{part}_")}
     shown = Table("", *found)
     shown.add_row("the model", *(f"{value:.4g}" for value in found.values()))
-    for who, guess in task.baselines.items():
+    for who, guess in task.baselines.items() if part == "test" else ():
         shown.add_row(who, *(f"{guess[name]:.4g}" if name in guess else "" for name in found))
     return shown

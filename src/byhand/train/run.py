@@ -40,22 +40,24 @@ def train(
     """
     L.seed_everything(seed, verbose=False)
     model = SequenceModel(task.form._asdict(), **settings)
-    quiet: dict[str, Any] = dict.fromkeys(
-        ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False
+    silent = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
+    options = dict[str, Any](dict.fromkeys(silent, False))
+    options.update(
+        accelerator="cpu",
+        num_sanity_val_steps=0,
+        limit_val_batches=1.0 if validate_every else 0,
+        check_val_every_n_epoch=max(1, validate_every),
+        max_steps=max_steps,
+        max_epochs=max_epochs if max_epochs is not None or max_steps < 0 else -1,
+        callbacks=[Reproducible(seed), *callbacks],
     )
-    quiet |= {"accelerator": "cpu", "num_sanity_val_steps": 0, "limit_val_batches": 1.0 if validate_every else 0}
-    options = quiet | {"check_val_every_n_epoch": max(1, validate_every)} | (trainer or {})
+    options.update(trainer or {})
     level = logging.getLogger("lightning.pytorch").level
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="lightning")  # advice for larger data
-            runner = L.Trainer(
-                max_steps=max_steps,
-                max_epochs=max_epochs if max_epochs is not None or max_steps < 0 else -1,
-                callbacks=[Reproducible(seed), *callbacks],
-                **options,
-            )
+            runner = L.Trainer(**options)
             start = time.perf_counter()
             runner.fit(model, datamodule=task)
             seconds = time.perf_counter() - start

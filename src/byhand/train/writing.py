@@ -20,19 +20,30 @@ class Predictions(Callback):
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         if not self.path.parent.is_dir():
-            raise FileNotFoundError(f"--output {path}: expected a folder that exists, got {str(self.path.parent)!r}")
+            raise FileNotFoundError(f"{path}: expected a file in a folder that exists, and {self.path.parent} does not")
         self.rows: list[dict[str, Any]] = []
 
     def on_predict_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Sequences, batch_idx: int, *_: int
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Sequences,
+        batch_idx: int,
+        dataloader_idx: int = 0,
     ) -> None:
         task: Any = trainer.datamodule  # type: ignore[attr-defined]
         assert isinstance(task, Task)
-        before = sum(1 for row in self.rows[-1:]) and self.rows[-1]["sequence"] + 1
-        for row in task.rows(batch, outputs):
-            self.rows.append(row | {"sequence": row["sequence"] + before})
+        if task.writes == "csv":
+            before = self.rows[-1]["sequence"] + 1 if self.rows else 0
+            self.rows += [row | {"sequence": row["sequence"] + before} for row in task.rows(batch, outputs)]
 
     def on_predict_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        task: Any = trainer.datamodule  # type: ignore[attr-defined]
+        if task.writes == "text":
+            write_whole(self.path, task.text(pl_module))
+            print(f"text written to {self.path}")
+            return
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, list(self.rows[0]), lineterminator="\n")
         writer.writeheader()

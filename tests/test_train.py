@@ -1,0 +1,290 @@
+"""SequenceModel and its training: stop-and-go, two processes, truncated gradients, checkpoints, what the callbacks say."""
+
+import multiprocessing
+import os
+import socket
+import warnings
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import pytest
+import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.loggers import TensorBoardLogger
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import Tensor
+
+from byhand import LSTM
+from byhand.tasks import Adding, Form, Sequences, Task
+from byhand.train import SequenceModel, train
+from byhand.train.callbacks import Gates, Reached, Reproducible
+from byhand.train.goals import GOALS, solved
+
+QUIET: dict[str, Any] = {
+    "accelerator": "cpu",
+    "logger": False,
+    "enable_progress_bar": False,
+    "enable_model_summary": False,
+    "num_sanity_val_steps": 0,
+    "use_distributed_sampler": False,
+}
+
+
+def adding(**changes: Any) -> Adding:
+    return Adding(**({"length": 8, "batch_size": 4, "batches": 5, "sequences": 10} | changes))
+
+
+def model(task: Task, **settings: Any) -> SequenceModel:
+    torch.manual_seed(5)
+    return SequenceModel(task.form._asdict(), **({"hidden_size": 6, "num_layers": 2, "dropout": 0.3} | settings))
+
+
+class Stop(Callback):
+    """After so many epochs, as Ctrl-C would."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        trainer.should_stop = trainer.current_epoch + 1 == self.epochs
+
+
+@pytest.mark.parametrize("cell", ["lstm", "zoneout(lstm, h=0.1, c=0.1)"])
+def test_stop_and_go_is_straight_through_to_the_bit(cell: str, tmp_path: Path) -> None:
+    def trained(folder: str, stop: int | None, resume: str | None = None) -> tuple[SequenceModel, str]:
+        keeper = ModelCheckpoint(tmp_path / folder, save_last=True, enable_version_counter=False)
+        warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")
+        callbacks = [Reproducible(7), keeper, *([Stop(stop)] if stop else [])]
+        trainer = L.Trainer(max_epochs=4, callbacks=callbacks, **QUIET)
+        torch.manual_seed(stop or 0)  # whatever happened before makes no difference
+        made = model(adding(), cell=cell, schedule="cosine", warmup=3)
+        trainer.fit(made, datamodule=adding(), ckpt_path=resume, weights_only=True if resume else None)
+        return made, keeper.last_model_path
+
+    whole, _ = trained("whole", None)
+    _, half = trained("half", 2)
+    rest, _ = trained("half", None, half)
+    for name, value in whole.state_dict().items():
+        assert (value - rest.state_dict()[name]).abs().max().item() == 0.0, name
+
+
+def distributed(world: int, path: str) -> None:
+    warnings.simplefilter("ignore")
+    task = adding(length=20, batch_size=8 // world, batches=20)
+    made = model(task, dropout=0.0)
+    strategy = "ddp" if world > 1 else "auto"
+    trainer = L.Trainer(
+        max_steps=20, devices=world, strategy=strategy, enable_checkpointing=False, callbacks=[Reproducible()], **QUIET
+    )
+    trainer.fit(made, datamodule=task)
+    if trainer.is_global_zero:
+        torch.save({"weights": made.state_dict(), "metrics": dict(trainer.callback_metrics)}, path)
+
+
+def spawned(rank: int, port: int, path: str) -> None:
+    os.environ |= {
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "WORLD_SIZE": "2",
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+    }
+    torch.set_num_threads(1)
+    distributed(2, path)
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def test_two_processes_are_one_with_the_joint_batch(tmp_path: Path) -> None:
+    distributed(1, str(tmp_path / "one.pt"))
+    context, port = multiprocessing.get_context("spawn"), free_port()
+    processes = [context.Process(target=spawned, args=(rank, port, str(tmp_path / "two.pt"))) for rank in range(2)]
+    for one in processes:
+        one.start()
+    for one in processes:
+        one.join(120)
+    assert [one.exitcode for one in processes] == [0, 0]
+    alone, together = (torch.load(tmp_path / name, weights_only=True) for name in ("one.pt", "two.pt"))
+    for name, value in alone["weights"].items():
+        torch.testing.assert_close(
+            together["weights"][name], value, rtol=0, atol=1e-6, msg=lambda said, name=name: f"{name}: {said}"
+        )
+    for name, value in alone["metrics"].items():
+        torch.testing.assert_close(together["metrics"][name], value, rtol=1e-5, atol=1e-6, msg=name)
+
+
+class Echo(Task):
+    """Streams of random bits; the answer is the bit of three steps ago."""
+
+    form = Form(2, 2, "classes", every=True, symbols=True, stateful=True)
+
+    def __init__(self, steps: int = 12, batches: int = 40) -> None:
+        super().__init__(4, 0)
+        self.baselines = {"guessing": {"accuracy": 0.5}}
+        self.steps, self.batches = steps, batches
+
+    def count(self, part: Any, size: int) -> int:
+        return self.batches if part == "train" else 3
+
+    def batch(self, part: Any, epoch: int, index: int, size: int) -> Sequences:
+        source = torch.Generator().manual_seed(len(part) * 100 + epoch)
+        bits = torch.randint(2, (self.batches * self.steps + 3, size), generator=source)
+        start = index * self.steps
+        return Sequences(bits[start + 3 : start + 3 + self.steps], bits[start : start + self.steps])
+
+
+def test_truncated_gradients_and_carried_memories_learn() -> None:
+    found, outcome = train(Echo(), {"hidden_size": 12, "tbptt_steps": 4, "learning_rate": 0.02}, max_epochs=8)
+    assert outcome.steps == 8 * 40 * 3  # each batch in three pieces
+    assert outcome.metrics["test_accuracy"] > 0.95
+    assert set(found.carried) <= {"train", "val", "test"}
+
+
+def test_a_stateful_batch_goes_on_where_the_one_before_ended() -> None:
+    made, batch = model(Echo(), dropout=0.0), Echo().batch("train", 0, 0, 4)
+    with torch.no_grad():
+        whole = made(batch.input)[0]
+        halves = [
+            made.run("val", part)
+            for part in (Sequences(batch.input[:5], batch.target), Sequences(batch.input[5:], batch.target))
+        ]
+        torch.testing.assert_close(torch.cat(halves), whole)
+        made.on_validation_epoch_start()
+        torch.testing.assert_close(made.run("val", Sequences(batch.input[:5], batch.target)), whole[:5])
+
+
+def test_pieces_that_cannot_be_cut_are_refused() -> None:
+    with pytest.raises(ValueError, match="expected a task with an answer at every step"):
+        train(adding(), {"tbptt_steps": 4}, max_steps=2)
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("every", [False, True])
+def test_padding_makes_no_difference(every: bool, bidirectional: bool) -> None:
+    form = Form(2, 1, "values", every=every)
+    made = SequenceModel(form._asdict(), hidden_size=5, bidirectional=bidirectional, num_layers=2).eval()
+    x, lengths = torch.randn(7, 3, 2), torch.tensor([4, 7, 2])
+    with torch.no_grad():
+        output = made(x, lengths)[0]
+        for at, length in enumerate(lengths.tolist()):
+            alone = made(x[:length, at : at + 1])[0]
+            got = output[:length, at : at + 1] if every else output[at : at + 1]
+            torch.testing.assert_close(got, alone, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"cell": "lstn"}, "expected a cell out of .*lstm.*; got 'lstn'"),
+        ({"cell": "nowhere:mine"}, "expected a module that can be imported"),
+        ({"optimiser": "adamm"}, "expected optimiser to be one of adam, .*; got 'adamm'"),
+        ({"schedule": "step"}, "expected schedule to be one of"),
+        ({"learning_rate": 0.0}, "expected a finite learning_rate above 0; got 0.0"),
+        ({"clip": -1.0}, "expected clip of at least 0; got -1.0"),
+        ({"embedding_size": 4}, "inputs are no symbols"),
+        ({"hidden_size": 0}, "hidden_size"),
+    ],
+)
+def test_wrong_settings_are_told(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        SequenceModel(adding().form._asdict(), **settings)
+
+
+def test_a_checkpoint_holds_words_and_numbers_and_gives_the_layer_back(tmp_path: Path) -> None:
+    trainer = L.Trainer(max_steps=3, callbacks=[ModelCheckpoint(tmp_path, save_last=True)], **QUIET)
+    made = model(adding(), cell="peephole", num_layers=1, dropout=0.0)
+    trainer.fit(made, datamodule=adding())
+    torch.load(tmp_path / "last.ckpt", weights_only=True)
+    again: LSTM = SequenceModel.load_from_checkpoint(tmp_path / "last.ckpt").lstm
+    assert repr(again) == repr(made.lstm)
+    assert all(torch.equal(one, other) for one, other in zip(again.parameters(), made.lstm.parameters(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("optimiser", "schedule"), [("adam", "linear"), ("sgd", "cosine"), ("momentum", "halving"), ("rmsprop", "constant")]
+)
+def test_every_optimiser_and_schedule(optimiser: str, schedule: str) -> None:
+    _, outcome = train(adding(), {"optimiser": optimiser, "schedule": schedule, "warmup": 2}, max_epochs=2)
+    assert outcome.steps == 10 and 0 < outcome.metrics["test_mse"] < 1
+
+
+def test_training_is_the_same_for_the_same_seed_only() -> None:
+    first, second, other = (
+        train(adding(), {"dropout": 0.2, "num_layers": 2}, seed=seed, max_steps=5)[1].metrics for seed in (1, 1, 2)
+    )
+    assert first == second != other
+
+
+def test_clipping_bounds_the_step() -> None:
+    task = adding()
+    made = model(task, optimiser="sgd", learning_rate=1.0, clip=0.01)
+    before = {name: value.clone() for name, value in made.state_dict().items()}
+    L.Trainer(max_steps=1, enable_checkpointing=False, **QUIET).fit(made, datamodule=task)
+    moved = torch.stack(
+        [(value - before[name]).norm() for name, value in made.state_dict().items() if value.dtype.is_floating_point]
+    )
+    assert moved.norm() <= 0.0101
+
+
+def test_good_enough_ends_the_training() -> None:
+    _, outcome = train(adding(), {}, max_epochs=50, callbacks=[Reached("val_mse", at_most=10.0)])
+    assert outcome.steps == 5
+    with pytest.raises(ValueError, match="one of them"):
+        Reached("val_mse")
+
+
+def test_gates_are_logged_and_saturation_is_told(tmp_path: Path) -> None:
+    made = model(adding(), num_layers=1, dropout=0.0)
+    with torch.no_grad():
+        made.lstm.gates(0)["i"].bias.fill_(-50.0)
+    logger = TensorBoardLogger(tmp_path)
+    trainer = L.Trainer(
+        max_epochs=1, callbacks=[Gates()], enable_checkpointing=False, **(QUIET | {"logger": logger, "log_every_n_steps": 1})
+    )
+    with pytest.warns(UserWarning, match=r"gate l0.i is shut in 100% of its values"):
+        trainer.fit(made, datamodule=adding())
+    events = EventAccumulator(logger.log_dir).Reload()
+    assert {"sites/l0.f", "sites/l0.c"} <= set(events.Tags()["histograms"])
+    assert events.Scalars("shut/l0.i")[0].value == 1.0
+
+
+def test_successors_are_solved_when_all_that_is_legal_comes_first() -> None:
+    legal = torch.tensor([[[True, False, True]], [[False, True, False]]])
+    batch = Sequences(torch.zeros(2, 1, dtype=torch.long), torch.tensor([[0], [1]]), None, legal)
+    assert solved(torch.tensor([[[2.0, 1.0, 1.5]], [[0.0, 1.0, 0.5]]]), batch).tolist() == [True]
+    assert solved(torch.tensor([[[2.0, 1.6, 1.5]], [[0.0, 1.0, 0.5]]]), batch).tolist() == [False]
+    unasked = batch._replace(target=torch.tensor([[-100], [1]]))
+    assert solved(torch.tensor([[[2.0, 1.6, 1.5]], [[0.0, 1.0, 0.5]]]), unasked).tolist() == [True]
+
+
+@pytest.mark.parametrize("goal", GOALS)
+def test_losses_and_metrics_against_plain_sums(goal: str) -> None:
+    torch.manual_seed(0)
+    every = goal != "values"
+    form = Form(3, 3, goal, every=every, symbols=every, tolerance=0.5)  # type: ignore[arg-type]
+    made = GOALS[goal](form)
+    output = torch.randn(4, 2, 3) if every else torch.randn(6, 3)
+    target: Tensor = torch.randint(3, (4, 2)) if every else torch.randn(6, 3)
+    if every:
+        target[3, 0] = -100
+    batch = Sequences(torch.zeros(4, 2, dtype=torch.long), target, None, torch.ones(4, 2, 3, dtype=torch.bool))
+    metrics = made.metrics()
+    made.update(metrics, output, batch)
+    got = {name: float(one.compute()) for name, one in metrics.items()}
+    if every:
+        kept = [(output[t, b], int(target[t, b])) for t in range(4) for b in range(2) if target[t, b] != -100]
+        losses = [float(o.exp().sum().log() - o[k]) for o, k in kept]
+        assert float(made.loss(output, batch)) == pytest.approx(sum(losses) / len(losses), rel=1e-5)
+        assert got["bits"] == pytest.approx(sum(losses) / len(losses) / 0.6931471805599453, rel=1e-5)
+        assert got["accuracy"] == pytest.approx(sum(int(o.argmax()) == k for o, k in kept) / len(kept))
+        assert float(made.asked(batch)) == 7
+    else:
+        off = (output - target).flatten().tolist()
+        assert float(made.loss(output, batch)) == pytest.approx(sum(one**2 for one in off) / len(off), rel=1e-5)
+        assert got["wrong"] == pytest.approx(sum(abs(one) >= 0.5 for one in off) / len(off))
+        assert got["mae"] == pytest.approx(sum(map(abs, off)) / len(off), rel=1e-5)
