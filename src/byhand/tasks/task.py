@@ -145,10 +145,15 @@ class Order(DistributedSampler[Any]):
         self.batches = batches
 
     def __iter__(self) -> Iterator[Any]:
-        trainer = self.batches.task.trainer  # its epoch: a resumed training begins to read before it tells the sampler
-        epoch = self.epoch if trainer is None else trainer.current_epoch
-        epoch = epoch if self.batches.part == "train" else 0
-        return iter([(epoch, index) for index in range(len(self.batches))])
+        for index in range(len(self.batches)):
+            yield self.current_epoch(), index
+
+    def current_epoch(self) -> int:
+        """Asked for when a batch is read: a resumed training makes its iterators before it knows where it stands."""
+        trainer = self.batches.task.trainer
+        if self.batches.part != "train":
+            return 0
+        return self.epoch if trainer is None else trainer.current_epoch
 
     def __len__(self) -> int:
         return len(self.batches)
