@@ -1,6 +1,27 @@
 """Tasks to train on: Lightning data modules, generated or shipped by a library, never downloaded."""
 
 from byhand.tasks.adding import Adding
+from byhand.tasks.an_bn import AnBn
+from byhand.tasks.companies import Companies
+from byhand.tasks.continual_reber import ContinualReber
+from byhand.tasks.copy_memory import CopyMemory
+from byhand.tasks.embedded_reber import EmbeddedReber
+from byhand.tasks.multiplication import Multiplication
+from byhand.tasks.parity import Parity
 from byhand.tasks.task import Form, Sequences, Task
+from byhand.tasks.temporal_order import TemporalOrder
 
-__all__ = ["Adding", "Form", "Sequences", "Task"]
+__all__ = [
+    "Adding",
+    "AnBn",
+    "Companies",
+    "ContinualReber",
+    "CopyMemory",
+    "EmbeddedReber",
+    "Form",
+    "Multiplication",
+    "Parity",
+    "Sequences",
+    "Task",
+    "TemporalOrder",
+]

@@ -1,0 +1,160 @@
+"""What every generated task promises: batches that depend on their key alone, of the form that is announced; and what it refuses."""
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from conftest import ROOT
+from generated import TASKS, lengths, same
+
+from benchmarks import tasks as benchmark
+from byhand import tasks
+from byhand.tasks import (
+    Adding,
+    AnBn,
+    Companies,
+    ContinualReber,
+    CopyMemory,
+    EmbeddedReber,
+    Multiplication,
+    Parity,
+    Task,
+    TemporalOrder,
+)
+from byhand.tasks.kinds import Generated
+from byhand.tasks.task import PARTS, UNASKED, Batches, Order
+from byhand.train.model import SequenceModel
+
+every_task = pytest.mark.parametrize("name", TASKS)
+
+
+@every_task
+def test_a_batch_depends_on_seed_part_epoch_and_index_and_on_nothing_else(name: str) -> None:
+    made = TASKS[name](seed=3)
+    first = made.batch("train", 2, 1, 8)
+    made.batch("val", 0, 0, 8)
+    torch.rand(1)
+    assert same(first, made.batch("train", 2, 1, 8)) and same(first, TASKS[name](seed=3).batch("train", 2, 1, 8))
+    others = [TASKS[name](seed=4).batch("train", 2, 1, 8)]
+    others += [made.batch(*at, 8) for at in (("train", 2, 2), ("train", 1, 1), ("val", 2, 1), ("test", 2, 1))]
+    drawn = [first, *others]
+    assert not any(same(one, other) for at, one in enumerate(drawn) for other in drawn[:at])
+
+
+@every_task
+@pytest.mark.parametrize("part", PARTS)
+def test_batches_have_the_form_that_is_announced(name: str, part: Any) -> None:
+    made = TASKS[name]()
+    batch, form = made.batch(part, 0, 0, 16), made.form
+    steps = len(batch.input)
+    inside = torch.arange(steps).unsqueeze(1) < torch.tensor(lengths(batch))
+    assert inside[-1].any()
+    if form.symbols:
+        assert batch.input.shape == (steps, 16) and batch.input.dtype == torch.long
+        assert batch.input.min() >= 0 and batch.input.max() < form.input_size
+    else:
+        assert batch.input.shape == (steps, 16, form.input_size) and batch.input.dtype == torch.float32
+    assert not batch.input[~inside].any()
+    if form.goal == "values":
+        assert batch.target.shape == (16, form.output_size) and batch.target.dtype == torch.float32
+    else:
+        assert batch.target.shape == ((steps, 16) if form.every else (16,)) and batch.target.dtype == torch.long
+        asked = batch.target[inside] if form.every else batch.target
+        assert asked.min() >= 0 and asked.max() < form.output_size
+        assert not form.every or (batch.target[~inside] == UNASKED).all()
+    assert (batch.legal is not None) == (form.goal == "successors")
+    if batch.legal is not None:
+        assert batch.legal.shape == (steps, 16, form.output_size) and batch.legal.dtype == torch.bool
+        assert batch.legal.gather(-1, batch.target.clamp(min=0).unsqueeze(-1))[inside].all()
+        assert not batch.legal[~inside].any()
+
+
+@every_task
+def test_a_model_reads_it(name: str) -> None:
+    made = TASKS[name]()
+    model, batch = SequenceModel(made.form._asdict(), hidden_size=3), made.batch("train", 0, 0, 4)
+    output, _ = model(batch.input, batch.lengths)
+    loss = model.goal.loss(output, batch)
+    loss.backward()
+    model.goal.update(model.scores["val"], output, batch)
+    assert loss.isfinite() and all(parameter.grad.isfinite().all() for parameter in model.parameters())
+
+
+@every_task
+def test_what_two_processes_get_is_what_one_gets(name: str) -> None:
+    made = TASKS[name](batch_size=5)
+    for part, at in (("train", (1, 0)), ("train", (1, 1)), ("test", (0, 1))):
+        joint = made.batch(part, *at, 10)
+        shares = [Batches(made, part, rank, 2)[at] for rank in range(2)]
+        dims = (1, 1 if made.form.every else 0, 0, 1, 0)
+        for together, dim, *parts in zip(joint, dims, *shares, strict=True):
+            assert (together is None) == (parts[0] is None)
+            assert together is None or torch.equal(torch.cat(parts, dim), together)
+
+
+@pytest.mark.parametrize("name", [name for name in TASKS if name != "ContinualReber"])
+def test_an_epoch_has_its_batches_and_the_other_parts_their_sequences(name: str) -> None:
+    made = TASKS[name](batch_size=8, batches=3, sequences=20)
+    assert [len(Batches(made, part, 0, 1)) for part in PARTS] == [3, 3, 3]
+    assert [batch.input.shape[1] for batch in made.val_dataloader()] == [8, 8, 4]
+    assert [batch.input.shape[1] for batch in made.train_dataloader()] == [8, 8, 8]
+    order = Order(Batches(made, "train", 0, 1))
+    order.set_epoch(5)
+    assert list(order) == [(5, 0), (5, 1), (5, 2)]
+
+
+WRONG: list[tuple[Callable[[], Task], str]] = [
+    (lambda: Adding(3), "length: expected at least 4, got 3"),
+    (lambda: Multiplication(3), "length: expected at least 4, got 3"),
+    (lambda: TemporalOrder("6c"), "kind: expected '6a' or '6b', got '6c'"),
+    (lambda: TemporalOrder(length=9), "length: expected at least 10, got 9"),
+    (lambda: EmbeddedReber(0), "batch_size: expected at least 1, got 0"),
+    (lambda: EmbeddedReber(batches=0), "batches: expected at least 1, got 0"),
+    (lambda: EmbeddedReber(sequences=0), "sequences: expected at least 1, got 0"),
+    (lambda: ContinualReber(0), "steps: expected at least 1, got 0"),
+    (lambda: ContinualReber(pieces=0), "pieces: expected at least 1, got 0"),
+    (lambda: ContinualReber(test_pieces=0), "test_pieces: expected at least 1, got 0"),
+    (lambda: CopyMemory(0), "delay: expected at least 1, got 0"),
+    (lambda: AnBn(4), "symbols: expected 2 or 3, got 4"),
+    (lambda: AnBn(least=0), "least: expected at least 1, got 0"),
+    (lambda: AnBn(least=5, most=4), "most: expected at least 5, got 4"),
+    (lambda: AnBn(test_least=31), "test_most: expected at least 31, got 30"),
+    (lambda: Parity(0), "length: expected at least 1, got 0"),
+    (lambda: Companies(0), "batch_size: expected at least 1, got 0"),
+    (lambda: Companies(seed=-1), "seed: expected at least 0, got -1"),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), WRONG)
+def test_wrong_arguments_are_refused(make: Callable[[], Task], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        make()
+
+
+def test_all_generated_tasks_are_here() -> None:
+    tested = {type(make()) for make in TASKS.values()}
+    known = [getattr(tasks, name) for name in tasks.__all__]
+    assert {task for task in known if issubclass(task, Generated)} <= tested
+
+
+@pytest.mark.parametrize("kind", [*{type(make()): None for make in TASKS.values()}, Companies], ids=lambda kind: kind.__name__)
+def test_every_option_is_in_the_documentation(kind: type[Task]) -> None:
+    name = re.sub("(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower()
+    text = (ROOT / "docs" / "tasks" / f"{name}.md").read_text()
+    listed = {}
+    for names, defaults in re.findall(r"^\| (`[^|]*`) \| ([^|]*) \|", text.partition("| option |")[2], re.MULTILINE):
+        listed |= dict(zip(re.findall("`(.*?)`", names), defaults.split(", "), strict=True))
+    assert listed == {name: str(one.default).lower() for name, one in inspect.signature(kind).parameters.items()}
+    assert f"]({name}.md)" in (ROOT / "docs" / "tasks" / "README.md").read_text()
+
+
+def test_the_benchmark_measures_every_task(capsys: pytest.CaptureFixture[str]) -> None:
+    benchmark.main(["--seconds", "0.001", "--batch-size", "2"])
+    measured = {line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]}
+    assert measured >= {type(make()).__name__ for make in TASKS.values()} | {"Companies"}
+    with pytest.raises(SystemExit):
+        benchmark.main(["--seconds", "0"])
+    assert "expected --seconds above 0" in capsys.readouterr().err
