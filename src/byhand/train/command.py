@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -137,16 +138,20 @@ def one_line(error: BaseException) -> str:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Lightning's advice is for other programs; warnings that are left come as one line each."""
+    """Lightning's advice is for other programs; warnings that are left come as one line each. That a disk is full, TensorBoard's
+    writing thread need not say: it is said where the checkpoint is written.
+    """
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
+    levels, told = [logger.level for logger in loggers], threading.excepthook
     for logger in loggers:
         logger.setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="lightning")
             warnings.showwarning = lambda message, *_: print(f"byhand: {message}", file=sys.stderr)
+            threading.excepthook = lambda what: None if isinstance(what.exc_value, OSError) else told(what)
             yield
     finally:
+        threading.excepthook = told
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

@@ -187,6 +187,10 @@ class SequenceModel(L.LightningModule):
         """The answers, in the task's terms."""
         return self.goal.answer(self.run("predict", batch))
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """The words and numbers suffice to make the model again: whether the command line made it is no matter."""
+        checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY].pop("_instantiator", None)
+
     def on_train_epoch_start(self) -> None:
         self.carried.pop("train", None)
 

@@ -41,7 +41,7 @@ class Lines(ProgressBar):
             self.tell(trainer)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if trainer.training:
+        if trainer.state.fn == "fit":
             self.tell(trainer)
 
     def tell(self, trainer: L.Trainer) -> None:

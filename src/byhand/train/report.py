@@ -19,7 +19,7 @@ class Report(Callback):
         self.tell(trainer, "test")
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if not trainer.training:
+        if trainer.state.fn != "fit":
             self.tell(trainer, "val")
 
     def tell(self, trainer: L.Trainer, part: str) -> None:
