@@ -110,11 +110,12 @@ def test_a_layer_out_of_a_checkpoint_in_one_line(trained: Path) -> None:
     assert isinstance(lstm, LSTM) and lstm.hidden_size == 8
 
 
-def test_going_on_is_straight_through(trained: Path, here: Here) -> None:
-    here(trained, "fit", "--config", WRITTEN, "--ckpt_path", LAST, "--trainer.max_epochs", "4", "--name", "on")
-    here(trained, "fit", "--config", WRITTEN, "--trainer.max_epochs", "4", "--name", "whole")
+def test_going_on_is_straight_through(folder: Path, here: Here) -> None:
+    here(folder, "fit", "--config", "small.yaml")
+    here(folder, "fit", "--config", WRITTEN, "--ckpt_path", LAST, "--trainer.max_epochs", "4", "--name", "on")
+    here(folder, "fit", "--config", WRITTEN, "--trainer.max_epochs", "4", "--name", "whole")
     first, second = (
-        torch.load(trained / f"runs/{name}/version_0/checkpoints/last.ckpt", weights_only=True)["state_dict"]
+        torch.load(folder / f"runs/{name}/version_0/checkpoints/last.ckpt", weights_only=True)["state_dict"]
         for name in ("on", "whole")
     )
     assert all(torch.equal(first[name], second[name]) for name in second)

@@ -62,6 +62,13 @@ def training(command: str) -> Callable[[list[str]], int]:
     return run
 
 
+def study(arguments: list[str]) -> int:
+    missing = [name for name in ("optuna", "scipy", "matplotlib", "lightning", "rich") if not importlib.util.find_spec(name)]
+    if missing:
+        return _refused(f"study needs {', '.join(missing)}, not installed here: pip install 'byhand[study]'")
+    return importlib.import_module("byhand.study.command").main(arguments)
+
+
 # A command imports what it needs when it is run, so that all others start without.
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "fit": (
@@ -74,6 +81,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
         training("test"),
     ),
     "predict": ("its answers as a file: byhand predict --config FILE --ckpt_path FILE --output FILE", training("predict")),
+    "study": ("run, watch and report variants x tasks x seeds: byhand study run study.yaml --workers 2", study),
     "doctor": ("what is installed, whether the fast engines run here, and if not, what to do", doctor),
     "bench": ("measure byhand against torch; its own options: byhand bench --help", bench),
 }
