@@ -148,6 +148,7 @@ def test_every_option_is_in_the_documentation(kind: type[Task]) -> None:
     for names, defaults in re.findall(r"^\| (`[^|]*`) \| ([^|]*) \|", text.partition("| option |")[2], re.MULTILINE):
         listed |= dict(zip(re.findall("`(.*?)`", names), defaults.split(", "), strict=True))
     assert listed == {name: str(one.default).lower() for name, one in inspect.signature(kind).parameters.items()}
+    assert f"class_path: {kind.__name__}\n" in (ROOT / "configs" / f"{name}.yaml").read_text()
     assert f"]({name}.md)" in (ROOT / "docs" / "tasks" / "README.md").read_text()
 
 
@@ -158,3 +159,9 @@ def test_the_benchmark_measures_every_task(capsys: pytest.CaptureFixture[str]) -
     with pytest.raises(SystemExit):
         benchmark.main(["--seconds", "0"])
     assert "expected --seconds above 0" in capsys.readouterr().err
+
+
+def test_the_documentation_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = re.findall("```python\n(.*?)```", (ROOT / "docs" / "tasks" / "README.md").read_text(), re.DOTALL)
+    exec(block, {})
+    assert "0.68" in capsys.readouterr().out

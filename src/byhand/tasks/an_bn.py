@@ -85,7 +85,7 @@ def guesses(symbols: int, least: int, most: int) -> dict[str, dict[str, float]]:
     asked = symbols * mean + 1
     return {
         "the letter before": {"accuracy": (1 + symbols * (mean - 1)) / asked, "solved": 0.0},
-        "the language, and how n is drawn": {
+        "knows the language and how n is drawn": {
             "accuracy": 1 - (1 - 1 / many) / asked,
             "bits": math.log2(many) / asked,
             "solved": 1.0,

@@ -42,7 +42,7 @@ class Streams(NamedTuple):
 
 class ContinualReber(Task):
     """Streams start anew with every epoch. steps: of a piece. pieces: of a training epoch, a batch each; test_pieces: of the
-    validation and of the test part. batch_size: streams side by side.
+    validation and of the test part. batch_size: streams side by side. ValueError if one of them is below 1.
     """
 
     form = Form(len(SYMBOLS), len(SYMBOLS), goal="successors", every=True, symbols=True, stateful=True)

@@ -10,6 +10,7 @@ remembers by where it is.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -42,9 +43,7 @@ AFTER = torch.tensor([[after for _, after in pair] for pair in PAIRS])  # (state
 AGAIN = AFTER.where(AFTER != END, START)  # one string after another
 LEGAL = one_hot(SYMBOL, len(SYMBOLS)).sum(1) > 0  # (state, symbol)
 LEGAL[END] = False
-REPEATS = torch.tensor(
-    [state for state in range(END) if END - 1 in WAYS[state].values()]
-)  # where the second symbol comes again
+REPEATS = torch.tensor([at for at, ways in enumerate(WAYS) if END - 1 in ways.values()])  # where the second symbol comes again
 
 
 def walk(start: Int[Tensor, " strings"], ways: Int[Tensor, "steps strings"]) -> Int[Tensor, "steps+1 strings"]:
@@ -79,9 +78,9 @@ def guesses(often: Float[Tensor, " state"], unharmed: float) -> dict[str, dict[s
     legal = LEGAL[:END].sum(1).double()
     forgetful = legal.index_fill(0, REPEATS, 2)
     return {
-        FREQUENT: {"accuracy": float(frequency.max()), "bits": float(-(frequency * frequency.log2()).sum())},
-        "a legal symbol, but for the second one forgotten": among(share, forgetful) | {"solved": unharmed},
-        "a legal symbol": among(share, legal) | {"solved": 1.0},
+        FREQUENT: {"accuracy": float(frequency.max()), "bits": float(torch.special.entr(frequency).sum() / math.log(2))},
+        "knows all but the second symbol": among(share, forgetful) | {"solved": unharmed},
+        "knows the grammar": among(share, legal) | {"solved": 1.0},
     }
 
 
