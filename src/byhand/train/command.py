@@ -8,6 +8,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
@@ -47,6 +48,9 @@ class Command(LightningCLI):
         parser.link_arguments("data.monitor", "checkpoint.monitor", apply_on="instantiate")
         parser.set_defaults({f"checkpoint.{name}": value for name, value in CHECKPOINT.items()})
         parser.add_argument("--name", default="run", help="of the folder with the results: runs/NAME/version_N")
+        parser.add_argument(
+            "--quick", action="store_true", help="add the shorter version of --config that lies in quick/ beside it"
+        )
         parser.add_argument("--output", default="predictions.csv", help="the file that predict writes")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
@@ -107,6 +111,7 @@ def main(arguments: list[str]) -> int:
     """fit, validate, test or predict with these words; gives the exit code: 2 for what cannot be done, 130 after Ctrl-C."""
     with quiet():
         try:
+            arguments = shortened(arguments)
             command = Command(
                 SequenceModel,
                 Task,
@@ -122,6 +127,22 @@ def main(arguments: list[str]) -> int:
             return 2
     callbacks: list[Callback] = command.trainer.callbacks  # type: ignore[attr-defined]
     return 130 if any(isinstance(one, Interruptible) and one.interrupted for one in callbacks) else 0
+
+
+def shortened(arguments: list[str]) -> list[str]:
+    """Without the word --quick: after each configuration comes its shorter version, quick/NAME.yaml beside it. ValueError if there is
+    none.
+    """
+    if "--quick" not in arguments:
+        return arguments
+    words = [word for word in arguments if word != "--quick"]
+    for at in reversed([at for at, word in enumerate(words[:-1]) if word in ("-c", "--config")]):
+        path = Path(words[at + 1])
+        quick = path.parent / "quick" / path.name
+        if not quick.is_file():
+            raise ValueError(f"--quick: expected a shorter version of {path} in {quick}; leave --quick out, or write that file")
+        words[at + 2 : at + 2] = ["--config", str(quick)]
+    return words
 
 
 # What a user can be told: words and files that make no sense, folders that cannot be written. All else is a mistake of ours.
