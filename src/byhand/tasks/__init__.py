@@ -5,11 +5,14 @@ from byhand.tasks.an_bn import AnBn
 from byhand.tasks.companies import Companies
 from byhand.tasks.continual_reber import ContinualReber
 from byhand.tasks.copy_memory import CopyMemory
+from byhand.tasks.digits import Digits
 from byhand.tasks.embedded_reber import EmbeddedReber
 from byhand.tasks.multiplication import Multiplication
 from byhand.tasks.parity import Parity
+from byhand.tasks.table import Table
 from byhand.tasks.task import Form, Sequences, Task
 from byhand.tasks.temporal_order import TemporalOrder
+from byhand.tasks.text import Text
 
 __all__ = [
     "Adding",
@@ -17,11 +20,14 @@ __all__ = [
     "Companies",
     "ContinualReber",
     "CopyMemory",
+    "Digits",
     "EmbeddedReber",
     "Form",
     "Multiplication",
     "Parity",
     "Sequences",
+    "Table",
     "Task",
     "TemporalOrder",
+    "Text",
 ]

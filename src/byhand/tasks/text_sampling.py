@@ -1,0 +1,52 @@
+"""Text from a trained model, one symbol after the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+    from byhand.nn import LSTM
+
+
+class Predictor(Protocol):
+    """What byhand.train.SequenceModel has."""
+
+    lstm: LSTM
+    head: nn.Linear
+
+    def features(self, input: Tensor) -> Tensor: ...
+
+
+def sample(
+    model: Predictor, start: Int[Tensor, " time"], count: int, *, temperature: float, seed: int, never: int
+) -> list[int]:
+    """`count` symbols that go on from `start`, each drawn from what the model says behind all before.
+
+    temperature: what the model's scores are divided by: 1 as it says, lower: likelier symbols only, 0: always the likeliest.
+    seed: of the draws. never: a symbol that is not drawn. ValueError if the model gives NaN, or is bidirectional.
+    """
+    source = torch.Generator().manual_seed(seed)
+    drawn: list[int] = []
+    with torch.no_grad():
+        device, stepper = model.head.weight.device, model.lstm.stepper(batch=1)
+        y = stepper(model.features(start.to(device).unsqueeze(1)))[-1]
+        while len(drawn) < count:
+            scores = model.head(y)[0].double().cpu()
+            scores[never] = -torch.inf
+            if scores.isnan().any():
+                raise ValueError("text: the model gives NaN; it has not been trained well: try a lower learning_rate")
+            drawn.append(draw(scores, temperature, source))
+            y = stepper(model.features(torch.tensor(drawn[-1:], device=device)))
+    return drawn
+
+
+def draw(scores: Float[Tensor, " symbols"], temperature: float, source: torch.Generator) -> int:
+    if temperature == 0:
+        return int(scores.argmax())
+    chances = torch.softmax((scores - scores.max()) / temperature, 0)
+    return int(torch.multinomial(chances, 1, generator=source))
