@@ -1,0 +1,37 @@
+"""Successes, sequences until then, and errors on 2,560 (Reber: 256) new sequences."""
+
+from pathlib import Path
+
+from experiments.program import Number, Records, main, middle, of, pairs
+
+BATCH = {"embedded Reber": 1}  # sequences a step; 32 elsewhere
+METRIC = {"embedded Reber": "test_solved", "temporal order 6a": "test_accuracy"}
+
+
+def errors(task: str, record: dict) -> float:
+    """The share of sequences of the test part that are answered wrongly."""
+    if task in METRIC:
+        return 1 - record[METRIC[task]]
+    return record["test_wrong"]
+
+
+def numbers(records: Records) -> list[Number]:
+    """For each task and network."""
+    found = []
+    for task, variant in pairs(records):
+        runs = of(records, task=task, variant=variant)
+        name = f"{task}: {variant}"
+        allowed = 0.01 if task == "multiplication, T = 100" else 1 / 2560
+        solved = [one for one in runs if errors(task, one) <= allowed + 1e-9]
+        found.append(Number(f"{name}: runs that solve it", len(solved), len(runs)))
+        sequences = [one | {"sequences": one["steps"] * BATCH.get(task, 32)} for one in solved]
+        found.append(Number(f"{name}: sequences, median of those", middle(sequences, "sequences"), len(solved)))
+        wrong = sorted(errors(task, one) * (256 if task == "embedded Reber" else 2560) for one in runs)
+        found.append(Number(f"{name}: wrong, median", wrong[len(wrong) // 2], len(runs)))
+        if "test_mse" in runs[0]:
+            found.append(Number(f"{name}: mean squared error, median", middle(runs, "test_mse"), len(runs)))
+    return found
+
+
+if __name__ == "__main__":
+    main(Path(__file__).parent, numbers)
