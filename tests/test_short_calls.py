@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from cases import CASES, as_tuple
+from cases import CASES, as_hx, as_tuple
 from pairs import BACKWARD, ELEMENTWISE, FORWARD
 from torch import Tensor, nn
 
@@ -37,7 +37,7 @@ def made(name: str, *, layers: int = 1) -> LSTM:
 def hx_of(lstm: LSTM, batch: int = 2) -> Any:
     torch.manual_seed(4)
     state = tuple(torch.randn(lstm.num_layers, batch, 6, dtype=torch.float64, requires_grad=True) for _ in lstm.cell.state)
-    return state if len(state) > 1 else state[0]
+    return as_hx(state)
 
 
 def differentiated(module: nn.Module, input: Tensor, hx: Any) -> dict[str, Tensor]:
@@ -90,7 +90,7 @@ def test_a_cell_and_its_gradients(name: str, taken: list[bool]) -> None:
     input = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
 
     def gradients() -> list[Tensor]:
-        new = as_tuple(cell(input, state if len(state) > 1 else state[0]))
+        new = as_tuple(cell(input, as_hx(state)))
         loss = sum((value * (i + 1)).sum() for i, value in enumerate(new))
         return [*(value.detach() for value in new), *torch.autograd.grad(loss, [input, *state, *cell.parameters()])]
 
@@ -100,7 +100,7 @@ def test_a_cell_and_its_gradients(name: str, taken: list[bool]) -> None:
         for mine, theirs in zip(ours, gradients(), strict=True):
             torch.testing.assert_close(mine, theirs, rtol=BACKWARD, atol=BACKWARD)
     with torch.no_grad():
-        for mine, new in zip(ours, as_tuple(cell(input, state if len(state) > 1 else state[0])), strict=False):
+        for mine, new in zip(ours, as_tuple(cell(input, as_hx(state))), strict=False):
             assert torch.equal(mine, new)
 
 
