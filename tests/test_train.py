@@ -1,8 +1,5 @@
 """SequenceModel and its training: stop-and-go, two processes, truncated gradients, checkpoints, what the callbacks say."""
 
-import multiprocessing
-import os
-import socket
 import warnings
 from pathlib import Path
 from typing import Any
@@ -67,55 +64,6 @@ def test_stop_and_go_is_straight_through_to_the_bit(cell: str, tmp_path: Path) -
     rest, _ = trained("half", None, half)
     for name, value in whole.state_dict().items():
         assert (value - rest.state_dict()[name]).abs().max().item() == 0.0, name
-
-
-def distributed(world: int, path: str) -> None:
-    warnings.simplefilter("ignore")
-    task = adding(length=20, batch_size=8 // world, batches=20)
-    made = model(task, dropout=0.0)
-    strategy = "ddp" if world > 1 else "auto"
-    trainer = L.Trainer(
-        max_steps=20, devices=world, strategy=strategy, enable_checkpointing=False, callbacks=[Reproducible()], **QUIET
-    )
-    trainer.fit(made, datamodule=task)
-    if trainer.is_global_zero:
-        torch.save({"weights": made.state_dict(), "metrics": dict(trainer.callback_metrics)}, path)
-
-
-def spawned(rank: int, port: int, path: str) -> None:
-    os.environ |= {
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        "WORLD_SIZE": "2",
-        "RANK": str(rank),
-        "LOCAL_RANK": str(rank),
-    }
-    torch.set_num_threads(1)
-    distributed(2, path)
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-def test_two_processes_are_one_with_the_joint_batch(tmp_path: Path) -> None:
-    distributed(1, str(tmp_path / "one.pt"))
-    context, port = multiprocessing.get_context("spawn"), free_port()
-    processes = [context.Process(target=spawned, args=(rank, port, str(tmp_path / "two.pt"))) for rank in range(2)]
-    for one in processes:
-        one.start()
-    for one in processes:
-        one.join(120)
-    assert [one.exitcode for one in processes] == [0, 0]
-    alone, together = (torch.load(tmp_path / name, weights_only=True) for name in ("one.pt", "two.pt"))
-    for name, value in alone["weights"].items():
-        torch.testing.assert_close(
-            together["weights"][name], value, rtol=0, atol=1e-6, msg=lambda said, name=name: f"{name}: {said}"
-        )
-    for name, value in alone["metrics"].items():
-        torch.testing.assert_close(together["metrics"][name], value, rtol=1e-5, atol=1e-6, msg=name)
 
 
 class Echo(Task):

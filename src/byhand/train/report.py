@@ -29,13 +29,14 @@ class Report(Callback):
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         keeper: Any = trainer.checkpoint_callback
+        folder = trainer.log_dir  # which processes agree on: all of them have to ask
         if not trainer.is_global_zero or keeper is None:
             return
-        print(f"{trainer.global_step} steps in {trainer.current_epoch} epochs; log in {trainer.log_dir}")
+        print(f"{trainer.global_step} steps in {trainer.current_epoch} epochs; log in {folder}")
         best = keeper.best_model_path or keeper.last_model_path
         if best:
-            print(f"test it:  byhand test --config {trainer.log_dir}/config.yaml --ckpt_path {best}")
-            print(f"go on:    byhand fit --config {trainer.log_dir}/config.yaml --ckpt_path {keeper.last_model_path or best}")
+            print(f"test it:  byhand test --config {folder}/config.yaml --ckpt_path {best}")
+            print(f"go on:    byhand fit --config {folder}/config.yaml --ckpt_path {keeper.last_model_path or best}")
 
 
 def table(part: str, metrics: dict[str, float], task: Task) -> Table:
