@@ -34,7 +34,7 @@ class Digits(Stored):
     def __init__(self, by: By = "rows", batch_size: int = 32, seed: int = 0) -> None:
         super().__init__(batch_size, seed)
         if by not in get_args(By):
-            raise ValueError(f"Digits expected by to be rows or pixels, got {by!r}")
+            raise ValueError(f"by: expected 'rows' or 'pixels', got {by!r}")
         from sklearn.datasets import load_digits  # noqa: PLC0415 (it takes a second, which other tasks need not wait)
 
         pixels, digits = load_digits(return_X_y=True)
@@ -48,7 +48,7 @@ class Digits(Stored):
         self.data = {part: take(every, rows, every=False) for part, rows in split(digits, seed).items()}
         counts = self.data["test"].target.bincount(minlength=10)
         share = float(counts.max() / counts.sum())
-        self.baselines = {f"always {int(counts.argmax())}": {"accuracy": share}, "all alike": {"bits": log2(10)}}
+        self.baselines = {f"always {int(counts.argmax())}": {"accuracy": share}, "uniform": {"bits": log2(10)}}
 
 
 def split(classes: torch.Tensor, seed: int) -> dict[Part, torch.Tensor]:

@@ -28,7 +28,7 @@ def season_of(values: Float[np.ndarray, " steps"], most: int) -> int:
     """The distance, at most `most` steps, after which a series is most like itself again; 1 if there is none.
 
     Where the autocorrelation r(k) of what is left of the values beside a straight line has its highest peak, if that is higher than
-    2/√n, which chance exceeds in few of 100 series without any season. r(k) = Σ_t v(t) v(t+k) / Σ_t v(t)², a sum over n − k terms
+    0.1 and 3/√n, which chance exceeds at few of 1000 distances. r(k) = Σ_t v(t) v(t+k) / Σ_t v(t)², a sum over n − k terms
     divided by one over n, so that of a season and its double the season wins.
     """
     n = len(values)
@@ -42,5 +42,9 @@ def season_of(values: Float[np.ndarray, " steps"], most: int) -> int:
     if power <= 1e-12 * max(1.0, float(values @ values)):
         return 1
     likeness = np.array([rest[: n - k] @ rest[k:] for k in range(1, most + 1)]) / power
-    peaks = [k for k in range(2, most) if likeness[k - 2] < likeness[k - 1] >= likeness[k] and likeness[k - 1] > 2 / np.sqrt(n)]
+    peaks = [
+        k
+        for k in range(2, most)
+        if likeness[k - 2] < likeness[k - 1] >= likeness[k] and likeness[k - 1] > max(0.1, 3 / np.sqrt(n))
+    ]
     return max(peaks, key=lambda k: likeness[k - 1], default=1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -36,11 +37,16 @@ class Columns(NamedTuple):
             return self.cells[column]
         if column in names:
             raise ValueError(f"{self.name}: expected one column {column!r}, got {names.count(column)}; rename the others")
+        hint = parted_by(names[0]) if len(names) == 1 else ""
         near = get_close_matches(column, names, 1, 0.5) or [one for one in names if one.lower() == column.lower()]
-        meant = f"did you mean {near[0]!r}? " if near else ""
-        separator = next((mark for mark in ";\t|" if len(names) == 1 and mark in names[0]), None)
-        hint = f"; its columns seem to be parted by {separator!r}: give separator={separator!r}" if separator else ""
+        meant = f"did you mean {near[0]!r}? " if near and not hint else ""
         raise ValueError(f"{self.name}: expected a column {column!r}, got none; {meant}its columns are {listed(names)}{hint}")
+
+
+def parted_by(line: str) -> str:
+    """What to type if another character stands between the names of the columns; nothing if none is seen."""
+    separator = next((mark for mark in ";\t|" if mark in line), None)
+    return f"; its columns seem to be parted by {separator!r}: give separator={separator!r}" if separator else ""
 
 
 def read_table(path: str | os.PathLike[str], separator: str = ",") -> Columns:
@@ -85,9 +91,10 @@ def csv(name: str, data: bytes, separator: str) -> Any:
             io.StringIO(text), sep=separator, header=None, dtype=str, na_filter=False, skip_blank_lines=False, engine="c"
         )
     except ValueError as error:
-        raise ValueError(
-            f"{name}: expected a table of CSV, got: {str(error).strip().removeprefix('Error tokenizing data. ')}"
-        ) from error
+        line = text.split("\n", 1)[0]
+        what = str(error).strip().removeprefix("Error tokenizing data. ")
+        hint = "" if separator in line else parted_by(line)
+        raise ValueError(f"{name}: expected a table of CSV, got: {what}{hint}") from error
     cells.columns = pd.Index([str(one).strip() for one in cells.iloc[0]])
     cells = cells.iloc[1:].reset_index(drop=True)
     blank = (cells == "").all(axis=1).to_numpy()
@@ -132,28 +139,25 @@ def numbers(table: Columns, name: str, decimal: str = ".") -> Float[np.ndarray, 
         bad = np.isinf(values)
     else:
         text = texts(column)
-        text = (
-            text
-            if decimal == "."
-            else text.str.replace(decimal, ".", regex=False).mask(text.str.contains(".", regex=False), "?")
-        )
+        if decimal != ".":
+            text = text.str.replace(decimal, ".", regex=False).mask(text.str.contains(".", regex=False), "?")
         good = text.str.fullmatch(NUMBER).to_numpy(bool)
         values = np.full(len(text), np.nan)
         values[good] = text.to_numpy(object)[good].astype(np.float64)
         bad = ~good & (text != "").to_numpy(bool) | np.isinf(values)
-    refuse(table, name, bad, "a number")
+    refuse(table, name, bad, "a number", ", or leave it empty if the value is not known")
     return values
 
 
-def refuse(table: Columns, name: str, bad: np.ndarray, expected: str) -> None:
-    """ValueError that names the first bad cell and says where more are."""
+def refuse(table: Columns, name: str, bad: np.ndarray, expected: str, else_: str = "") -> None:
+    """ValueError that names the first bad cell, says where more are, and what to do besides to correct it."""
     if not bad.any():
         return
     rows, cell = table.rows[bad], str(table.column(name)[bad].iloc[0])
     more = f"; so in {len(rows)} rows: {listed(rows)}" if len(rows) > 1 else ""
+    hint = ", or give decimal=',' if that is how decimals are written" if re.fullmatch("[0-9]+,[0-9]+", cell.strip()) else else_
     raise ValueError(
-        f"{table.name}: column {name!r}, row {rows[0]}: expected {expected}, got {cell[:40]!r}{more}."
-        " Correct the cell, or leave it empty if the value is not known"
+        f"{table.name}: column {name!r}, row {rows[0]}: expected {expected}, got {cell[:40]!r}{more}. Correct the cell{hint}"
     )
 
 

@@ -33,7 +33,7 @@ class Wanted(NamedTuple):
 
 class Series(NamedTuple):
     """name: what the table calls it, "" if there is one only. given: whether the target stood in the table. cut: nothing is known of
-    the step before this one. time, row: of each step; of one that is filled in, those of the row before it.
+    the step before this one. time, row: of each step; of one that has no row, those of the row before it.
     """
 
     name: str

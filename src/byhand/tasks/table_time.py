@@ -34,8 +34,8 @@ class Clock(NamedTuple):
     def __str__(self) -> str:
         if self.kind == "time":
             return str(np.timedelta64(int(self.size), "us").astype(object)).removesuffix(", 0:00:00")
-        word = {"rows": "rows", "numbers": "", "months": "months", "workdays": "working days"}[self.kind]
-        return f"{self.size:g} {word}".strip()
+        word = {"rows": "row", "numbers": "", "months": "month", "workdays": "working day"}[self.kind]
+        return f"{self.size:g} {word}{'s' if word and self.size != 1 else ''}".strip()
 
     def between(self, times: Any) -> Float[np.ndarray, " gaps"]:
         """How many steps lie between neighbours; NaN where it is no whole number."""
@@ -52,8 +52,9 @@ class Clock(NamedTuple):
             same = np.diff(times - days) == np.timedelta64(0)
             same &= np.is_busday(days[:-1]) & np.is_busday(days[1:])
             return np.where(same, np.busday_count(days[:-1], days[1:]).astype(float), np.nan)
-        gaps = np.diff(times)
-        return whole((gaps.astype(np.int64) if self.kind == "time" else gaps) / self.size)
+        with np.errstate(over="ignore", invalid="ignore"):  # of absurd times; what comes of them is no whole number
+            gaps = np.diff(times)
+            return whole((gaps.astype(np.int64) if self.kind == "time" else gaps) / self.size)
 
     def after(self, time: Any, steps: int) -> Any:
         """So many steps later; None if rows are all that is known."""
@@ -103,13 +104,14 @@ def read_times(table: Columns, name: str, time_format: str | None) -> tuple[Any,
         values, zone = column, "Z" if column.dt.tz is not None else ""
     else:
         text = texts(column)
-        if time_format is None and text.str.fullmatch(NUMBER).all():
-            numbers = text.astype(float).to_numpy()
-            refuse(table, name, ~np.isfinite(numbers), EXPECTED)
+        number = text.str.fullmatch(NUMBER).to_numpy(bool)
+        if time_format is None and 2 * number.sum() > len(number):
+            numbers = np.where(number, text.where(number, "nan"), "nan").astype(float)
+            refuse(table, name, ~np.isfinite(numbers), "a number, as in most rows")
             return numbers, ""
         zoned = text.str.fullmatch(rf".*:{OFFSET}").to_numpy(bool)
         if zoned.any() and time_format is None:
-            refuse(table, name, ~zoned, "a time with its distance from UTC, as others have it,")
+            refuse(table, name, ~zoned, "a time with its distance from UTC as in other rows")
             zone = "Z"
         text = text.where(text.str.contains("[0-9]"), "")  # pandas takes "now" for a time
         try:
@@ -125,7 +127,8 @@ def read_times(table: Columns, name: str, time_format: str | None) -> tuple[Any,
 
 def find_clock(series: Sequence[Any], time_format: str | None, zone: str) -> Clock:
     """From the times of each series, sorted: the step that most rows are apart, on the calendar if that is more regular."""
-    gaps = np.concatenate([np.diff(times) for times in series])
+    with np.errstate(over="ignore"):
+        gaps = np.concatenate([np.diff(times) for times in series])
     times = np.concatenate(list(series))
     if times.dtype.kind == "f":
         return Clock("numbers", commonest(gaps) if len(gaps) else 1.0)
@@ -152,7 +155,7 @@ def form_of(times: Any, time_format: str | None, zone: str) -> str:
 
 def commonest(gaps: Any) -> float:
     """The gap that is met most often, the smallest of equals; of numbers that differ in the last digits only their median."""
-    unit = np.median(gaps)
-    kinds, which, counts = np.unique(np.round(gaps / (unit or 1), 6), return_inverse=True, return_counts=True)
-    del kinds
-    return np.median(gaps[which == counts.argmax()]).item()
+    with np.errstate(over="ignore", invalid="ignore"):
+        unit = np.median(gaps)
+        _, which, counts = np.unique(np.round(gaps / (unit or 1), 6), return_inverse=True, return_counts=True)
+        return np.median(gaps[which == counts.argmax()]).item()

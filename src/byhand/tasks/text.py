@@ -12,8 +12,9 @@ A worked example: the part "to be or not" in 2 streams, "to be " and "or not", 3
 - A character that the training part lacks is read, and asked for, as the one symbol for all such; there is no way to predict it
   well, and which one it was costs nothing.
 
-Chance, computed on the test part when it is asked for: every symbol alike; each symbol as often as in the training part; counting,
-with the four characters before; and gzip -9, of the test part alone or behind the training part, whichever is shorter.
+Chance, computed on the whole test part when it is asked for: uniform (every symbol alike), unigram (each as often as in the training
+part), 5-gram (the same with the four characters before, see text_models.counting_bits), and gzip -9, of the test part alone or
+behind the training part, whichever is shorter.
 
 Without a text of your own it is what Python's help() says about the language, about 465,000 characters in the alphabetical order of
 its topics; it differs a little between versions of Python. Some topics repeat whole sections of others, farther apart than the
@@ -133,8 +134,8 @@ class Text(Task):
         likeliest = np.bincount(train).argmax()
         bits, how = gzip_bits(self.parts["test"], self.parts["train"])
         return {
-            "all alike": {"bits": log2(symbols)},
-            "each as often as before": {
+            "uniform": {"bits": log2(symbols)},
+            "unigram": {
                 "bits": counting_bits(train, test, before, 1, symbols),
                 "accuracy": float((test == likeliest).mean()),
             },

@@ -45,7 +45,7 @@ def counting_bits(
     train, test = train.astype(np.int64), joined[order - 1 :]
     chance = np.full(len(test), 1 / symbols)
     seen, asked = np.zeros(len(train), np.int64), np.zeros(len(test), np.int64)  # what stands before each symbol, numbered
-    for length in range(order):
+    for length in range(min(order, len(train))):  # longer histories never came
         if length:  # one symbol more
             older, wanted = train[: len(train) - length], joined[order - 1 - length : len(joined) - length]
             seen, asked = renumbered(seen[-len(older) :] * symbols + older, asked * symbols + wanted)
