@@ -4,9 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import lightning as L
+import postgres
 import pytest
 import torch
 
@@ -78,6 +80,17 @@ def tree(tmp_path: Path) -> Path:
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, copy / name)
     return copy
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[str]:
+    """The address of a PostgreSQL."""
+    if os.environ.get("BYHAND_POSTGRES") == "none":
+        pytest.skip("BYHAND_POSTGRES=none")
+    programs = postgres.programs()
+    assert programs, "expected PostgreSQL's programs, found none: tools/postgres.sh; or set BYHAND_POSTGRES=none"
+    with postgres.server(programs) as address:
+        yield address
 
 
 def run(*command: str, cwd: Path, env: dict[str, str] | None = None, timeout: float = 300) -> subprocess.CompletedProcess[str]:

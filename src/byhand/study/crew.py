@@ -1,0 +1,91 @@
+"""The workers of one machine: started, watched, replaced when they die, sent home."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy.engine import URL
+
+from byhand.study import worker
+from byhand.study.database import patiently
+from byhand.study.queue import Queue, new_name
+from byhand.study.specification import Specification
+
+METHOD = "spawn"  # a process of its own from the start: nothing of the parent's threads or files
+MOST_DEATHS = 20  # of workers, without a cell done between them, before it is given up
+
+
+class Member(NamedTuple):
+    name: str
+    process: BaseProcess
+    line: Connection  # while it is open, work goes on
+
+
+class Crew:
+    """Worker processes that fill from the queue of one study."""
+
+    def __init__(self, specification: Specification, queue: Queue, url: URL, folder: Path, threads: int) -> None:
+        self.arguments = (specification, url, folder)
+        self.queue, self.threads = queue, threads
+        self.members: list[Member] = []
+        self.deaths = 0  # since a cell was done
+        self.broken = False  # a worker ended with an error of its own
+
+    def hire(self, count: int) -> None:
+        """Start so many."""
+        context = multiprocessing.get_context(METHOD)
+        for _ in range(count):
+            listening, line = context.Pipe(duplex=False)
+            name = new_name()
+            process = context.Process(target=worker.process, args=(*self.arguments, name, self.threads, listening))
+            _start_deaf(process)
+            listening.close()
+            self.members.append(Member(name, process, line))
+
+    def look(self, *, replace: bool) -> None:
+        """Take note of those that have ended; who was killed is replaced, and the cell queued again that was under way."""
+        for member in [one for one in self.members if not one.process.is_alive()]:
+            self._leave(member, lost=True)
+            if member.process.exitcode == 0:
+                continue
+            self.deaths += 1
+            if (member.process.exitcode or 0) > 0 or self.deaths > MOST_DEATHS:
+                self.broken = True
+            elif replace:
+                self.hire(1)
+
+    def finish(self) -> None:
+        """Let all end after the cell under way."""
+        for member in self.members:
+            member.line.close()
+
+    def stop(self) -> None:
+        """End all at once; what they ran is waiting again."""
+        for member in self.members:
+            member.process.kill()
+        for member in list(self.members):
+            self._leave(member, lost=False)
+
+    def _leave(self, member: Member, *, lost: bool) -> None:
+        member.process.join()
+        member.line.close()
+        self.members.remove(member)
+        patiently(lambda: self.queue.release(member.name, lost=lost))
+
+
+def _start_deaf(process: BaseProcess) -> None:
+    """A terminal sends Ctrl-C to all its processes; those started while it is ignored go on ignoring it."""
+    try:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:  # not in the main thread
+        process.start()
+        return
+    try:
+        process.start()
+    finally:
+        signal.signal(signal.SIGINT, before)

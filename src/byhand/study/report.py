@@ -1,0 +1,153 @@
+"""byhand study report: tables on the terminal, results.csv, report.md and pictures."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from byhand.study.cells import Cell
+from byhand.study.compare import Row, compare
+from byhand.study.names import in_words
+from byhand.study.pictures import draw
+from byhand.study.plan import Plan, value_of
+from byhand.study.standing import Standing
+from byhand.study.status import Status
+from byhand.study.task_plan import TaskPlan
+
+HEADS = ("variant", "n", "median", "quartiles", "difference", "p", "p, Holm")
+Record = dict[str, Any]
+
+
+def records(plan: Plan, standings: Mapping[str, Standing], *, search: bool = False) -> list[Record]:
+    """One for every cell that is done: task, variant, seed, searched values, every metric, steps, seconds, settings, key."""
+    cells = [cell for some in (plan.searching if search else plan.final(standings)).values() for cell in some]
+    results = {cell.key: standings[cell.key].result for cell in cells if cell.key in standings}
+    return [record(cell, result) for cell in cells if (result := results.get(cell.key)) is not None]
+
+
+def record(cell: Cell, result: Mapping[str, Any]) -> Record:
+    whose = {"task": cell.task, "variant": cell.variant, "seed": cell.seed, **cell.searched}
+    found = {**result["metrics"], "steps": result["steps"], "seconds": result["seconds"]}
+    where = {name: result[name] for name in ("host", "torch", "threads")}
+    return whose | found | where | {"settings": dict(cell.config["settings"]), "key": cell.key}
+
+
+def values(plan: Plan, standings: Mapping[str, Standing]) -> dict[str, dict[str, dict[int, float]]]:
+    """The metric that counts, by task, variant and seed."""
+    found: dict[str, dict[str, dict[int, float]]] = {task: {} for task in plan.specification.tasks}
+    for (task, variant), cells in plan.final(standings).items():
+        results = [(cell.seed, standings[cell.key].result) for cell in cells if cell.key in standings]
+        some = {seed: value_of(result, plan.specification.tasks[task]) for seed, result in results if result is not None}
+        found[task][variant] = some
+    return found
+
+
+def compared(plan: Plan, standings: Mapping[str, Standing]) -> dict[str, list[Row]]:
+    """The comparison within each task."""
+    return {task: compare(some, plan.specification.base) for task, some in values(plan, standings).items()}
+
+
+def table(task: str, rows: list[Row], plan: TaskPlan) -> Table:
+    """For the terminal."""
+    shown = Table(*HEADS, title=f"{task}: {in_words(plan.metric)}", title_justify="left")
+    for row in rows:
+        shown.add_row(*cells_of(row))
+    return shown
+
+
+def cells_of(row: Row) -> tuple[str, ...]:
+    """A row in words. The base has no difference to itself."""
+    tested = [number(row.effect), probability(row.p), probability(row.holm)] if row.p is not None else ["", "", ""]
+    n = f"{row.n} ({row.lost} diverged)" if row.lost else str(row.n)
+    return (row.variant, n, number(row.median), f"{number(row.low)} … {number(row.high)}", *tested)
+
+
+def number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+def probability(p: float | None) -> str:
+    return "" if p is None else "< .0001" if p < 0.0001 else f"{p:.2g}".removeprefix("0")
+
+
+def write(plan: Plan, standings: Mapping[str, Standing], now: Status, folder: Path) -> list[Path]:
+    """All files of the report, each whole or not at all; gives their paths. OSError if the folder cannot be written to."""
+    pages = {"results.csv": table_file(records(plan, standings))}
+    if plan.searching:
+        pages["search.csv"] = table_file(records(plan, standings, search=True))
+    pictures: dict[str, str] = {}
+    written = []
+    for task, rows in compared(plan, standings).items():
+        if rows:
+            name = f"{plan.specification.name}-{''.join(one if one.isalnum() else '-' for one in task)}"
+            pictures[task] = f"{name}.svg"
+            written += draw(task, values(plan, standings)[task], rows, plan.specification, folder / name)
+    pages["report.md"] = page(plan, standings, now, pictures)
+    for name, text in pages.items():
+        new = folder / f"{name}.new"
+        new.write_text(text, encoding="utf-8")
+        written.append(new.replace(folder / name))
+    return written
+
+
+def table_file(rows: list[Record]) -> str:
+    """CSV, a column for everything that any record has; settings as JSON."""
+    text = io.StringIO()
+    names = list(dict.fromkeys(name for row in rows for name in row)) or ["task", "variant", "seed"]
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row | {"settings": json.dumps(row["settings"], sort_keys=True)} for row in rows)
+    return text.getvalue()
+
+
+def page(plan: Plan, standings: Mapping[str, Standing], now: Status, pictures: Mapping[str, str]) -> str:
+    """report.md."""
+    study = plan.specification
+    lines = [f"# {study.name}", "", f"{now.line}.", ""]
+    for task, rows in compared(plan, standings).items():
+        its = study.tasks[task]
+        lines += [f"## {task}", "", f"{in_words(its.metric).capitalize()} (`{its.metric}`), to be {its.goal}d.", ""]
+        lines += ["| " + " | ".join(HEADS) + " |", "|---|" + "---:|" * (len(HEADS) - 1)]
+        lines += ["| " + " | ".join(one.replace("|", "\\|") for one in cells_of(row)) + " |" for row in rows]
+        lines += ["", f"![{task}]({pictures[task]})", ""] if task in pictures else [""]
+        comparisons = [row for row in rows if row.p is not None]
+        if comparisons:
+            lines += [method(study.base, comparisons), ""]
+    if study.search is not None:
+        lines += ["## Search", "", _searched(plan, standings), ""]
+    if now.failed:
+        lines += ["## Failed", "", *(f"- {label}: {message} ({times} times)" for label, message, times in now.failed), ""]
+    return "\n".join(lines)
+
+
+def method(base: str, rows: list[Row]) -> str:
+    """How the columns came about."""
+    pairs = min(row.pairs for row in rows)
+    least = f"With {pairs} pairs no p can be less than {2.0 ** (1 - pairs):.2g}."
+    return (
+        f"Quartiles by linear interpolation. Difference: the median over the seeds of (variant − {base}) with equal seeds. "
+        f"p: Wilcoxon's signed-rank test on these differences, two-sided; beside it with Holm's correction for the "
+        f"{len(rows)} comparison{'s' * (len(rows) > 1)} of this task. {least} A training that diverged counts as the worst."
+    )
+
+
+def _searched(plan: Plan, standings: Mapping[str, Standing]) -> str:
+    search = plan.specification.search
+    assert search is not None
+    chosen = {pair: plan.chosen(*pair, standings) for pair in plan.pairs}
+    lines = [
+        f"The same {search.trials} drawn values for every variant of every task, seed {search.seed}, which is none of those above;"
+        " the best by validation went on:",
+        "",
+        *(
+            f"- {task}, {variant}: " + (", ".join(f"{name} {value}" for name, value in one.items()) if one else "not settled")
+            for (task, variant), one in chosen.items()
+        ),
+    ]
+    return "\n".join(lines)

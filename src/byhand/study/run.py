@@ -1,0 +1,140 @@
+"""byhand study run: workers at work, what they do shown, Ctrl-C answered."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+
+from byhand.study.crew import Crew
+from byhand.study.database import patiently
+from byhand.study.plan import Plan, metric
+from byhand.study.queue import Queue
+from byhand.study.standing import Standing
+from byhand.study.status import Status, duration, status, view
+
+LOOK = 1.0  # seconds between looks at the queue
+OFTEN = 10.0  # seconds at least between two lines of how far it is, in a log
+Tell = Callable[..., None]
+FINISHING = "finishing the cells under way; Ctrl-C again to drop them"
+
+
+class Asked:
+    """How often the user, or the system, has asked to stop: once to finish what is under way, twice to drop it."""
+
+    times = 0
+
+    def note(self, number: int, frame: Any) -> None:
+        self.times += 1 if number == signal.SIGINT else 2
+
+
+def watch(plan: Plan, queue: Queue, crew: Crew, *, workers: int, show: bool = True) -> tuple[Status, bool]:
+    """Have the cells of the plan run by so many workers. Gives where the study stands then, and whether it was asked to stop."""
+    before = patiently(queue.standings)
+    queue.fill(plan.cells(before), before, retries=plan.specification.retries)
+    before = patiently(queue.standings)
+    now, told = status(plan, before), False
+    with _asked() as asked, _shown(now) if show else _quietly() as tell:
+        if now.total["waiting"] or now.total["running"]:
+            crew.hire(workers)
+        try:
+            while crew.members:
+                _wait(crew, asked)
+                if asked.times >= 2:
+                    crew.stop()
+                elif asked.times and not told:
+                    told = True
+                    crew.finish()
+                    tell(now, FINISHING)
+                crew.look(replace=not asked.times and not crew.broken)
+                after = patiently(queue.standings)
+                now = status(plan, after)
+                lines = news(plan, before, after)
+                crew.deaths = 0 if lines else crew.deaths
+                tell(now, *lines)
+                before = after
+        finally:
+            crew.stop()
+    return status(plan, patiently(queue.standings)), asked.times > 0
+
+
+def news(plan: Plan, before: Mapping[str, Standing], after: Mapping[str, Standing]) -> list[str]:
+    """A line for every cell that was done or failed between two looks."""
+    lines = []
+    for cell in plan.cells(after):
+        now, then = after.get(cell.key), before.get(cell.key)
+        if now is None or (then is not None and (then.state, then.failures) == (now.state, now.failures)):
+            continue
+        if now.state == "done" and now.result is not None:
+            name = plan.specification.tasks[cell.task].metric
+            found = (
+                f"{name} {metric(now.result, name):.4g} after {now.result['steps']} steps, {duration(now.result['seconds'])}"
+            )
+            lines.append(f"done    {cell.label}: {found}")
+        elif now.state == "failed":
+            lines.append(f"failed  {cell.label}: {now.message}")
+    return lines
+
+
+def _wait(crew: Crew, asked: Asked) -> None:
+    """Until it is time for another look, a worker ends, or someone asks to stop."""
+    end, times = time.monotonic() + LOOK, asked.times
+    while time.monotonic() < end and asked.times == times and all(one.process.is_alive() for one in crew.members):
+        time.sleep(0.05)
+
+
+@contextmanager
+def _asked() -> Iterator[Asked]:
+    """Takes note of Ctrl-C and of SIGTERM, which batch systems send; outside the main thread of none."""
+    asked, before = Asked(), {}
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, asked.note)
+    except ValueError:
+        pass
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _shown(now: Status) -> Iterator[Tell]:
+    """On a terminal a table that keeps up, lines above it; elsewhere the lines, and now and then how far it is."""
+    console = Console()
+    if not console.is_terminal:
+        yield _written(now)
+        return
+    with Live(view(now), console=console, refresh_per_second=2) as live:
+
+        def update(now: Status, *lines: str) -> None:
+            for line in lines:
+                live.console.print(line, markup=False, highlight=False)
+            live.update(view(now))
+
+        yield update
+
+
+def _written(now: Status) -> Tell:
+    said = time.monotonic()
+
+    def write(now: Status, *lines: str) -> None:
+        nonlocal said
+        far = [now.line] if lines and time.monotonic() - said > OFTEN else []
+        said = time.monotonic() if far else said
+        for line in (*lines, *far):
+            print(line, flush=True)
+
+    print(now.line, flush=True)
+    return write
+
+
+@contextmanager
+def _quietly() -> Iterator[Tell]:
+    yield lambda now, *lines: None

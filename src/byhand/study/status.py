@@ -1,0 +1,146 @@
+"""How far a study is: what is done, running, waiting and failed, how fast it goes, how long it will take."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from byhand.study.cells import Cell
+from byhand.study.plan import NEW, Plan
+from byhand.study.standing import Standing
+
+SHOWN = 5  # failed cells that are told of by name
+
+
+@dataclass(frozen=True)
+class Status:
+    """counts: of each task and variant, how many cells are done, running, waiting, failed. searching: the same of its search.
+
+    rate: cells a minute, and left: seconds that the rest may take; None while nothing runs or nothing is done.
+    failed: what a failed cell is called, its error, how often it failed. others: cells of other configurations in the queue.
+    """
+
+    name: str
+    counts: Mapping[tuple[str, str], Mapping[str, int]]
+    searching: Mapping[tuple[str, str], Mapping[str, int]]
+    rate: float | None
+    left: float | None
+    failed: list[tuple[str, str, int]] = field(default_factory=list)
+    others: int = 0
+
+    @property
+    def total(self) -> Counter[str]:
+        counted: Counter[str] = Counter()
+        for one in (*self.counts.values(), *self.searching.values()):
+            counted.update(one)
+        return counted
+
+    @property
+    def complete(self) -> bool:
+        return self.total["done"] == self.total.total()
+
+    @property
+    def line(self) -> str:
+        """All in one line."""
+        total = self.total
+        parts = [f"{total['done']} of {total.total()} cells done"]
+        parts += [f"{total[state]} {state}" for state in ("running", "waiting", "failed") if total[state]]
+        if self.rate is not None and self.left is not None:
+            parts.append(f"{self.rate:.3g} cells a minute, about {duration(self.left)} left")
+        return ", ".join(parts)
+
+
+def status(plan: Plan, standings: Mapping[str, Standing]) -> Status:
+    """The study's, by what is known of its cells."""
+    final, seeds = plan.final(standings), len(plan.specification.seeds)
+    counts = {pair: _count(cells, standings) for pair, cells in final.items()}
+    for pair, cells in final.items():
+        if not cells:  # the search is not over
+            counts[pair]["waiting"] += seeds
+    searching = {pair: _count(cells, standings) for pair, cells in plan.searching.items()}
+    wanted = {cell.key: cell for cell in plan.cells(standings)}
+    failed = [
+        (cell.label, standings[key].message, standings[key].failures)
+        for key, cell in wanted.items()
+        if key in standings and standings[key].state == "failed"
+    ]
+    rate, left = _pace(plan, standings, counts, searching)
+    return Status(plan.specification.name, counts, searching, rate, left, failed, len(standings.keys() - wanted.keys()))
+
+
+def _count(cells: Iterable[Cell], standings: Mapping[str, Standing]) -> Counter[str]:
+    states = (standings.get(cell.key, NEW).state for cell in cells)
+    return Counter("waiting" if state == "new" else state for state in states)
+
+
+def _pace(
+    plan: Plan,
+    standings: Mapping[str, Standing],
+    counts: Mapping[tuple[str, str], Mapping[str, int]],
+    searching: Mapping[tuple[str, str], Mapping[str, int]],
+) -> tuple[float | None, float | None]:
+    """Each cell takes the mean time of its task and variant, or of all; those running are half through."""
+    took: dict[tuple[str, str], list[float]] = {}
+    for cell in plan.cells(standings):
+        result = standings.get(cell.key, NEW).result
+        if result is not None:
+            took.setdefault((cell.task, cell.variant), []).append(result["took"])
+    every = [seconds for some in took.values() for seconds in some]
+    running, work, cells = 0, 0.0, 0.0
+    for pair in plan.pairs:
+        some = took.get(pair, every)
+        for count in (counts[pair], searching.get(pair, Counter[str]())):
+            running += count.get("running", 0)
+            rest = count.get("waiting", 0) + count.get("running", 0) / 2
+            cells += rest
+            work += rest * (sum(some) / len(some) if some else 0.0)
+    if not running or not every:
+        return None, None
+    left = work / running
+    return (60 * cells / left if left else None), left
+
+
+def duration(seconds: float) -> str:
+    """As people say it: 0.4 s, 40 s, 12 min, 3 h 20 min, 2 d 4 h."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 24 else f"{hours // 24} d {hours % 24} h"
+
+
+def view(now: Status) -> Group:
+    """For a terminal: variants down, tasks across, each done of all, with what is not as it should be."""
+    table = Table("", *dict.fromkeys(task for task, _ in now.counts))
+    for variant in dict.fromkeys(variant for _, variant in now.counts):
+        table.add_row(Text(variant), *(Text(_told(now, pair)) for pair in now.counts if pair[1] == variant))
+    lines = [now.line]
+    lines += [f"failed {times} time{'s' * (times > 1)}: {label}: {message}" for label, message, times in now.failed[:SHOWN]]
+    if len(now.failed) > SHOWN:
+        lines.append(f"and {len(now.failed) - SHOWN} more failed")
+    if now.others:
+        lines.append(f"{now.others} cells of other configurations are kept in the queue")
+    return Group(table, *(Text(line) for line in lines))
+
+
+def _told(now: Status, pair: tuple[str, str]) -> str:
+    """done/all, and what runs or has failed; of the search as long as it goes on or something of it failed."""
+    told = _counted(now.counts[pair])
+    search = now.searching.get(pair)
+    if search is None or search.get("done", 0) == sum(search.values()):
+        return told
+    return f"search {_counted(search)}; {told}"
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    told = f"{counts.get('done', 0)}/{sum(counts.values())}"
+    return told + "".join(f", {counts[state]} {state}" for state in ("running", "failed") if counts.get(state))

@@ -1,0 +1,78 @@
+"""A task as a study plans it: its class and arguments, the model's settings and the training that go with it, what counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from byhand.study.arguments import complete, parameters
+from byhand.study.cells import find_task
+from byhand.study.errors import StudyError, refuse_unknown
+from byhand.tasks import Task
+from byhand.train import SequenceModel, train
+
+KEYS = ("class_path", "init_args", "model", "training", "metric", "goal")
+GOALS = ("minimise", "maximise")
+NOT_TRAINING = ("task", "settings", "seed", "callbacks")  # arguments of train that the study itself gives
+
+
+@dataclass(frozen=True)
+class TaskPlan:
+    """A task and how it is trained on. made, arguments: its class and all its arguments but the seed. metric: what counts."""
+
+    made: type[Task]
+    arguments: Mapping[str, Any]
+    seeded: bool
+    model: Mapping[str, Any]
+    training: Mapping[str, Any]
+    metric: str
+    goal: str
+
+
+def read(name: str, content: dict[str, Any], study: Mapping[str, Any], path: Path) -> TaskPlan:
+    """What the file says of one task, over what the study says of all. StudyError for what it cannot mean."""
+    where = f"{path}: tasks: {name}"
+    refuse_unknown(where, content, KEYS)
+    if "class_path" not in content:
+        raise StudyError(f"{where}: expected class_path, the name of a class of byhand.tasks")
+    made = find_task(content["class_path"], where)
+    given = mapping(content, "init_args", where)
+    if "seed" in given:
+        raise StudyError(f"{where}: init_args: expected no seed, for each cell's own is the task's; got {given['seed']!r}")
+    arguments = complete(made, given, f"{where}: init_args", apart=("seed",))
+    model: dict[str, Any] = {}
+    for at, source in ((str(path), study), (where, content)):
+        part = mapping(source, "model", at)
+        refuse_unknown(f"{at}: model", part, parameters(SequenceModel, apart=("form",)))
+        model |= part
+    training = _training(mapping(study, "training", str(path)) | mapping(content, "training", where), where)
+    metric, goal = (content.get(key, study.get(key, default)) for key, default in (("metric", "test_loss"), ("goal", GOALS[0])))
+    if goal not in GOALS:
+        raise StudyError(f"{where}: goal: expected {' or '.join(GOALS)}, got {goal!r}")
+    return TaskPlan(made, arguments, "seed" in parameters(made), model, training, metric, goal)
+
+
+def mapping(content: Mapping[str, Any], key: str, where: str) -> dict[str, Any]:
+    found = content.get(key)
+    if found is not None and not isinstance(found, dict):
+        raise StudyError(f"{where}: {key}: expected a mapping, got {found!r}")
+    return dict(found or {})
+
+
+def _training(given: dict[str, Any], where: str) -> dict[str, Any]:
+    at = f"{where}: training"
+    stop = given.pop("stop", None)
+    known = parameters(train, apart=NOT_TRAINING)
+    refuse_unknown(at, given, (*known, "stop"))
+    if "max_steps" not in given and "max_epochs" not in given:
+        raise StudyError(f"{at}: expected max_steps or max_epochs, got neither")
+    training = complete(train, given, at, apart=NOT_TRAINING)
+    if stop is not None:
+        if not isinstance(stop, dict) or set(stop) not in ({"metric", "at_least"}, {"metric", "at_most"}):
+            raise StudyError(
+                f"{at}: stop: expected metric and at_least or at_most, as in {{metric: val_mse, at_most: 0.01}}; got {stop!r}"
+            )
+        training["stop"] = stop
+    return training

@@ -1,0 +1,88 @@
+"""A worker: a process that takes cells from the queue until there are none left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+from sqlalchemy.engine import URL
+
+from byhand.study.cells import perform
+from byhand.study.database import connect, patiently
+from byhand.study.errors import first_line
+from byhand.study.plan import Plan, validated, value_of
+from byhand.study.queue import Claim, Queue
+from byhand.study.specification import Specification
+from byhand.study.task_plan import TaskPlan
+
+PAUSE = 1.0  # seconds before a worker without work looks again
+
+
+def work(plan: Plan, queue: Queue, stop: Callable[[float], bool]) -> None:
+    """Run cells until all are done or failed. stop: waits so many seconds at most, and says whether to end now."""
+    while not stop(0):
+        patiently(queue.recover)
+        standings = patiently(queue.standings)
+        cells = {cell.key: cell for cell in plan.cells(standings)}
+        patiently(partial(queue.fill, cells.values(), standings))
+        claim = patiently(partial(queue.claim, cells.keys()))
+        if claim is not None:
+            run(claim, plan.specification.tasks[cells[claim.key].task], searched=plan.specification.search is not None)
+            continue
+        over = all(key in standings and standings[key].state in ("done", "failed") for key in cells)
+        if over or stop(PAUSE):  # others run what is left; should one be lost, its cell is ours
+            return
+
+
+def run(claim: Claim, plan: TaskPlan, *, searched: bool) -> None:
+    """One cell, to its end; what it raises is noted with it. searched: the metric's counterpart in validation is needed, too."""
+    begun = time.monotonic()
+    with claim.alive():
+        try:
+            found = perform(claim.config)
+            for needed in {plan.metric, validated(plan.metric) if searched else plan.metric} - {"steps", "seconds"}:
+                if needed not in found["metrics"]:
+                    raise ValueError(f"the training gave no {needed}: was it over before the first validation?")
+        except (Exception, SystemExit) as error:  # noqa: BLE001 (a cell may raise anything; the others go on)
+            told = f"{type(error).__name__}: {first_line(error)}"
+            claim.fail(told, traceback.format_exc())
+            return
+        found |= {
+            "took": time.monotonic() - begun,
+            "torch": torch.__version__,
+            "threads": torch.get_num_threads(),
+            "host": socket.gethostname(),
+        }
+        claim.finish(found, value_of(found, plan))
+
+
+def end(number: int, frame: Any) -> None:
+    """At once, as a process does that has no say in it; Lightning would make an error of the cell's out of it."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+def process(specification: Specification, url: URL, folder: Path, name: str, threads: int, parent: Connection) -> None:
+    """What a worker's process does. It ends after the cell under way when the parent closes the connection, or dies."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    signal.signal(signal.SIGTERM, end)
+    os.environ.pop("SLURM_NTASKS", None)  # by which Lightning would take the job's processes for its own
+    log = os.open(folder / "workers.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+        os.dup2(log, stream.fileno())
+    warnings.simplefilter("once")
+    torch.set_num_threads(threads)
+    queue = Queue(connect(url, specification.lost_after), specification.name, worker=name)
+    work(Plan(specification), queue, parent.poll)

@@ -1,0 +1,18 @@
+#!/bin/sh
+# Sees to it that the tests of studies find a PostgreSQL. They start a server of their own, in a temporary folder, on a socket;
+# of the system they need its programs only. BYHAND_POSTGRES=none leaves these tests out.
+set -eu
+[ "${BYHAND_POSTGRES:-}" != none ] || exit 0
+for program in /usr/lib/postgresql/*/bin/initdb /opt/homebrew/opt/postgresql*/bin/initdb "$(command -v initdb || true)"; do
+    [ ! -x "$program" ] || exit 0
+done
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "postgres: installing; the tests of studies need it"
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null
+    exit
+fi
+echo "postgres: expected PostgreSQL's initdb in /usr/lib/postgresql or on the PATH, found none" >&2
+echo "postgres: type: sudo apt-get install postgresql (Debian, Ubuntu), or: brew install postgresql (macOS)" >&2
+echo "postgres: or do without its tests: BYHAND_POSTGRES=none make test" >&2
+exit 1
