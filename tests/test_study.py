@@ -155,9 +155,9 @@ def test_report_has_the_numbers_of_numpy_and_scipy(tmp_path: Path) -> None:
     assert [float(row["test_mse"]) for row in kept] == [row["test_mse"] for row in study.table()]
     assert {row["task"] for row in kept} == {"adding"} and all(row["seed"] == str(at % 9) for at, row in enumerate(kept))
     page = files["report.md"].read_text(encoding="utf-8")
-    assert f"| cifg | 9 | {rows['cifg'].median:.3g} |" in page and "(small-adding.svg)" in page
+    assert f"| cifg | 9 | {rows['cifg'].median:.3g} |" in page and "(small-1-adding.svg)" in page
     assert "Holm's correction for the 2 comparisons" in page and "no p can be less than 0.0039" in page
-    assert files["small-adding.png"].read_bytes()[:4] == b"\x89PNG" and b"<svg" in files["small-adding.svg"].read_bytes()
+    assert files["small-1-adding.png"].read_bytes()[:4] == b"\x89PNG" and b"<svg" in files["small-1-adding.svg"].read_bytes()
     assert {path.name for path in study.folder.iterdir()} == {*files, "study.db"}
     before = {name: path.read_bytes() for name, path in files.items()}
     study.report()

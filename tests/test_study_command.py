@@ -208,7 +208,7 @@ def test_run_status_and_report(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert main(["study", "report", "study.yaml"]) == 0
     printed = capsys.readouterr().out
     assert "no forget gate" in printed and "Wilcoxon's signed-rank test" in " ".join(printed.split())
-    for name in ("results.csv", "report.md", "small-adding.png", "small-adding.svg"):
+    for name in ("results.csv", "report.md", "small-1-adding.png", "small-1-adding.svg"):
         assert f"runs/studies/small/{name}" in printed and Path("runs/studies/small", name).exists()
 
 

@@ -46,7 +46,7 @@ def draw(
         axes.set_xlabel(f"{in_words(plan.metric)} ({'less' if plan.goal == 'minimise' else 'more'} is better)")
         base = next((row for row in rows if row.variant == study.base), None)
         if base is not None and math.isfinite(base.median):
-            axes.axvline(base.median, color="0.35", linewidth=1, linestyle=(0, (4, 4)), zorder=0)
+            axes.axvline(base.median, color="0.35", linewidth=1, linestyle=(0, (4, 4)), zorder=0.8)
         seeds = max(row.n for row in rows)
         axes.set_title(f"{study.name}: {task}, {seeds} seed{'s' * (seeds > 1)}", fontweight="bold", pad=18)
         return [_save(figure, path.with_name(f"{path.name}.{kind}"), kind) for kind in ("png", "svg")]
@@ -72,7 +72,7 @@ def _box(axes: Axes, at: int, row: Row, numbers: Sequence[float], edges: tuple[f
         capprops=line,
         manage_ticks=False,
     )
-    height = at + np.random.default_rng(0).uniform(-0.17, 0.17, len(numbers))
+    height = at + np.random.default_rng(0).permutation(np.linspace(-0.2, 0.2, len(numbers)) if len(numbers) > 1 else [0.0])
     for marker, chosen in (("o", np.isfinite(numbers)), (">", np.isposinf(numbers)), ("<", np.isneginf(numbers))):
         look: dict[str, Any] = {"facecolor": "white", "edgecolor": "black", "linewidth": 1.1, "zorder": 3}
         axes.scatter(drawn[chosen], height[chosen], s=30 if marker == "o" else 60, marker=marker, **look)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -83,9 +84,9 @@ def write(plan: Plan, standings: Mapping[str, Standing], now: Status, folder: Pa
         pages["search.csv"] = table_file(records(plan, standings, search=True))
     pictures: dict[str, str] = {}
     written = []
-    for task, rows in compared(plan, standings).items():
+    for at, (task, rows) in enumerate(compared(plan, standings).items()):
         if rows:
-            name = f"{plan.specification.name}-{''.join(one if one.isalnum() else '-' for one in task)}"
+            name = f"{plan.specification.name}-{at + 1}-{re.sub(r'[^a-z0-9]+', '-', task.lower()).strip('-')}"
             pictures[task] = f"{name}.svg"
             written += draw(task, values(plan, standings)[task], rows, plan.specification, folder / name)
     pages["report.md"] = page(plan, standings, now, pictures)
