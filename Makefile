@@ -17,8 +17,9 @@ run: setup ## train and evaluate the hand-made LSTM, then run the notebook into 
 	$(PYTHON_IN) tools/notebook.py main.ipynb --html runs/main.html
 
 test: lint ## every check and every test
+	tools/postgres.sh
 	$(PYTHON_IN) tests/kernels.py
-	$(PYTHON_IN) -m pytest
+	$(PYTHON_IN) -m pytest --numprocesses auto --dist loadfile
 
 lint: setup ## ruff and pyright
 	$(PYTHON_IN) -m ruff check .
