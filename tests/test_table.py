@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from byhand.tasks import Table
 from byhand.tasks.forecasts import season_of
-from byhand.tasks.task import PARTS
+from byhand.tasks.task import PARTS, Batches
 from byhand.train import train
 
 WAVE = [round(10 + 5 * math.sin(2 * math.pi * at / 7) + (at * 7919 % 13) / 5, 3) for at in range(100)]
@@ -155,6 +155,17 @@ def test_training_is_shuffled_anew_in_each_epoch_and_the_rest_is_not(tmp_path: P
     assert epochs[0].tolist() != epochs[1].tolist() and [sorted(one.tolist()) for one in epochs] == [list(range(65))] * 2
     assert same(made.batch("train", 1, 0, 32), Table(wave(tmp_path), "y", window=5, seed=1).batch("train", 1, 0, 32))
     assert made.batch("test", 4, 0, 32).origin.tolist() == list(range(80, 95))
+
+
+def test_two_processes_share_the_windows_and_know_them(tmp_path: Path) -> None:
+    made = Table(wave(tmp_path), "y", time="t", window=5, batch_size=6)
+    joint = made.batch("test", 0, 0, 12)
+    told = []
+    for rank in range(2):
+        share = Batches(made, "test", rank, 2)[0, 0]
+        assert share.input.shape == (5, 6, 1)
+        told += [row["time"] for row in made.rows(share, share.target)]
+    assert told == [row["time"] for row in made.rows(joint, joint.target)] == [str(at) for at in range(85, 97)]
 
 
 def test_several_columns_come_in(tmp_path: Path) -> None:
@@ -574,9 +585,24 @@ CELL = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+DAY = st.sampled_from(["2024-01-31", "2024-02-29", "2024-03-31", "0001-01-01", "9999-12-31"])
+TIME = st.one_of(
+    st.dates().map(str), st.datetimes().map(str), DAY, st.integers(-(10**18), 10**18).map(str), st.floats().map(str)
+)
+
+
+@settings(max_examples=200, deadline=None)
 @given(
     st.one_of(
+        st.lists(TIME, min_size=8, max_size=40, unique=True).map(
+            lambda times: lines(times, range(len(times)), names="t,y").encode()
+        ),
+        st.lists(st.integers(0, 40), min_size=8, max_size=40, unique=True).map(
+            lambda times: lines(times, [time if time % 5 else "" for time in times], names="t,y").encode()
+        ),
+        st.lists(st.floats(allow_nan=False), min_size=8, max_size=40).map(
+            lambda values: lines(range(len(values)), values, names="t,y").encode()
+        ),
         st.binary(max_size=200),
         st.text(max_size=200).map(str.encode),
         st.lists(st.tuples(CELL, CELL), max_size=40).map(lambda rows: "\n".join(["t,y", *map(",".join, rows)]).encode()),

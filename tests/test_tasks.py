@@ -18,11 +18,14 @@ from byhand.tasks import (
     Companies,
     ContinualReber,
     CopyMemory,
+    Digits,
     EmbeddedReber,
     Multiplication,
     Parity,
+    Table,
     Task,
     TemporalOrder,
+    Text,
 )
 from byhand.tasks.kinds import Generated
 from byhand.tasks.task import PARTS, UNASKED, Batches, Order
@@ -140,7 +143,9 @@ def test_all_generated_tasks_are_here() -> None:
     assert {task for task in known if issubclass(task, Generated)} <= tested
 
 
-@pytest.mark.parametrize("kind", [*{type(make()): None for make in TASKS.values()}, Companies], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [*{type(make()): None for make in TASKS.values()}, Companies, Digits, Table, Text], ids=lambda kind: kind.__name__
+)
 def test_every_option_is_in_the_documentation(kind: type[Task]) -> None:
     name = re.sub("(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower()
     text = (ROOT / "docs" / "tasks" / f"{name}.md").read_text()

@@ -17,7 +17,7 @@ def gzip_bits(test: str, train: str) -> tuple[float, str]:
     """
     alone = len(gzip.compress(test.encode(), 9, mtime=0))
     before = len(gzip.compress(train.encode(), 9, mtime=0))
-    behind = len(gzip.compress((train + test).encode(), 9, mtime=0)) - before
+    behind = max(0, len(gzip.compress((train + test).encode(), 9, mtime=0)) - before)
     how = "alone" if alone <= behind else "behind the training part"
     return min(alone, behind) * 8 / len(test), how
 
