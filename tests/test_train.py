@@ -143,6 +143,17 @@ def test_wrong_settings_are_told(settings: dict[str, Any], message: str) -> None
         SequenceModel(adding().form._asdict(), **settings)
 
 
+def test_a_network_that_reads_both_ways_is_not_asked_what_comes_next() -> None:
+    with pytest.raises(ValueError, match="expected bidirectional=False"):
+        SequenceModel(Echo.form._asdict(), bidirectional=True)
+
+
+def test_the_loss_is_the_mean_over_all_answers() -> None:
+    """Of batches of unequal size, too."""
+    _, outcome = train(adding(sequences=10, batch_size=4), {}, max_steps=1)
+    assert outcome.metrics["test_loss"] == pytest.approx(outcome.metrics["test_mse"], rel=1e-5)
+
+
 def test_a_checkpoint_holds_words_and_numbers_and_gives_the_layer_back(tmp_path: Path) -> None:
     trainer = L.Trainer(max_steps=3, callbacks=[ModelCheckpoint(tmp_path, save_last=True)], **QUIET)
     made = model(adding(), cell="peephole", num_layers=1, dropout=0.0)

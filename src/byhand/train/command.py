@@ -77,6 +77,8 @@ class Command(LightningCLI):
             ours += [Interruptible(), Gates()]
         else:  # what keeps checkpoints has nothing to do
             trainer.callbacks[:] = [one for one in trainer.callbacks if not isinstance(one, ModelCheckpoint)]
+        if self.subcommand == "predict" and self.datamodule.writes == "text":
+            trainer.limit_predict_batches = 1  # what is written comes out of the model itself
         if self.subcommand == "predict":
             ours.append(Predictions(config.output))
         if config.trainer.enable_progress_bar is not False:

@@ -63,7 +63,7 @@ class SequenceModel(L.LightningModule):
         self.optimiser, self.learning_rate, self.weight_decay = optimiser, learning_rate, weight_decay
         self.schedule, self.warmup, self.clip, self.tbptt_steps = schedule, warmup, clip, tbptt_steps
         self.embedding_size = embedding_size
-        self._check()
+        self._check(bidirectional=bidirectional)
         made = choose(cell)
         self.embedding = nn.Embedding(self.form.input_size, embedding_size) if embedding_size else None
         features = embedding_size or self.form.input_size
@@ -76,7 +76,11 @@ class SequenceModel(L.LightningModule):
         self.automatic_optimization = not tbptt_steps
         self.carried: dict[str, State] = {}  # part -> the memories that a stateful task carries from batch to batch
 
-    def _check(self) -> None:
+    def _check(self, *, bidirectional: bool) -> None:
+        if bidirectional and (self.form.stateful or self.form.goal == "successors"):
+            raise ValueError(
+                "SequenceModel expected bidirectional=False: in this task what comes next is asked for, and it would be read"
+            )
         for name, known in (("optimiser", OPTIMISERS), ("schedule", SCHEDULES)):
             if getattr(self, name) not in known:
                 raise ValueError(f"SequenceModel expected {name} to be one of {', '.join(known)}; got {getattr(self, name)!r}")
@@ -171,7 +175,7 @@ class SequenceModel(L.LightningModule):
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def evaluate(self, part: str, batch: Sequences) -> None:
-        output, size = self.run(part, batch), batch.input.shape[1]
+        output, size = self.run(part, batch), max(1, int(self.goal.asked(batch)))
         scores: Any = self.scores[part]
         self.goal.update(scores, output, batch)
         self.log(f"{part}_loss", self.goal.loss(output, batch), batch_size=size, sync_dist=True, prog_bar=part == "val")
