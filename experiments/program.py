@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -40,6 +41,9 @@ def main(folder: Path, numbers: Callable[[Records], list[Number]]) -> None:
     path = shortened(folder / "study.yaml") if options.quick else folder / "study.yaml"
     this = study.load(path)
     this.run(workers=options.workers)
+    if this.stopped:
+        print(f"\nstopped; the same command goes on. How far it is: {this.command('status')}")
+        sys.exit(130)
     this.report()
     target = this.folder / "compared.csv" if options.quick else folder / "results.csv"
     write(target, numbers(this.table()), expected(folder / "expected.csv"))
