@@ -313,8 +313,8 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
         model.head.weight.fill_(torch.nan)
     with pytest.raises(ValueError, match=r"^text: the model gives NaN"):
         made.text(model)
-    with pytest.raises(ValueError, match="stepper expected a layer of one direction"):
-        made.text(untrained(made, bidirectional=True))
+    with pytest.raises(ValueError, match="expected bidirectional=False: in this task what comes next is asked for"):
+        untrained(made, bidirectional=True)
 
 
 def test_a_model_learns_it_and_bits_are_of_every_character_asked_for(tmp_path: Path) -> None:

@@ -127,6 +127,8 @@ def main(arguments: list[str]) -> int:
         except REFUSED as error:
             print(f"byhand {arguments[0]}: {one_line(error)}", file=sys.stderr)
             return 2
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()  # else its threads are there when the process ends, which may abort it
     callbacks: list[Callback] = command.trainer.callbacks  # type: ignore[attr-defined]
     return 130 if any(isinstance(one, Interruptible) and one.interrupted for one in callbacks) else 0
 
