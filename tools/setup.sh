@@ -60,6 +60,6 @@ install() { "$venv/bin/python" -m pip install --disable-pip-version-check --cons
 echo "setup: installing; the first time this takes a minute or more"
 install --quiet pip
 install "$(grep '^torch==' constraints.txt)" # exactly this one, first: a range would bring another build
-install --editable '.[lesson,train,study]' --group dev
+install --editable '.[lesson,train,study,plots,explore]' --group dev
 wanted >"$mark.new" && mv "$mark.new" "$mark"
 echo "setup: done"

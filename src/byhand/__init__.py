@@ -1,5 +1,8 @@
 """byhand: an LSTM you can see through, and change."""
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from byhand import cells
 from byhand.cells import Cell
 from byhand.convert import convert
@@ -11,6 +14,10 @@ from byhand.nn import LSTM, LSTMCell
 from byhand.record import record
 from byhand.saving.model_folder import LoadError
 from byhand.trace import Trace
+
+if TYPE_CHECKING:
+    from byhand import explain, plots
+    from byhand.explorer import explore
 
 __all__ = [
     "LSTM",
@@ -24,6 +31,18 @@ __all__ = [
     "convert",
     "edit",
     "engines",
+    "explain",
+    "explore",
+    "plots",
     "record",
     "use_engine",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What few need at once is loaded when it is first asked for: analysis, pictures, the explorer."""
+    if name in ("explain", "plots"):
+        return importlib.import_module(f"byhand.{name}")
+    if name == "explore":
+        return importlib.import_module("byhand.explorer").explore
+    raise AttributeError(f"module 'byhand' has no attribute {name!r}")
