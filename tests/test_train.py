@@ -106,6 +106,26 @@ def test_a_stateful_batch_goes_on_where_the_one_before_ended() -> None:
         torch.testing.assert_close(made.run("val", Sequences(batch.input[:5], batch.target)), whole[:5])
 
 
+class Shrinking(Echo):
+    """Whose batches change their size: memories of four sequences are none for two."""
+
+    def batch(self, part: Any, epoch: int, index: int, size: int) -> Sequences:
+        whole = super().batch(part, epoch, index, size)
+        left = size if index % 3 else size // 2
+        return Sequences(whole.input[:, :left], whole.target[:, :left])
+
+
+@pytest.mark.parametrize("steps", [0, 4])
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_batches_of_another_size_start_with_empty_memories(cell: str, steps: int) -> None:
+    settings = {"hidden_size": 3, "tbptt_steps": steps, "cell": cell, "learning_rate": 1e-9}
+    found, outcome = train(Shrinking(batches=5), settings, max_epochs=1)
+    assert outcome.steps == 5 * (3 if steps else 1)
+    with torch.no_grad():
+        alone = found(Shrinking(batches=5).batch("train", 0, 4, 4).input)[1]
+    torch.testing.assert_close(found.carried["train"], alone, rtol=0, atol=1e-5)
+
+
 def test_pieces_that_cannot_be_cut_are_refused() -> None:
     with pytest.raises(ValueError, match="expected a task with an answer at every step"):
         train(adding(), {"tbptt_steps": 4}, max_steps=2)

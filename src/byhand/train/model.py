@@ -106,7 +106,7 @@ class SequenceModel(L.LightningModule):
         y, after = self.lstm(packed, state)
         if self.form.every:
             return self.head(pad_packed_sequence(y, total_length=len(x))[0] if isinstance(y, PackedSequence) else y), after
-        last = after if isinstance(after, Tensor) else after[0]
+        last = short_memory(after)
         return self.head(torch.cat((last[-2], last[-1]), -1) if self.lstm.bidirectional else last[-1]), after
 
     def features(self, input: Tensor) -> Float[Tensor, "time batch features"]:
@@ -116,13 +116,18 @@ class SequenceModel(L.LightningModule):
 
     def run(self, part: str, batch: Sequences) -> Tensor:
         """What the head gives; a stateful task's memories are carried on from the part's batch before, if it had as many sequences."""
-        before = self.carried.get(part)
-        if before is not None and (before if isinstance(before, Tensor) else before[0]).shape[1] != batch.input.shape[1]:
-            before = None
-        output, after = self(batch.input, batch.lengths, before)
-        if self.form.stateful:
-            self.carried[part] = after.detach() if isinstance(after, Tensor) else tuple(one.detach() for one in after)
+        output, after = self(batch.input, batch.lengths, self._carried_to(part, batch))
+        self._carry_on(part, detached(after))
         return output
+
+    def _carried_to(self, part: str, batch: Sequences) -> State | None:
+        """The memories with which this batch starts; None where there are none, or not of as many sequences."""
+        before = self.carried.get(part)
+        return before if before is not None and short_memory(before).shape[1] == batch.input.shape[1] else None
+
+    def _carry_on(self, part: str, after: State) -> None:
+        if self.form.stateful:
+            self.carried[part] = after
 
     def training_step(self, batch: Sequences, index: int) -> Tensor | None:
         if self.tbptt_steps:
@@ -146,10 +151,11 @@ class SequenceModel(L.LightningModule):
             )
         optimiser: Any = self.optimizers()
         schedule: Any = self.lr_schedulers()
-        state: State | None = self.carried.get("train")
+        state = self._carried_to("train", batch)
         for piece in pieces(batch, self.tbptt_steps):
             output, after = self(piece.input, None, state)
-            state = after.detach() if isinstance(after, Tensor) else tuple(one.detach() for one in after)
+            state = detached(after)
+            self._carry_on("train", state)
             loss = self.goal.loss(output, piece) * self.share_of(piece)
             optimiser.zero_grad()
             self.manual_backward(loss)
@@ -157,8 +163,6 @@ class SequenceModel(L.LightningModule):
             optimiser.step()
             self.log("train_loss", loss, batch_size=batch.input.shape[1], prog_bar=True, sync_dist=True)
         schedule.step()
-        if self.form.stateful and state is not None:
-            self.carried["train"] = state
 
     def configure_gradient_clipping(
         self, optimizer: Any, gradient_clip_val: Any = None, gradient_clip_algorithm: Any = None
@@ -206,6 +210,16 @@ class SequenceModel(L.LightningModule):
 
     def on_predict_epoch_start(self) -> None:
         self.carried.pop("predict", None)
+
+
+def short_memory(state: State) -> Float[Tensor, "layers batch hidden"]:
+    """Of every layer and direction: all that a cell with one state has, else the first."""
+    return state if isinstance(state, Tensor) else state[0]
+
+
+def detached(state: State) -> State:
+    """The same memories; gradients end here."""
+    return state.detach() if isinstance(state, Tensor) else tuple(one.detach() for one in state)
 
 
 def pieces(batch: Sequences, steps: int) -> list[Sequences]:
