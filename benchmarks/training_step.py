@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import argparse
 import io
-import logging
 import statistics
 import tempfile
 import time
-import warnings
 from contextlib import redirect_stdout
 
 import lightning as L
@@ -24,6 +22,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from byhand.tasks import Adding
 from byhand.train import SequenceModel
 from byhand.train.callbacks import Reproducible
+from byhand.train.silence import without_advice
 
 
 def made(steps: int) -> tuple[Adding, SequenceModel]:
@@ -87,17 +86,16 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
-    warnings.filterwarnings("ignore")
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     ways = {
         "bare loop": bare,
         "Lightning alone": lambda steps: lightning(steps, shown=False),
         "with log and bar": lambda steps: lightning(steps, shown=True),
     }
     times: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(options.rounds):
-        for name, way in ways.items():
-            times[name].append(way(options.steps))
+    with without_advice():
+        for _ in range(options.rounds):
+            for name, way in ways.items():
+                times[name].append(way(options.steps))
     least = statistics.median(times["bare loop"])
     for name, seconds in times.items():
         middle = statistics.median(seconds)

@@ -1,6 +1,8 @@
 """SequenceModel and its training: stop-and-go, two processes, truncated gradients, checkpoints, what the callbacks say."""
 
+import logging
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from byhand.tasks import Adding, Form, Sequences, Task
 from byhand.train import SequenceModel, train
 from byhand.train.callbacks import Gates, Reached, Reproducible
 from byhand.train.goals import GOALS, solved
+from byhand.train.silence import without_advice
 
 QUIET: dict[str, Any] = {
     "accelerator": "cpu",
@@ -267,3 +270,18 @@ def test_losses_and_metrics_against_plain_sums(goal: str) -> None:
         assert float(made.loss(output, batch)) == pytest.approx(sum(one**2 for one in off) / len(off), rel=1e-5)
         assert got["wrong"] == pytest.approx(sum(abs(one) >= 0.5 for one in off) / len(off))
         assert got["mae"] == pytest.approx(sum(map(abs, off)) / len(off), rel=1e-5)
+
+
+def test_silence_ends_where_it_was_asked_for() -> None:
+    logger, said = logging.getLogger("lightning.pytorch"), "from lightning.pytorch.trainer.trainer"
+
+    def advise() -> bool:
+        warnings.warn_explicit(said, UserWarning, "trainer.py", 1, "lightning.pytorch.trainer")
+        return logger.isEnabledFor(logging.INFO)
+
+    before = logger.isEnabledFor(logging.INFO)
+    with suppress(KeyError), without_advice():
+        assert not advise() and logger.isEnabledFor(logging.WARNING)
+        raise KeyError
+    with pytest.warns(UserWarning, match=said):
+        assert advise() is before

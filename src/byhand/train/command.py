@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import threading
 import warnings
@@ -25,6 +24,7 @@ from byhand.train.callbacks import Gates, Reproducible
 from byhand.train.model import SequenceModel
 from byhand.train.progress import Interruptible, progress
 from byhand.train.report import Report
+from byhand.train.silence import without_advice
 from byhand.train.writing import Predictions
 
 TRAINER: dict[str, Any] = {
@@ -163,20 +163,14 @@ def one_line(error: BaseException) -> str:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Lightning's advice is for other programs; warnings that are left come as one line each. That a disk is full, TensorBoard's
-    writing thread need not say: it is said where the checkpoint is written.
+    """Warnings that are left come as one line each. That a disk is full, TensorBoard's writing thread need not say: it is said where
+    the checkpoint is written.
     """
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels, told = [logger.level for logger in loggers], threading.excepthook
-    for logger in loggers:
-        logger.setLevel(logging.WARNING)
+    told = threading.excepthook
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="lightning")
+        with without_advice():
             warnings.showwarning = lambda message, *_: print(f"byhand: {message}", file=sys.stderr)
             threading.excepthook = lambda what: None if isinstance(what.exc_value, OSError) else told(what)
             yield
     finally:
         threading.excepthook = told
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

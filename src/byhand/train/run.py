@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import time
-import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -14,6 +12,7 @@ from lightning.pytorch.callbacks import Callback
 from byhand.tasks.task import Task
 from byhand.train.callbacks import Reproducible
 from byhand.train.model import SequenceModel
+from byhand.train.silence import without_advice
 
 
 class Outcome(NamedTuple):
@@ -52,18 +51,12 @@ def train(
         callbacks=[Reproducible(seed), *callbacks],
     )
     options.update(trainer or {})
-    level = logging.getLogger("lightning.pytorch").level
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="lightning")  # advice for larger data
-            runner = L.Trainer(**options)
-            start = time.perf_counter()
-            runner.fit(model, datamodule=task)
-            seconds = time.perf_counter() - start
-            validated = {name: float(value) for name, value in runner.callback_metrics.items()}
-            steps = runner.global_step
-            tested = runner.test(model, datamodule=task, verbose=False)[0]
-    finally:
-        logging.getLogger("lightning.pytorch").setLevel(level)
+    with without_advice():
+        runner = L.Trainer(**options)
+        start = time.perf_counter()
+        runner.fit(model, datamodule=task)
+        seconds = time.perf_counter() - start
+        validated = {name: float(value) for name, value in runner.callback_metrics.items()}
+        steps = runner.global_step
+        tested = runner.test(model, datamodule=task, verbose=False)[0]
     return model, Outcome(validated | dict(tested), steps, seconds)
