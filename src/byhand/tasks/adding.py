@@ -14,32 +14,20 @@ Hochreiter & Schmidhuber, Long Short-Term Memory, Neural Computation 9(8), 1997,
 
 from __future__ import annotations
 
-import torch
+from torch import Tensor
 
-from byhand.tasks.kinds import Generated
-from byhand.tasks.marked import chance_at_start, marked
-from byhand.tasks.task import Form, Part, Sequences, at_least
+from byhand.tasks.marked import MarkedValues
 
 
-class Adding(Generated):
+class Adding(MarkedValues):
     """length: T, the least number of steps. The rest as in Generated."""
 
-    form = Form(input_size=2, output_size=1, goal="values", tolerance=0.04)
+    lowest, neutral = -1, 0
 
-    def __init__(
-        self, length: int = 100, batch_size: int = 32, batches: int = 100, sequences: int = 2560, seed: int = 0
-    ) -> None:
-        super().__init__(batch_size, batches, sequences, seed)
-        at_least("length", length, 4)
-        self.length = length
-        at_start, four = chance_at_start(length), 4 * self.form.tolerance
+    def answer(self, one: Tensor, other: Tensor) -> Tensor:
+        return 0.5 + (one + other) / 4
+
+    def guesses(self, at_start: float) -> dict[str, dict[str, float]]:
+        four = 4 * self.form.tolerance
         right = at_start * four + (1 - at_start) * (four - four**2 / 4)  # of one value evenly from -1 … 1; of a sum of two
-        self.baselines = {"always 0.5": {"mse": (2 - at_start) / 48, "wrong": 1 - right}}
-
-    def draw(self, count: int, source: torch.Generator, part: Part) -> Sequences:
-        drawn, every = marked(count, self.length, source), torch.arange(count)
-        values = drawn.values * 2 - 1
-        values[0, drawn.at_start] = 0
-        target = 0.5 + (values[drawn.first, every] + values[drawn.second, every]) / 4
-        input = torch.stack((values, drawn.markers), -1) * drawn.inside.unsqueeze(-1)
-        return Sequences(input, target.unsqueeze(-1), drawn.lengths)
+        return {"always 0.5": {"mse": (2 - at_start) / 48, "wrong": 1 - right}}

@@ -2,14 +2,53 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
+
+from byhand.tasks.kinds import Generated
+from byhand.tasks.task import Form, Part, Sequences, at_least
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
 
 FIRST = 10  # steps, among which the one mark is
+
+
+class MarkedValues(Generated):
+    """length: T, the least number of steps. The rest as in Generated.
+
+    lowest: values are drawn evenly from there to 1. neutral: the value of step 0 where that is marked.
+    """
+
+    form = Form(input_size=2, output_size=1, goal="values", tolerance=0.04)
+    lowest: float
+    neutral: float
+
+    def __init__(
+        self, length: int = 100, batch_size: int = 32, batches: int = 100, sequences: int = 2560, seed: int = 0
+    ) -> None:
+        super().__init__(batch_size, batches, sequences, seed)
+        at_least("length", length, 4)
+        self.length = length
+        self.baselines = self.guesses(chance_at_start(length))
+
+    @abstractmethod
+    def answer(self, one: Float[torch.Tensor, " batch"], other: Float[torch.Tensor, " batch"]) -> Float[torch.Tensor, " batch"]:
+        """Of the two marked values."""
+
+    @abstractmethod
+    def guesses(self, at_start: float) -> dict[str, dict[str, float]]:
+        """Who guesses how -> what it gets, where step 0 is marked with this chance."""
+
+    def draw(self, count: int, source: torch.Generator, part: Part) -> Sequences:
+        drawn, every = marked(count, self.length, source), torch.arange(count)
+        values = drawn.values * (1 - self.lowest) + self.lowest
+        values[0, drawn.at_start] = self.neutral
+        target = self.answer(values[drawn.first, every], values[drawn.second, every])
+        input = torch.stack((values, drawn.markers), -1) * drawn.inside.unsqueeze(-1)
+        return Sequences(input, target.unsqueeze(-1), drawn.lengths)
 
 
 class Marked(NamedTuple):
