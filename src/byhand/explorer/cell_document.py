@@ -1,0 +1,103 @@
+"""What the page is told of a cell: names, wiring, equations, and the program of a step."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from byhand.cells import Cell
+from byhand.cells.rewritten import Rewritten
+from byhand.engine.tracing import UntraceableError, joint
+
+KINDS = {"h": "short memory", "c": "long memory"}  # where a cell has no words of its own
+
+
+def cell_document(cell: Cell, *, projected: bool) -> tuple[dict[str, Any], str | None]:
+    """The cell, and why the page cannot compute it; None if it can. `sites` are the step's own names: under a projection the step's
+    "h" goes by the name "m" in the maps, and "h" is the projected one.
+    """
+    program, why_not = step_program(cell)
+    labels = {name: word for name, word in KINDS.items() if name in (*cell.state, *cell.sites)}
+    labels |= {"m": "output before the projection"} if projected else {}
+    about = {
+        "name": cell.name,
+        "gates": list(cell.gates),
+        "state": list(cell.state),
+        "sites": list(cell.sites),
+        "sources": list(cell.sources),
+        "ranges": ranges(cell),
+        "labels": labels | dict(cell.labels),
+        "equations": equations(cell),
+        "cite": cell.cite,
+        "constants": {noise.name: noise.mean for noise in cell.noise},
+        "truncated": cell.truncated,
+        "program": program,
+    }
+    return about, why_not
+
+
+def step_program(cell: Cell) -> tuple[dict[str, Any] | None, str | None]:
+    if not cell.elementwise:
+        return None, f"the units of the cell {cell.name} depend on one another, so it does not compute them one by one"
+    try:
+        program = joint(cell)
+    except UntraceableError as problem:
+        return None, str(problem)
+    lines = [[line.name, line.function, list(line.arguments)] for line in program.lines]
+    return {"inputs": list(program.inputs), "lines": lines, "results": dict(program.results)}, None
+
+
+def ranges(cell: Cell) -> dict[str, str]:
+    """Site -> share (0…1), signed (−1…1) or free, as it turns out on random pre-activations and memories of up to about 100."""
+    generator = torch.Generator().manual_seed(0)
+
+    def some(names: tuple[str, ...]) -> tuple[Tensor, ...]:
+        return tuple(30 * torch.randn(1, 2048, generator=generator, dtype=torch.float64) for _ in names)
+
+    masks = {noise.name: torch.full((1, 2048), noise.mean, dtype=torch.float64) for noise in cell.noise}
+    vectors = dict(zip(cell.vectors, some(tuple(cell.vectors)), strict=True))
+    with torch.no_grad():
+        x, u, s = some(cell.gates), some(cell.gates) if cell.sources else (), some(cell.state)
+        found = cell.apply(x, u, s, tuple((vectors | masks)[name] for name in cell.parameters))[1]
+    return {site: kind_of(value) for site, value in found.items()}
+
+
+def kind_of(value: Tensor) -> str:
+    low, high = value.min().item(), value.max().item()
+    if low >= 0 and high <= 1:
+        return "share"
+    return "signed" if low >= -1 and high <= 1 else "free"  # no number is neither
+
+
+def equations(cell: Cell) -> list[str]:
+    """The indented lines with an equals sign at the head of the cell's file; none of a cell that was made from another."""
+    module = inspect.getmodule(cell.step)
+    if isinstance(cell.step, Rewritten) or module is None or cell not in [one for one in vars(module).values() if is_cell(one)]:
+        return []
+    lines = (inspect.getdoc(module) or "").splitlines()
+    return [line.strip() for line in lines if line.startswith("    ") and "=" in line]
+
+
+def is_cell(value: object) -> bool:
+    return isinstance(value, Cell)
+
+
+def unknown_cell(name: str, state: list[str], sites: list[str]) -> dict[str, Any]:
+    """A cell of which nothing but the names in a trace is known."""
+    return {
+        "name": name,
+        "gates": [],
+        "state": state,
+        "sites": sites,
+        "sources": [],
+        "ranges": dict.fromkeys(sites, "free"),
+        "labels": {site: KINDS[site] for site in sites if site in KINDS},
+        "equations": [],
+        "cite": "",
+        "constants": {},
+        "truncated": False,
+        "program": None,
+    }

@@ -1,0 +1,152 @@
+"""explore: a model on its input, as a page, a widget or a server; and what was changed there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+from byhand.edits import At, at
+from byhand.explorer.document import document
+from byhand.explorer.page import page
+from byhand.explorer.writing import write_whole
+
+if TYPE_CHECKING:
+    from byhand.explorer.widget import Widget
+    from byhand.saving.snapshots import Snapshots
+    from byhand.trace import Trace
+
+Changes = list[dict[str, Any]]
+
+
+class Explorer:
+    """What byhand.explore gives. In a notebook it shows itself; elsewhere, save it or serve it.
+
+    document: all that the page shows, as JSON (its form: frontend/src/types.ts).
+    """
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.document = document
+
+    def __repr__(self) -> str:
+        return f"Explorer({self.document['title']!r}): .save('page.html'), .serve(), .widget"
+
+    def save(self, file: str | Path) -> Path:
+        """Write one HTML file that opens anywhere, without a network, whole or not at all. OSError, which says where."""
+        path = Path(file)
+        write_whole(path, page(self.document).encode())
+        return path
+
+    def serve(self, port: int = 0) -> None:
+        """Show it at http://127.0.0.1:PORT, a free port if 0, to this machine only, until Ctrl-C. OSError if the port is taken."""
+        from byhand.explorer.server import serve  # noqa: PLC0415 (few need it)
+
+        serve(page(self.document), port)
+
+    @cached_property
+    def widget(self) -> Widget:
+        """The page in a notebook; changes come back. ModuleNotFoundError, which says what to install, without anywidget."""
+        try:
+            from byhand.explorer.widget import Widget  # noqa: PLC0415 (it needs anywidget, which few have)
+        except ModuleNotFoundError as problem:
+            raise ModuleNotFoundError(
+                f"the explorer's widget needs {problem.name}, not installed here: pip install 'byhand[explore]'; without it:"
+                " explorer.save('page.html')"
+            ) from problem
+        return Widget(self.document)
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """What a notebook shows: the widget, or in its absence the words that say what to do."""
+        try:
+            return self.widget._repr_mimebundle_(**options)
+        except ModuleNotFoundError as problem:
+            return {"text/plain": f"{self!r}\n{problem}"}, {}
+
+    @property
+    def changes(self) -> Changes:
+        """What the page changed and did not take back, in the page's words, oldest first."""
+        made = vars(self).get("widget")
+        return [change for change in (made.edits if made is not None else []) if change.get("on")]
+
+    @property
+    def edits(self) -> dict[str, list[At]]:
+        """Changes of gates and memories in the page, for `with byhand.edit(model, explorer.edits):`."""
+        found: dict[str, list[At]] = {}
+        for change in self._of("site"):
+            name = f"{change['place']}.{change['site']}" if change["place"] else change["site"]
+            found.setdefault(name, []).append(at(float(change["value"]), time=change["time"], unit=change["unit"]))
+        return found
+
+    @property
+    def weights(self) -> Changes:
+        """Changes of weights: place, part, row, column, value."""
+        return [without_kind(change) for change in self._of("weight")]
+
+    @property
+    def inputs(self) -> Changes:
+        """Changes of inputs (item, time, feature, value) and of first memories (item, place, state, unit, value)."""
+        return [without_kind(change) for change in [*self._of("input"), *self._of("initial")]]
+
+    def _of(self, kind: str) -> Changes:
+        return [change for change in self.changes if change["kind"] == kind]
+
+
+def without_kind(change: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in change.items() if name not in ("on", "kind")}
+
+
+def explore(
+    model: nn.Module | Trace,
+    x: Any = None,
+    *,
+    hx: Any = None,
+    lengths: Sequence[int] | Tensor | None = None,
+    characters: str | Sequence[Sequence[str]] | None = None,
+    features: Sequence[str] | None = None,
+    items: Sequence[str] | None = None,
+    head: nn.Module | tuple[Tensor, Tensor | None] | None = None,
+    names: Sequence[str] | None = None,
+    softmax: bool = False,
+    training: Snapshots | None = None,
+    full: Sequence[str] = (),
+    title: str | None = None,
+    name: str = "lstm",
+) -> Explorer:
+    """See every gate and memory of a model on its input, and change them: in a notebook, or as a page.
+
+    model: a byhand.LSTM, or a module with one inside; of others, and of a Trace, what was recorded is shown and nothing can be
+        changed. It is run once, in eval mode and without gradients.
+    x: input as the model takes it, of a module with several arguments a tuple or a mapping of them. Every sequence can be chosen.
+    hx, lengths: first memories, and lengths of padded sequences; of a byhand.LSTM only.
+    characters: what stands at each step where the input is text or symbols: a text, or one for each sequence.
+    features, items: names of the inputs and of the sequences.
+    head, names, softmax: a linear layer on the outputs (or its weight and bias), the names of what it gives, and whether that is
+        made into probabilities.
+    training: byhand.explorer.Snapshots, for the time-lapse.
+    full: of a model too large to put in, layers and units whose maps are not thinned, as in ["l0", "l1.unit 3"]; "weights" puts
+        all of it in.
+    title, name: of the page; of the model in the Python lines that it offers.
+
+    TypeError, ValueError.
+    """
+    return Explorer(
+        document(
+            model,
+            x,
+            hx=hx,
+            lengths=lengths,
+            characters=characters,
+            features=features,
+            items=items,
+            head=head,
+            names=names,
+            softmax=softmax,
+            training=training,
+            full=full,
+            title=title,
+            name=name,
+        )
+    )

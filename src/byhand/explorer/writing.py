@@ -1,0 +1,34 @@
+"""A file that is written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """In the place of what was there. OSError, which names the file; then what was there is whole."""
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
+    except OSError as problem:
+        raise type(problem)(problem.errno, f"{path}: cannot be written: {problem.strerror or problem}") from problem
+    new = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        new.chmod(0o666 & ~umask())
+        new.replace(path)
+    except OSError as problem:
+        raise type(problem)(problem.errno, f"{path}: cannot be written: {problem.strerror or problem}") from problem
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def umask() -> int:
+    """Which can be read only by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
