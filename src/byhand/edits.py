@@ -1,6 +1,6 @@
 """edit: change what is computed, at any site, step, unit or sequence.
 
-A change is a tensor, a number, a function, or either at some times, units or sequences only.
+A change is a tensor, a number, a function, or either at some times, units or sequences only; or several, one after the other.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     Where = int | slice | Sequence[int] | Tensor | None
     Change = Tensor | float | Callable[[Tensor], Tensor | float]
+    Changes: TypeAlias = "Change | At | Sequence[At | Callable[[Tensor], Tensor | float]]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,15 +50,37 @@ def at(change: Change, *, time: Where = None, unit: Where = None, batch: Where =
     return At(change, time, unit, batch)
 
 
-def edit_function(name: str, spec: Change | At) -> EditFunction:
+def edit_function(name: str, spec: Changes) -> EditFunction:
     """What an engine calls: value (batch, hidden), time, number of steps -> the changed value. TypeError."""
+    if isinstance(spec, list | tuple):
+        return in_order(name, spec)
     if isinstance(spec, At):
         return partly(name, spec)
     if callable(spec):
         return lambda value, time, steps: fitted(name, spec(value), value)
     if isinstance(spec, Tensor) or (isinstance(spec, int | float) and not isinstance(spec, bool)):
         return replacing(name, torch.as_tensor(spec))
-    raise TypeError(f"edit of {name} expected a number, a tensor, a function or byhand.at(...), got a {type(spec).__name__}")
+    raise TypeError(
+        f"edit of {name} expected a number, a tensor, a function or byhand.at(...), or a list of them, got a {type(spec).__name__}"
+    )
+
+
+def in_order(name: str, spec: Sequence[At | Callable[[Tensor], Tensor | float]]) -> EditFunction:
+    """Each changes what those before it have left. TypeError for a list of numbers, which is rather meant as a tensor."""
+    for one in spec:
+        if not isinstance(one, At) and not callable(one):
+            raise TypeError(
+                f"edit of {name} expected byhand.at(...) and functions in its list, got a {type(one).__name__} among them: numbers"
+                " for each unit are torch.tensor([...])"
+            )
+    functions = [edit_function(name, one) for one in spec]
+
+    def function(value: Tensor, time: int, steps: int) -> Tensor:
+        for change in functions:
+            value = change(value, time, steps)
+        return value
+
+    return function
 
 
 def replacing(name: str, new: Tensor) -> EditFunction:
@@ -128,13 +151,14 @@ class Editor:
 
 
 @contextmanager
-def edit(model: nn.Module, changes: Mapping[str, Change | At]) -> Iterator[None]:
+def edit(model: nn.Module, changes: Mapping[str, Changes]) -> Iterator[None]:
     """Replace values while the model runs: {"l0.f": change}, for as many sites as wanted.
 
     A change is a tensor or number, which replaces the value (broadcast to (time, batch, hidden)); a function of the value of one
-    step, (batch, hidden) -> the same shape; or byhand.at(change, time=, unit=, batch=) to change a part only. All that follows
-    from the site follows from the changed value, as if the equation had said so. Gradients flow through. In nested blocks the
-    inner change comes after the outer one. TypeError, ValueError, IndexError; UnknownSiteError names the sites that there are.
+    step, (batch, hidden) -> the same shape; byhand.at(change, time=, unit=, batch=) to change a part only; or a list of functions
+    and byhand.at(...), each of which changes what the one before has left. All that follows from the site follows from the changed
+    value, as if the equation had said so. Gradients flow through. In nested blocks the inner change comes after the outer one.
+    TypeError, ValueError, IndexError; UnknownSiteError names the sites that there are.
     """
     paths = layers(model, "edit")
     if not isinstance(changes, Mapping):
