@@ -22,7 +22,7 @@ LEAST = 100_000  # characters of one sequence's maps: rather fewer sequences tha
 class Item(NamedTuple):
     """One sequence of the batch."""
 
-    index: int
+    row: int
     name: str
     steps: int
     characters: list[str] | None
@@ -60,9 +60,9 @@ def item_documents(
     inputs: list[dict[str, Any]] = []
     room = INPUTS
     for item in items:
-        pack = packed(first[: item.steps, item.index])
+        pack = packed(first[: item.steps, item.row])
         if maps and len(pack["data"]) > INPUTS:
-            pack = quantised(first[: item.steps, item.index])
+            pack = quantised(first[: item.steps, item.row])
             notices.append(f"the input of {item.name} is rounded to 255 levels")
         room -= len(pack["data"])
         if inputs and room < 0:
@@ -108,14 +108,14 @@ def initial(recording: Recording, item: Item) -> dict[str, dict[str, Any]]:
     found = {}
     for place in recording.places:
         states: dict[str, Tensor] = recording.trace.run(place).initial
-        found[place] = {state: packed(value[item.index]) for state, value in states.items()}
+        found[place] = {state: packed(value[item.row]) for state, value in states.items()}
     return found
 
 
 def site_maps(recording: Recording, item: Item, plan: Plan, chosen: Chosen) -> dict[str, dict[str, Any]]:
     return {
         place: {
-            site: map_document(recording.trace.run(place).value(site)[: item.steps, item.index], plan, chosen, place)
+            site: map_document(recording.trace.run(place).value(site)[: item.steps, item.row], plan, chosen, place)
             for site in recording.trace.run(place).sites
         }
         for place in recording.places

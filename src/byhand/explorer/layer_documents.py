@@ -118,17 +118,16 @@ def training_document(
     """As many snapshots as fit, evenly chosen, the first and the last among them; and what there is to say of it. ValueError."""
     lstm = recording.lstm
     assert lstm is not None
-    if not snapshots.epochs:
+    if not snapshots.kept:
         raise ValueError("training: expected snapshots, got none: call snapshots.take(epoch, lstm) while it is trained")
     most = max(2, budget // max(1, weights_size(lstm)))
-    kept = evenly(len(snapshots.epochs), most)
-    states = [snapshots.states[index] for index in kept]
-    heads = [snapshots.heads[index] for index in kept]
+    kept = [snapshots.kept[index] for index in evenly(len(snapshots), most)]
+    heads = [snapshot.head for snapshot in kept]
     told = [one for one in snapshots.losses if math.isfinite(one[1])]
     found = {
-        "epochs": [snapshots.epochs[index] for index in kept],
+        "epochs": [snapshot.epoch for snapshot in kept],
         "losses": [{"epoch": epoch, "loss": loss} for epoch, loss in told],
-        "weights": [state_weights(lstm, state) for state in states],
+        "weights": [state_weights(lstm, snapshot.state) for snapshot in kept],
         "heads": [head_like(head, one) for one in heads if one is not None] if head and all(heads) else None,
     }
     notices = []

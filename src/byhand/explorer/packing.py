@@ -41,7 +41,7 @@ def restored(pack: Packed) -> Tensor:
     value = (torch.frombuffer(data, dtype=kind) if data else torch.empty(0)).double().reshape(pack["shape"])
     if pack["dtype"] != "u1":
         return value
-    return torch.where(value == 255, torch.nan, pack["low"] + (pack["high"] - pack["low"]) * value / LEVELS)
+    return torch.where(value == 255, torch.nan, pack["low"] + (pack["high"] - pack["low"]) / LEVELS * value)
 
 
 def written(value: Tensor, dtype: str) -> Packed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import safetensors
 import safetensors.torch
@@ -15,68 +15,68 @@ from torch import Tensor, nn
 from byhand.saving.model_folder import LoadError, digest, sync, write_through
 
 FORMAT = "byhand snapshots 1"
+State = dict[str, Tensor]
+
+
+class Snapshot(NamedTuple):
+    """state, head: name -> value of the stack, and of the linear layer on it if there is one."""
+
+    epoch: int
+    state: State
+    head: State | None
 
 
 class Snapshots:
-    """The state_dicts of a byhand.LSTM over the epochs of a training, for byhand.explore(..., training=snapshots).
+    """The weights of a byhand.LSTM over the epochs of its training, for byhand.explore(..., training=snapshots).
 
-    most: so many are kept at most; when there are more, every second one is dropped, and from then on half as many are taken.
-    epochs: of the snapshots, ascending. states, heads: name -> value, of the stack and of the linear layer on it (or None).
-    losses: (epoch, loss), of every call that told one.
+    most: so many are kept; when there are more, every second one is dropped, and from then on half as many are taken.
+    kept: the snapshots, by ascending epoch. losses: (epoch, loss), of every call that told one.
     """
 
     def __init__(self, most: int = 64) -> None:
         if most < 2:
             raise ValueError(f"Snapshots expected most of at least 2, got {most}")
-        self.most, self.every = most, 1
-        self.epochs: list[int] = []
-        self.states: list[dict[str, Tensor]] = []
-        self.heads: list[dict[str, Tensor] | None] = []
+        self.most, self.every, self.offered = most, 1, 0
+        self.kept: list[Snapshot] = []
         self.losses: list[tuple[int, float]] = []
-        self._taken = 0
 
     def __len__(self) -> int:
-        return len(self.epochs)
+        return len(self.kept)
 
     def __repr__(self) -> str:
-        span = f", epochs {self.epochs[0]} to {self.epochs[-1]}" if self.epochs else ""
-        return f"Snapshots({len(self)}{span})"
+        return f"Snapshots({len(self)}{f', epochs {self.epochs[0]} to {self.epochs[-1]}' if self.kept else ''})"
+
+    @property
+    def epochs(self) -> list[int]:
+        return [snapshot.epoch for snapshot in self.kept]
 
     def take(self, epoch: int, lstm: nn.Module, loss: float | None = None, *, head: nn.Module | None = None) -> None:
-        """Keep the weights as they are now. ValueError for an epoch that does not come after the last one."""
+        """Keep the weights as they are now. ValueError for an epoch that does not come after those before."""
         before = max([*self.epochs[-1:], *(told for told, _ in self.losses[-1:])], default=None)
         if before is not None and epoch <= before:
             raise ValueError(f"Snapshots expected epochs in ascending order, got {epoch} after {before}")
         if loss is not None:
             self.losses.append((epoch, float(loss)))
-        wanted, self._taken = self._taken % self.every == 0, self._taken + 1
-        if not wanted:
-            return
-        self.epochs.append(epoch)
-        self.states.append(copied(lstm))
-        self.heads.append(None if head is None else copied(head))
-        if len(self) > self.most:
+        wanted, self.offered = self.offered % self.every == 0, self.offered + 1
+        if wanted:
+            self._keep(epoch, lstm, head)
+        if len(self.kept) > self.most:
             self.every *= 2
-            for kept in (self.epochs, self.states, self.heads):
-                kept[:] = kept[::2]
+            self.kept[:] = self.kept[::2]
 
-    def last(self, epoch: int, lstm: nn.Module, *, head: nn.Module | None = None) -> None:
-        """Keep the weights that training ended with, whichever epochs were kept. Nothing if they are there."""
-        if self.epochs and self.epochs[-1] == epoch:
-            return
-        self.epochs.append(epoch)
-        self.states.append(copied(lstm))
-        self.heads.append(None if head is None else copied(head))
+    def take_last(self, epoch: int, lstm: nn.Module, *, head: nn.Module | None = None) -> None:
+        """Keep the weights that training ended with, unless they are there already."""
+        if self.epochs[-1:] != [epoch]:
+            self._keep(epoch, lstm, head)
+
+    def _keep(self, epoch: int, lstm: nn.Module, head: nn.Module | None) -> None:
+        self.kept.append(Snapshot(epoch, copied(lstm), None if head is None else copied(head)))
 
     def save(self, file: str | Path) -> None:
         """Write them as safetensors, whole or not at all. OSError."""
-        path = Path(file)
-        tensors = {f"{index}/lstm/{name}": value for index, state in enumerate(self.states) for name, value in state.items()}
-        for index, head in enumerate(self.heads):
-            tensors |= {f"{index}/head/{name}": value for name, value in (head or {}).items()}
-        content: dict[str, Any] = {"format": FORMAT, "most": self.most, "every": self.every, "taken": self._taken}
-        content |= {"epochs": self.epochs, "losses": self.losses, "heads": [head is not None for head in self.heads]}
-        content["sha256"] = digest(safetensors.torch.save(tensors))
+        path, tensors = Path(file), self._tensors()
+        content: dict[str, Any] = {"format": FORMAT, "most": self.most, "every": self.every, "offered": self.offered}
+        content |= {"epochs": self.epochs, "losses": self.losses, "sha256": digest(safetensors.torch.save(tensors))}
         new = path.with_name(f".{path.name}.saving")
         try:
             write_through(new, safetensors.torch.save(tensors, {"byhand": json.dumps(content)}))
@@ -84,6 +84,13 @@ class Snapshots:
         finally:
             new.unlink(missing_ok=True)
         sync(path.parent)
+
+    def _tensors(self) -> State:
+        found = {}
+        for index, snapshot in enumerate(self.kept):
+            found |= {f"{index}/lstm/{name}": value for name, value in snapshot.state.items()}
+            found |= {f"{index}/head/{name}": value for name, value in (snapshot.head or {}).items()}
+        return found
 
     @staticmethod
     def load(file: str | Path) -> Snapshots:
@@ -101,19 +108,19 @@ class Snapshots:
 
 def read(tensors: Mapping[str, Tensor], content: Mapping[str, Any]) -> Snapshots:
     found = Snapshots(content["most"])
-    found.every, found._taken = content["every"], content["taken"]
-    found.epochs = [int(epoch) for epoch in content["epochs"]]
+    found.every, found.offered = content["every"], content["offered"]
     found.losses = [(int(epoch), float(loss)) for epoch, loss in content["losses"]]
-    found.states = [part(tensors, f"{index}/lstm/") for index in range(len(found.epochs))]
-    found.heads = [part(tensors, f"{index}/head/") if there else None for index, there in enumerate(content["heads"])]
+    for index, epoch in enumerate(content["epochs"]):
+        head = part(tensors, f"{index}/head/")
+        found.kept.append(Snapshot(int(epoch), part(tensors, f"{index}/lstm/"), head or None))
     return found
 
 
-def part(tensors: Mapping[str, Tensor], start: str) -> dict[str, Tensor]:
+def part(tensors: Mapping[str, Tensor], start: str) -> State:
     return {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
 
 
-def copied(module: nn.Module) -> dict[str, Tensor]:
+def copied(module: nn.Module) -> State:
     """Its values, on the CPU, apart from it."""
     return {
         name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in module.state_dict().items()
