@@ -153,6 +153,8 @@ export interface Model {
   run(item: number, edits: Edit[], snapshot: number | null): Run;
   /** Gate sums, term by term: what the worked arithmetic shows. Ranked by size where there are many. */
   terms(run: Run, edits: Edit[], snapshot: number | null, place: string, gate: string, unit: number, time: number): Term[];
+  /** The value of any name that stands in an Expression, at a unit and step: a site, "x.GATE", "u.GATE", "s.STATE", "p.NAME". NaN: unknown. */
+  value(run: Run, edits: Edit[], snapshot: number | null, place: string, name: string, unit: number, time: number): number;
   /** A site's equation of this cell, as a tree over other sites, gate sums, earlier states, vectors, constants. */
   equation(site: string): Expression;
   /** d state(at, unit) / d input(t, feature): steps × features; null where the page cannot compute it. */

@@ -1,0 +1,66 @@
+/** The list of edits as people read it. */
+
+import { targetOf } from "./changes";
+import type { Doc, Edit } from "./types";
+
+/** A number as it stands in a sentence: short, and never "-0". */
+export function short(value: number): string {
+  if (!Number.isFinite(value)) return String(value);
+  const text = Math.abs(value) >= 1000 || (value !== 0 && Math.abs(value) < 0.001) ? value.toPrecision(3) : value.toFixed(3);
+  const trimmed = text.includes(".") && !text.includes("e") ? text.replace(/\.?0+$/, "") : text;
+  return trimmed === "-0" ? "0" : trimmed.replace("-", "−");
+}
+
+/** The edits with one more, which takes the place of an edit of the same target. */
+export function withEdit(edits: Edit[], edit: Edit): Edit[] {
+  const target = targetOf(edit);
+  const index = edits.findIndex((one) => targetOf(one) === target);
+  return index < 0 ? [...edits, edit] : edits.map((one, k) => (k === index ? edit : one));
+}
+
+/** "forget gate of unit 3 at step 5 = 0". Steps and units are counted from 0, as in Python. */
+export function sentence(doc: Doc, edit: Edit): string {
+  const place = "place" in edit && doc.layers.length > 1 ? `${edit.place}: ` : "";
+  const value = short(edit.value);
+  switch (edit.kind) {
+    case "site": {
+      const unit = edit.unit === null ? "of all units" : `of unit ${edit.unit}`;
+      const time = edit.time === null ? "at every step" : `at step ${edit.time}`;
+      return `${place}${labelled(doc, edit.site)} ${unit} ${time} = ${value}`;
+    }
+    case "input": {
+      const feature = doc.features?.[edit.feature] ?? `input ${edit.feature}`;
+      return `${feature} at step ${edit.time} of ${doc.items[edit.item]?.name ?? edit.item} = ${value}`;
+    }
+    case "weight":
+      return `${place}${weightName(doc, edit)} = ${value}`;
+    case "initial":
+      return `${place}first ${labelled(doc, edit.state)} of unit ${edit.unit} = ${value}`;
+  }
+}
+
+/** "forget gate f"; the letter alone where the cell has no words for it. */
+export function labelled(doc: Doc, site: string): string {
+  const label = doc.cell.labels[site];
+  return label && label !== site ? `${label} ${site}` : site;
+}
+
+function weightName(doc: Doc, edit: Extract<Edit, { kind: "weight" }>): string {
+  const hidden = doc.layers.find((layer) => layer.place === edit.place)?.hidden ?? 1;
+  const gate = labelled(doc, doc.cell.gates[Math.floor(edit.row / hidden)] ?? "");
+  const unit = edit.row % hidden;
+  switch (edit.part) {
+    case "input":
+      return `${gate}, unit ${unit}: weight of ${doc.features?.[edit.column] ?? `input ${edit.column}`}`;
+    case "recurrent":
+      return `${gate}, unit ${unit}: weight of memory ${edit.column}`;
+    case "bias_input":
+      return `${gate}, unit ${unit}: bias`;
+    case "bias_recurrent":
+      return `${gate}, unit ${unit}: second bias`;
+    case "projection":
+      return `projection ${edit.row}, ${edit.column}`;
+    default:
+      return `${edit.part} of unit ${edit.row}`;
+  }
+}
