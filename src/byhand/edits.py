@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Where = int | slice | Sequence[int] | Tensor | None
     Change = Tensor | float | Callable[[Tensor], Tensor | float]
-    Changes: TypeAlias = "Change | At | Sequence[At | Callable[[Tensor], Tensor | float]]"
+    Changes: TypeAlias = "Change | At | Sequence[Change | At]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,14 +65,13 @@ def edit_function(name: str, spec: Changes) -> EditFunction:
     )
 
 
-def in_order(name: str, spec: Sequence[At | Callable[[Tensor], Tensor | float]]) -> EditFunction:
-    """Each changes what those before it have left. TypeError for a list of numbers, which is rather meant as a tensor."""
-    for one in spec:
-        if not isinstance(one, At) and not callable(one):
-            raise TypeError(
-                f"edit of {name} expected byhand.at(...) and functions in its list, got a {type(one).__name__} among them: numbers"
-                " for each unit are torch.tensor([...])"
-            )
+def in_order(name: str, spec: Sequence[Change | At]) -> EditFunction:
+    """Each changes what those before it have left. TypeError for a list of numbers alone, which is rather meant as a tensor."""
+    if spec and not any(isinstance(one, At) or callable(one) for one in spec):
+        raise TypeError(
+            f"edit of {name} expected byhand.at(...) or functions in its list, got a {type(spec[0]).__name__} and the like: numbers for"
+            " each unit are torch.tensor([...])"
+        )
     functions = [edit_function(name, one) for one in spec]
 
     def function(value: Tensor, time: int, steps: int) -> Tensor:
@@ -155,8 +154,8 @@ def edit(model: nn.Module, changes: Mapping[str, Changes]) -> Iterator[None]:
     """Replace values while the model runs: {"l0.f": change}, for as many sites as wanted.
 
     A change is a tensor or number, which replaces the value (broadcast to (time, batch, hidden)); a function of the value of one
-    step, (batch, hidden) -> the same shape; byhand.at(change, time=, unit=, batch=) to change a part only; or a list of functions
-    and byhand.at(...), each of which changes what the one before has left. All that follows from the site follows from the changed
+    step, (batch, hidden) -> the same shape; byhand.at(change, time=, unit=, batch=) to change a part only; or a list of such
+    changes, each of which changes what the one before has left. All that follows from the site follows from the changed
     value, as if the equation had said so. Gradients flow through. In nested blocks the inner change comes after the outer one.
     TypeError, ValueError, IndexError; UnknownSiteError names the sites that there are.
     """
