@@ -1,0 +1,142 @@
+"""The ledger: who wrote what into a memory, and how much of it is left.
+
+A memory that is kept in part and added to at each step is, at any time, a sum with one entry for every step so far. For the LSTM
+
+    c_T = Σ_t (Π_{s>t} f_s) ⊙ i_t ⊙ g_t + (Π_s f_s) ⊙ c_0
+
+The gates are taken as they were: an entry says what is left of what was written, not what would be there had the input been
+another, for a gate that reads the short memory depends on earlier steps too.
+
+The sum is the unrolled equation c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t of Hochreiter & Schmidhuber, Neural Computation 9(8), 1997, and Gers,
+Schmidhuber & Cummins, Neural Computation 12(10), 2000; read as weights over past steps in Levy, Lee, FitzGerald & Zettlemoyer,
+Long Short-Term Memory as a Dynamically Computed Element-wise Weighted Sum, ACL 2018.
+
+A half is kept at each of three steps, and 8 is written at the first:
+
+>>> entries(torch.tensor([[0.5], [0.5], [0.5]]), torch.tensor([[8.0], [0.0], [0.0]]))[:, 0, 0].tolist()
+[8.0, 4.0, 2.0]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+from byhand.explain.memory import Memory, in_order, memory
+from byhand.explain.places import checked, name_of, place_of
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
+
+    from byhand.cells import Cell
+    from byhand.trace import Trace
+
+
+class Entry(NamedTuple):
+    """What one step left behind; written_at None: what is left of the first memory."""
+
+    written_at: int | None
+    amount: float
+
+
+@dataclass(frozen=True, eq=False)
+class Ledger:
+    """What is left of everything that was written into one unit's memory. Times are the caller's, in either direction.
+
+    values: entry (t, s): what is left at t, once that step is done, of what was written at s; 0 where s is not yet done at t. NaN where
+        a sequence has ended before t.
+    initial: what is left of the first memory. memory: the memory itself, the sum of both. keep, write: the share kept at each step,
+        and what is written. valid: False where a sequence has ended.
+    """
+
+    values: Float[Tensor, "read written batch"]
+    initial: Float[Tensor, "read batch"]
+    memory: Float[Tensor, "time batch"]
+    keep: Float[Tensor, "time batch"]
+    write: Float[Tensor, "time batch"]
+    valid: Bool[Tensor, "time batch"]
+    place: str
+    unit: int
+    state: str
+    cell: str
+    reverse: bool
+
+    @property
+    def name(self) -> str:
+        """As in the trace: "l0.c"."""
+        return name_of(self.place, self.state)
+
+    def at(self, time: int, batch: int = 0) -> list[Entry]:
+        """All entries of one time, the greatest first; negative times count from the end. IndexError."""
+        times, sequences = self.memory.shape
+        for what, index, size in (("a time", time, times), ("a sequence", batch, sequences)):
+            if index not in range(-size, size):
+                raise IndexError(f"the ledger expected {what} from 0 to {size - 1}, got {index!r}")
+        if not bool(self.valid[time, batch]):
+            raise IndexError(
+                f"sequence {batch} has ended before time {time % times}: it has {int(self.valid[:, batch].sum())} steps"
+            )
+        time = time % times
+        written = range(time, times) if self.reverse else range(time + 1)
+        found = [Entry(one, self.values[time, one, batch].item()) for one in written if bool(self.valid[one, batch])]
+        found.append(Entry(None, self.initial[time, batch].item()))
+        return sorted(found, key=lambda entry: -abs(entry.amount))
+
+    def __repr__(self) -> str:
+        times, sequences = self.memory.shape
+        return f"Ledger of {self.name}, unit {self.unit}: {times} x {times} entries of {sequences} sequences"
+
+
+def ledger(trace: Trace, layer: int | str = 0, unit: int = 0, *, state: str | None = None, cell: Cell | None = None) -> Ledger:
+    """Who wrote what into a unit's memory, and how much of it is left at every later step.
+
+    layer: its number, or a place as in "l1.reverse". state: which memory; the long one (or what does its work) if not given. cell:
+    the cell that made the trace, where it is not one of byhand's. Exact for every cell whose memory is kept in part and added to;
+    NotAdditiveError, a ValueError, with the reason for others. IndexError, UnknownSiteError, LookupError, TypeError.
+    """
+    place = place_of(checked(trace, "ledger"), layer)
+    whole = memory(trace, place, state, cell=cell)
+    width = whole.after.shape[-1]
+    if isinstance(unit, bool) or not isinstance(unit, int) or unit not in range(-width, width):
+        raise IndexError(f"ledger expected a unit from 0 to {width - 1}, got {unit!r}")
+    return of_unit(whole, place, unit % width, trace.cell(place))
+
+
+def of_unit(whole: Memory, place: str, unit: int, cell: str) -> Ledger:
+    keep, write = whole.keep[..., unit], whole.write[..., unit]
+    read = whole.valid.unsqueeze(1)
+    values = torch.where(read, entries(keep, write), torch.nan)
+    # what is left of the first memory: (Π_s f_s) ⊙ c_0
+    initial = torch.where(whole.valid, keep.cumprod(0) * whole.initial[..., unit], torch.nan)
+    after = torch.where(whole.valid, whole.after[..., unit], torch.nan)
+
+    def turned(value: Tensor) -> Tensor:
+        return in_order(value, reverse=whole.reverse)
+
+    values = turned(turned(values).transpose(0, 1)).transpose(0, 1)
+    return Ledger(
+        values,
+        turned(initial),
+        turned(after),
+        turned(torch.where(whole.valid, keep, torch.nan)),
+        turned(torch.where(whole.valid, write, torch.nan)),
+        turned(whole.valid),
+        place,
+        unit,
+        whole.state,
+        cell,
+        whole.reverse,
+    )
+
+
+def entries(keep: Tensor, write: Tensor) -> Tensor:
+    """(time, batch) twice -> (read, written, batch). No product is divided by another, so a gate at 0 does no harm."""
+    time = torch.arange(len(keep), device=keep.device)
+    later = (time.unsqueeze(1) > time).unsqueeze(-1)
+    # Π_{s>t} f_s: the running product, along the time of reading, of f_s where s > t and of 1 elsewhere
+    survival = torch.where(later, keep.unsqueeze(1), 1.0).cumprod(0)
+    # (Π_{s>t} f_s) ⊙ i_t ⊙ g_t, and nothing before it is written
+    return torch.where((time.unsqueeze(1) >= time).unsqueeze(-1), survival * write, 0.0)
