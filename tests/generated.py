@@ -17,6 +17,7 @@ from byhand.tasks import (
     Sequences,
     Task,
     TemporalOrder,
+    Timing,
 )
 
 TASKS: dict[str, Callable[..., Task]] = {
@@ -30,6 +31,7 @@ TASKS: dict[str, Callable[..., Task]] = {
     "AnBn": AnBn,
     "AnBnCn": lambda **options: AnBn(3, test_least=2, test_most=9, **options),
     "Parity running": Parity,
+    "Timing": lambda **options: Timing(3, 6, **options),
     "Parity final": lambda **options: Parity(running=False, **options),
 }
 REBER = "BTSXPVE"

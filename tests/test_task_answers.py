@@ -19,9 +19,10 @@ from byhand.tasks import (
     Multiplication,
     Parity,
     TemporalOrder,
+    Timing,
 )
 from byhand.tasks.embedded_reber import strings
-from byhand.tasks.task import PARTS
+from byhand.tasks.task import PARTS, UNASKED
 from LSTM import COMPANIES
 
 
@@ -177,6 +178,35 @@ def test_parity() -> None:
     for read, told in zip(columns(running), answers(running), strict=True):
         assert told == [sum(read[: step + 1]) % 2 for step in range(9)]
     assert [sum(read) % 2 for read in columns(final)] == final.target.tolist()
+
+
+@pytest.mark.parametrize(("least", "most", "intervals"), [(1, 2, 1), (3, 6, 4), (49, 50, 3)])
+def test_timing(least: int, most: int, intervals: int) -> None:
+    batch, seen = Timing(least, most, intervals).batch("train", 0, 0, 200), set()
+    for read, told in zip(columns(batch), answers(batch), strict=True):
+        spikes = [step for step, spike in enumerate(read) if spike]
+        assert set(read) <= {0, 1} and spikes[0] == 0 and spikes[-1] == len(read) - 1 and len(spikes) == intervals + 1
+        passed = {end: end - start - least for start, end in pairwise(spikes)}
+        assert told == [passed.get(step, UNASKED) for step in range(len(read))]
+        seen |= set(passed.values())
+    assert seen == set(range(most - least + 1))
+
+
+def test_timing_as_its_worked_example() -> None:
+    batches = (Timing(2, 3, 2, seed=seed).batch("train", 0, 0, 1) for seed in range(100))
+    assert any(
+        (columns(one), answers(one)) == ([[1, 0, 0, 1, 0, 1]], [[UNASKED, UNASKED, UNASKED, 1, UNASKED, 0]]) for one in batches
+    )
+
+
+def test_a_table_of_answers_has_the_steps_that_are_asked_for() -> None:
+    made = Timing(2, 3, 2)
+    batch = made.batch("train", 0, 0, 3)
+    rows = list(made.rows(batch, torch.zeros_like(batch.target)))
+    assert [(row["sequence"], row["step"]) for row in rows] == [
+        (sequence, step) for sequence in range(3) for step in batch.input[:, sequence].nonzero().flatten().tolist() if step
+    ]
+    assert {row["target"] for row in rows} <= {0, 1} and {row["answer"] for row in rows} == {0}
 
 
 def test_companies() -> None:

@@ -50,7 +50,7 @@ def test_baselines_of_values(length: int) -> None:
         assert_baseline(one, name, lambda batch, value=value: torch.full_like(batch.target, value))
 
 
-@pytest.mark.parametrize("name", ["TemporalOrder 6a", "TemporalOrder 6b", "Parity running", "Parity final"])
+@pytest.mark.parametrize("name", ["TemporalOrder 6a", "TemporalOrder 6b", "Parity running", "Parity final", "Timing"])
 def test_baselines_of_classes(name: str) -> None:
     made = TASKS[name](sequences=8000)
     assert_baseline(made, "guessing", lambda batch: torch.rand(*batch.target.shape, made.form.output_size) * 1e-3)

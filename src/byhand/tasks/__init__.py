@@ -13,6 +13,7 @@ from byhand.tasks.table import Table
 from byhand.tasks.task import Form, Sequences, Task
 from byhand.tasks.temporal_order import TemporalOrder
 from byhand.tasks.text import Text
+from byhand.tasks.timing import Timing
 
 __all__ = [
     "Adding",
@@ -30,4 +31,5 @@ __all__ = [
     "Task",
     "TemporalOrder",
     "Text",
+    "Timing",
 ]

@@ -99,12 +99,16 @@ class Task(L.LightningDataModule):
         return self.loader("test")
 
     def rows(self, batch: Sequences, answer: Tensor) -> Iterator[dict[str, Any]]:
-        """What predict writes of a batch, a row a sequence or, if the form says so, a step. answer: laid out like the target."""
+        """What predict writes of a batch, a row a sequence or, if the form says so, a step that is asked for. answer: laid out like the
+        target.
+        """
         target = batch.target if batch.target.dim() == answer.dim() else batch.target.unsqueeze(-1)
         steps, sequences = (answer.shape[0], answer.shape[1]) if self.form.every else (1, answer.shape[0])
         for sequence in range(sequences):
             for step in range(steps if batch.lengths is None or not self.form.every else int(batch.lengths[sequence])):
                 at = (step, sequence) if self.form.every else (sequence,)
+                if self.form.goal != "values" and target[at] == UNASKED:
+                    continue
                 where = {"sequence": sequence} | ({"step": step} if self.form.every else {})
                 yield where | named("target", target[at]) | named("answer", answer[at])
 
