@@ -1,0 +1,80 @@
+"""Axes that stay legible at any size: ticks thinned to the room there is, characters where they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from byhand.plots.style import SMALL, TITLE, inches, shortened, visible
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+
+WIDTH = 9.6  # inches of a picture
+ROOM = 7.4  # of its time axis
+BOLD = 1.15  # how much wider bold letters are
+
+
+def canvas(title: str, height: float, width: float = WIDTH) -> Figure:
+    """An empty picture with a title, in inches."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.suptitle(fitted(title, width - 0.3), x=0.012, ha="left")
+    return figure
+
+
+def fitted(title: str, width: float) -> str:
+    """The title, its middle left out if it is too wide."""
+    most = len(title)
+    while inches(shortened(title, most), TITLE) * BOLD > width:
+        most -= 1
+    return shortened(title, most)
+
+
+def thinned(count: int, most: int) -> list[int]:
+    """At most about so many of the positions 0 to count - 1, at even distances of 1, 2, 5, 10 ..."""
+    steps = (step * 10**power for power in range(12) for step in (1, 2, 5))
+    step = next(step for step in steps if (count - 1) // step < max(most, 1))
+    return list(range(0, count, step))
+
+
+def number(axis: Axis, names: Sequence[object], most: int, start: float = 0.0) -> None:
+    """Ticks at start, start + 1, ... with these names, so many that they do not touch."""
+    chosen = thinned(len(names), most)
+    axis.set_ticks([start + position for position in chosen], [str(names[position]) for position in chosen])
+
+
+def time_axis(
+    axes: Axes, times: np.ndarray, characters: Sequence[str] | None, room: float = ROOM, what: str = "time (steps)"
+) -> None:
+    """Steps along the horizontal axis: their characters where all of them fit, else their numbers."""
+    axes.set_xlim(times[0] - 0.5, times[-1] + 0.5)
+    axes.set_xlabel(what)
+    if characters is not None and spell(axes.xaxis, times, characters, room):
+        axes.set_xlabel(f"{what}, and what was read at each")
+        return
+    round_names(axes.xaxis, times, min(int(room / (inches(str(times[-1])) + 0.15)), 12))
+
+
+def round_names(axis: Axis, times: np.ndarray, most: int) -> None:
+    """Ticks at round numbers, whatever the first one is."""
+    step = thinned(len(times), most)
+    distance = step[1] - step[0] if len(step) > 1 else 1
+    found = [int(time) for time in times if time % distance == 0] or [int(times[0])]
+    axis.set_ticks(found, list(map(str, found)))
+
+
+def spell(axis: Axis, times: np.ndarray, characters: Sequence[str], room: float) -> bool:
+    """Whether the characters fit; then they are the labels, upright or, if they are words, on their side."""
+    tokens = [visible(one) for one in characters]
+    distance, line = room / len(tokens), SMALL / 72
+    widths = [inches(token) for token in tokens]
+    upright = all((one + other) / 2 + 0.02 < distance for one, other in zip(widths, [*widths[1:], 0.0], strict=True))
+    if not upright and (max(map(len, tokens)) == 1 or 1.3 * line > distance):
+        return False
+    axis.set_ticks(list(times), tokens, rotation=0 if upright else 90)
+    axis.set_tick_params(length=0 if upright else 3)
+    return True
