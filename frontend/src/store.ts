@@ -113,6 +113,11 @@ class PageStore implements Store {
     return () => this.listeners.delete(listener);
   }
 
+  /** Views draw again though the state is the same: the look has changed around them. */
+  refresh(): void {
+    this.tell();
+  }
+
   /** In the next frame, once, however much changes until then. */
   private tell(): void {
     if (this.frame) return;

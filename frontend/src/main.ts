@@ -1,0 +1,141 @@
+/** The hosts: a notebook widget (anywidget), any element of any page, and a page of our own that brings its document along. */
+
+import { fragmentOf, stateOf } from "./address";
+import { companies } from "./companies";
+import { BrokenDocument, readDocument } from "./document";
+import { make } from "./elements";
+import { makeModel } from "./network";
+import { makeShell, message } from "./shell";
+import { makeStore, type OwnStore } from "./store";
+import type { Doc, State } from "./types";
+
+export interface MountOptions {
+  state?: string; // a fragment to start from
+  address?: boolean; // keep the state in the page's address: for a page that is ours alone
+  onState?: (fragment: string) => void;
+  onEdits?: (edits: State["edits"]) => void;
+}
+
+export interface Mounted {
+  store: OwnStore | null; // null: the document is broken, and the element says so
+  destroy(): void;
+}
+
+/** A byhand explorer's element carries its store, for tests and for whoever is curious in the console. */
+type Host = HTMLElement & { byhand?: Mounted };
+
+const PAUSE = 200; // milliseconds; browsers refuse an address that changes too often
+
+/** Puts an explorer into an element. doc: a Doc, or its JSON text; null: the companies. Never throws. */
+export function mount(element: HTMLElement, doc: Doc | string | null, options: MountOptions = {}): Mounted {
+  const root: Host = make("div", { class: "byhand-explorer" });
+  element.replaceChildren(root);
+  let mounted: Mounted;
+  try {
+    mounted = open(root, readDocument(doc ?? companies), options);
+  } catch (problem) {
+    root.dataset.look = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+    const text = problem instanceof Error ? problem.message : String(problem);
+    root.replaceChildren(message("There is nothing to show.", `${text} Make the page again with byhand.explore(model, x).`));
+    if (!(problem instanceof BrokenDocument)) console.error(problem);
+    mounted = { store: null, destroy: () => root.remove() };
+  }
+  (element as Host).byhand = mounted;
+  return mounted;
+}
+
+function open(root: HTMLElement, doc: Doc, options: MountOptions): Mounted {
+  const first = options.address ? location.hash : (options.state ?? "");
+  const store = makeStore(makeModel(doc), stateOf(doc, first));
+  const keys = options.address ? document : root;
+  const link = options.address ? (): string => `${location.href.split("#")[0]}#${fragmentOf(doc, store.state)}` : null;
+  store.run(); // a document that cannot be run is found out here, before anything is drawn
+  const close = makeShell(root, store, { link, keys });
+
+  let { edits } = store.state;
+  let written = fragmentOf(doc, store.state);
+  let timer = 0;
+  const remember = (): void => {
+    timer = 0;
+    const fragment = fragmentOf(doc, store.state);
+    if (fragment === written) return;
+    written = fragment;
+    if (options.address) history.replaceState(null, "", `#${fragment}`);
+    options.onState?.(fragment);
+  };
+  const leave = store.subscribe(() => {
+    if (store.state.edits !== edits) options.onEdits?.((edits = store.state.edits));
+    timer ||= window.setTimeout(remember, PAUSE);
+  });
+  const changed = (): void => {
+    if (location.hash.slice(1) !== written) store.set(stateOf(doc, location.hash));
+  };
+  if (options.address) window.addEventListener("hashchange", changed);
+  const destroy = (): void => {
+    leave();
+    window.clearTimeout(timer);
+    window.removeEventListener("hashchange", changed);
+    close();
+    root.remove();
+  };
+  return { store, destroy };
+}
+
+/** What anywidget hands over; traits `document` (JSON), `state` (a fragment, both ways), `edits` (JSON, from here to Python). */
+interface WidgetModel {
+  get(name: "document" | "state" | "edits"): string;
+  set(name: "state" | "edits", value: string): void;
+  save_changes(): void;
+  on(name: string, listener: () => void): void;
+  off(name: string, listener: () => void): void;
+}
+
+function render({ model, el }: { model: WidgetModel; el: HTMLElement }): () => void {
+  let mounted: Mounted | null = null;
+  let own = "";
+  const tell = (name: "state" | "edits", value: string): void => {
+    if (name === "state") own = value;
+    model.set(name, value);
+    model.save_changes();
+  };
+  const show = (): void => {
+    mounted?.destroy();
+    mounted = mount(el, model.get("document"), {
+      state: model.get("state"),
+      onState: (fragment) => tell("state", fragment),
+      onEdits: (edits) => tell("edits", JSON.stringify(edits)),
+    });
+    const edits = mounted.store?.state.edits ?? [];
+    if (edits.length) tell("edits", JSON.stringify(edits));
+  };
+  const follow = (): void => {
+    const store = mounted?.store;
+    if (store && model.get("state") !== own) store.set(stateOf(store.model.doc, model.get("state")));
+  };
+  show();
+  model.on("change:document", show);
+  model.on("change:state", follow);
+  return () => {
+    model.off("change:document", show);
+    model.off("change:state", follow);
+    mounted?.destroy();
+  };
+}
+
+/** A page of our own: the document stands in it as JSON. */
+function startPage(): void {
+  const data = document.getElementById("byhand-document");
+  if (!(data instanceof HTMLScriptElement) || data.dataset.started) return;
+  data.dataset.started = "yes";
+  document.body.classList.add("byhand-page");
+  const element = make("div", { id: "byhand-explorer" });
+  document.body.append(element);
+  mount(element, data.textContent?.trim() || null, { address: true });
+}
+
+if (typeof document !== "undefined") {
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", startPage);
+  else startPage();
+}
+
+export default { render };
