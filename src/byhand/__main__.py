@@ -69,6 +69,10 @@ def study(arguments: list[str]) -> int:
     return importlib.import_module("byhand.study.command").main(arguments)
 
 
+def explore(arguments: list[str]) -> int:
+    return importlib.import_module("byhand.explorer.command").main(arguments)
+
+
 # A command imports what it needs when it is run, so that all others start without.
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "fit": (
@@ -81,6 +85,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
         training("test"),
     ),
     "predict": ("its answers as a file: byhand predict --config FILE --ckpt_path FILE --output FILE", training("predict")),
+    "explore": ("see a trained model, and change it: byhand explore CHECKPOINT --save page.html", explore),
     "study": ("run, watch and report variants x tasks x seeds: byhand study run study.yaml --workers 2", study),
     "doctor": ("what is installed, whether the fast engines run here, and if not, what to do", doctor),
     "bench": ("measure byhand against torch; its own options: byhand bench --help", bench),

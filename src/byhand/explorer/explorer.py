@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -69,7 +70,7 @@ class Explorer:
     def changes(self) -> Changes:
         """What the page changed and did not take back, in the page's words, oldest first."""
         made = vars(self).get("widget")
-        return [change for change in (made.edits if made is not None else []) if change.get("on")]
+        return [change for change in json.loads(made.edits if made is not None else "[]") if change["on"]]
 
     @property
     def edits(self) -> dict[str, list[At]]:

@@ -1,0 +1,100 @@
+"""byhand explore: a trained model as a page."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from byhand.explorer.explorer import Explorer, explore
+from byhand.explorer.reading import read_input
+from byhand.explorer.server import check_port
+from byhand.explorer.trained import open_trained
+
+EXAMPLES = """examples:
+  byhand explore runs/companies/version_0/checkpoints/best.ckpt --save page.html
+  byhand explore runs/lightning_logs/version_0/last.ckpt
+  byhand explore my_lstm.pt --input measurements.csv --sequence patient"""
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="byhand explore",
+        description="See every gate and memory of a trained model, and change them: one page, served to this machine or saved as a file.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument(
+        "checkpoint",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="of byhand fit or LSTM.py, a folder of save_pretrained, or a state_dict of an LSTM (.pt, .safetensors)",
+    )
+    made.add_argument(
+        "--input",
+        type=Path,
+        metavar="FILE",
+        help="what to show it on: a CSV file, a step in each row, or a text (default: its own task)",
+    )
+    made.add_argument(
+        "--sequence", metavar="COLUMN", help="of the CSV file: which sequence a row belongs to (default: all to one)"
+    )
+    made.add_argument(
+        "--items", type=int, default=4, metavar="N", help="without --input: so many sequences of its task (default: 4)"
+    )
+    made.add_argument(
+        "--full",
+        action="append",
+        default=[],
+        metavar="PLACE",
+        help="of a large model: a layer (l0) or unit ('l1.unit 3') to show in full; may be given several times",
+    )
+    made.add_argument("--title", help="of the page")
+    how = made.add_mutually_exclusive_group()
+    how.add_argument("--save", type=Path, metavar="FILE", help="write the page into this file, and end")
+    how.add_argument("--serve", action="store_true", help="serve it until Ctrl-C; this is what it does unless it saves")
+    made.add_argument("--port", type=int, default=0, help="to serve it at (default: any that is free)")
+    return made
+
+
+def main(arguments: list[str]) -> int:
+    """Gives the exit code: 2 for what cannot be done, with one line that says why."""
+    options = parser().parse_args(arguments)
+    try:
+        if options.items < 1:
+            raise ValueError(f"--items: expected at least 1, got {options.items}")
+        check_port(options.port)
+        made = explorer_of(options)
+        if options.save is None:
+            made.serve(options.port)
+        else:
+            size = made.save(options.save).stat().st_size
+            print(f"{options.save}: {size / 1e6:.1f} MB; open it in a browser")
+            for notice in made.document["notices"]:
+                print(notice)
+    except (ValueError, TypeError, OSError, ModuleNotFoundError) as problem:
+        print(f"byhand explore: {words_of(problem)}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def explorer_of(options: argparse.Namespace) -> Explorer:
+    trained = open_trained(options.checkpoint, options.items)
+    if options.input is not None:
+        shown: dict[str, Any] | None = read_input(options.input, trained, options.sequence)
+    else:
+        shown = trained.example
+    if shown is None:
+        raise ValueError(
+            f"{options.checkpoint}: the file does not say what the model was trained on: give --input FILE, with"
+            f" {trained.inputs} columns of numbers"
+        )
+    given = trained.options | shown | {"title": options.title or trained.title, "full": options.full}
+    return explore(trained.model, given.pop("x"), **given)
+
+
+def words_of(problem: Exception) -> str:
+    """In one line; of an OSError, what was said of the file."""
+    said = problem.strerror if isinstance(problem, OSError) and problem.strerror and problem.filename is None else str(problem)
+    return " ".join(said.split())

@@ -1,0 +1,121 @@
+"""A model that byhand fit has trained, with the task that it was trained on: what its inputs and outputs are called, and examples."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor
+
+from byhand import tasks
+from byhand.explorer.trained import Alphabet, Trained
+from byhand.saving.snapshots import Snapshots
+from byhand.tasks import Companies, Digits, Sequences, Table, Task, Text
+from byhand.train.model import SequenceModel
+
+SNAPSHOTS = "snapshots.safetensors"
+
+
+def of_fit(path: Path, hyper_parameters: dict[str, Any], state: dict[str, Tensor], count: int) -> Trained:
+    """ValueError if the checkpoint is not whole."""
+    hyper_parameters.pop("_instantiator", None)
+    try:
+        model = SequenceModel(**hyper_parameters)
+        model.load_state_dict(state)
+    except (RuntimeError, TypeError, LookupError) as problem:
+        raise ValueError(
+            f"{path}: expected a checkpoint that byhand fit has kept, whole; got {' '.join(str(problem).split())}"
+        ) from problem
+    task = task_of(path, model)
+    alphabet = alphabet_of(task, model)
+    options: dict[str, Any] = {"head": model.head, "softmax": model.form.goal != "values", "name": "model"}
+    options |= {"features": features_of(task, model, alphabet), "names": outputs_of(task, model, alphabet)}
+    options["training"] = snapshots_of(path)
+    scale = columns = None
+    if isinstance(task, Table):
+        columns = task.scaling.columns[: model.form.input_size]
+        scale = torch.tensor([list(task.scaling.means), list(task.scaling.spreads)]).T[: model.form.input_size]
+    title = f"{type(task).__name__ if task is not None else path.stem}: {model.lstm.cell.name}, {model.lstm.hidden_size} units"
+    example = example_of(task, alphabet, count) if task is not None else None
+    return Trained(model, title, model.form.input_size, options, example, alphabet, columns, scale, sequence_model=True)
+
+
+def task_of(path: Path, model: SequenceModel) -> Task | None:
+    """The one in the config.yaml that byhand fit wrote beside the checkpoints; None if there is none, or not one of byhand's, or of
+    another form.
+    """
+    file = next(
+        (folder / "config.yaml" for folder in list(path.resolve().parents)[:2] if (folder / "config.yaml").is_file()), None
+    )
+    if file is None:
+        return None
+    try:
+        data = yaml.safe_load(file.read_text(encoding="utf-8"))["data"]
+        kind = str(data["class_path"]).rpartition(".")[2]
+        if kind not in tasks.__all__ or not isinstance(data["init_args"], dict):
+            return None
+        made = getattr(tasks, kind)(**data["init_args"])
+    except (OSError, yaml.YAMLError, LookupError, TypeError, ValueError):
+        return None  # it says what the training read, which need not be there any more
+    return made if isinstance(made, Task) and made.form == model.form else None
+
+
+def alphabet_of(task: Task | None, model: SequenceModel) -> Alphabet | None:
+    if not model.form.symbols:
+        return None
+    if isinstance(task, Text):
+        return Alphabet((*task.alphabet, "other"), other=len(task.alphabet))
+    known = getattr(inspect.getmodule(type(task)), "SYMBOLS", None) if task is not None else None
+    known = known if isinstance(known, str) and len(known) == model.form.input_size else None
+    return Alphabet(tuple(known) if known is not None else tuple(map(str, range(model.form.input_size))))
+
+
+def features_of(task: Task | None, model: SequenceModel, alphabet: Alphabet | None) -> list[str] | None:
+    if alphabet is not None:
+        return None if model.embedding is not None else [visible(symbol) for symbol in alphabet.symbols]
+    if isinstance(task, Table):
+        return list(task.scaling.columns[: model.form.input_size])
+    return ["price"] if isinstance(task, Companies) else None
+
+
+def outputs_of(task: Task | None, model: SequenceModel, alphabet: Alphabet | None) -> list[str] | None:
+    """What the numbers that the head gives are called."""
+    size = model.form.output_size
+    if alphabet is not None and len(alphabet.symbols) == size and model.form.goal != "values":
+        return [visible(symbol) for symbol in alphabet.symbols]
+    if isinstance(task, Digits):
+        return [str(digit) for digit in range(size)]
+    if isinstance(task, Table):
+        target = task.scaling.columns[-1]
+        return [f"next {target}"] if size == 1 else [f"{target}, {step + 1} ahead" for step in range(size)]
+    return ["prediction"] if isinstance(task, Companies) else None
+
+
+def example_of(task: Task, alphabet: Alphabet | None, count: int) -> dict[str, Any]:
+    """The first sequences of its test part."""
+    batch: Sequences = task.batch("test", 0, 0, count)
+    found = batch.input.shape[1]
+    names = [f"test sequence {number + 1}" for number in range(found)]
+    if isinstance(task, Companies):
+        names = ["company A", "company B"][:found]
+    lengths = batch.lengths.tolist() if batch.lengths is not None else [len(batch.input)] * found
+    example = {"x": (batch.input, batch.lengths), "items": names}
+    if alphabet is not None:
+        texts = [batch.input[:steps, row].tolist() for row, steps in enumerate(lengths)]
+        example["characters"] = [[visible(alphabet.symbols[symbol]) for symbol in text] for text in texts]
+    return example
+
+
+def snapshots_of(path: Path) -> Snapshots | None:
+    """Those that byhand.train.snapshots.Snapshots wrote beside the checkpoints. LoadError if they are damaged."""
+    folders = list(path.resolve().parents)[:2]
+    file = next((folder / SNAPSHOTS for folder in folders if (folder / SNAPSHOTS).is_file()), None)
+    return None if file is None else Snapshots.load(file)
+
+
+def visible(symbol: str) -> str:
+    """A symbol that prints nothing, as one that does."""
+    return {"\n": "↵", "\t": "⇥", " ": "␣"}.get(symbol, symbol)

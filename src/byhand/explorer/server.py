@@ -1,0 +1,113 @@
+"""The page over HTTP, to this machine alone: nothing but the page, and only to who asked for this address.
+
+A name that somebody makes point at 127.0.0.1 would let a stranger's page read ours (DNS rebinding), so the Host header has to
+name this server as its user does.
+"""
+
+from __future__ import annotations
+
+import errno
+import socketserver
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+LOOPBACK = "127.0.0.1"
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "frame-ancestors 'none'",  # the rest stands in the page itself
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class PageServer(ThreadingHTTPServer):
+    """Serves `content`, HTML, at `address`. OSError if the port is taken, OverflowError if it is none."""
+
+    daemon_threads = True
+
+    def __init__(self, content: str, port: int = 0) -> None:
+        self.content = content.encode()
+        super().__init__((LOOPBACK, port), Answer)
+
+    def server_bind(self) -> None:
+        """Without asking for the machine's name, which can take seconds."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = LOOPBACK, int(self.server_address[1])
+
+    @property
+    def address(self) -> str:
+        return f"http://{LOOPBACK}:{self.server_port}/"
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        names = (LOOPBACK, "localhost")
+        return tuple(f"{name}:{self.server_port}" for name in names) + (names if self.server_port == 80 else ())
+
+
+class Answer(BaseHTTPRequestHandler):
+    """One request."""
+
+    server: PageServer  # type: ignore[assignment]
+    protocol_version = "HTTP/1.1"
+    timeout = 10
+
+    def do_GET(self) -> None:
+        self.answer()
+
+    def do_HEAD(self) -> None:
+        self.answer()
+
+    def answer(self) -> None:
+        if self.headers.get_all("Host", []) not in [[host] for host in self.server.hosts]:
+            self.refuse(HTTPStatus.FORBIDDEN, f"Open {self.server.address} instead.")
+        elif self.path != "/":
+            self.refuse(HTTPStatus.NOT_FOUND, f"There is nothing here but {self.server.address}")
+        else:
+            self.give(HTTPStatus.OK, self.server.content, "text/html; charset=utf-8")
+
+    def refuse(self, status: HTTPStatus, words: str) -> None:
+        self.give(status, words.encode(), "text/plain; charset=utf-8")
+
+    def give(self, status: HTTPStatus, content: bytes, kind: str) -> None:
+        self.send_response(status)
+        for name, value in (HEADERS | {"Content-Type": kind, "Content-Length": str(len(content))}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Other methods, and what is no HTTP: in plain words, none of them the caller's."""
+        self.close_connection = True
+        self.give(HTTPStatus(code), HTTPStatus(code).phrase.encode(), "text/plain; charset=utf-8")
+
+    def version_string(self) -> str:
+        return "byhand"
+
+    def log_message(self, format: str, *values: object) -> None:
+        """Nothing is logged."""
+
+
+def check_port(port: int) -> None:
+    if not 0 <= port < 2**16:
+        raise ValueError(f"port: expected 0 (any that is free) to 65535, got {port}")
+
+
+def serve(content: str, port: int = 0) -> None:
+    """Until Ctrl-C; prints the address. ValueError for what is no port, OSError if it is taken."""
+    check_port(port)
+    try:
+        server = PageServer(content, port)
+    except OSError as problem:
+        free = (
+            "it is taken: give another, or none for one that is free" if problem.errno == errno.EADDRINUSE else problem.strerror
+        )
+        raise type(problem)(problem.errno, f"port {port} on {LOOPBACK}: {free}") from problem
+    with server:
+        print(f"{server.address}  (Ctrl-C ends it)", flush=True)
+        try:
+            server.serve_forever(poll_interval=0.2)
+        except KeyboardInterrupt:
+            return
