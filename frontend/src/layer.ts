@@ -1,0 +1,256 @@
+/** The Layer view: maps of every gate and memory, units x time, over one time axis. */
+
+import "./layer.css";
+import { keepValues } from "./additive";
+import { Axis } from "./axis";
+import { Bar } from "./bar";
+import { largest, lookOf, paletteOf, schemeOf } from "./colours";
+import { make, say, visible, write } from "./elements";
+import { makeListening } from "./listening";
+import { valueAt, type Window } from "./maps";
+import { makeOverview } from "./overview";
+import { SiteMap, type Cell } from "./sitemap";
+import { sorted, switches, type Material, type Switch } from "./sorting";
+import { Passage, Stream } from "./streams";
+import { MARKED, Switching } from "./switching";
+import type { CellDoc, Run, Sort, State, Store, Values, View } from "./types";
+
+class LayerView implements View {
+  readonly element = make("div", { class: "layer-view" });
+  private readonly maps: SiteMap[];
+  private readonly axis: Axis;
+  private readonly input = new Stream("input");
+  private readonly output = new Stream("output");
+  private readonly passage = new Passage();
+  private readonly stack = make("div", { class: "map-stack" });
+  private readonly tip = make("div", { class: "map-tip", role: "status", hidden: true });
+  private readonly readout = make("dl", { class: "readout-list" });
+  private readonly readoutTitle = make("h3");
+  private readonly measured = make("p", { class: "small" });
+  private readonly figures = new Map<string, HTMLElement>();
+  private readonly bar: Bar;
+  private readonly switching: Switching;
+  private readonly listening: View;
+  private readonly overview: View | null;
+  private readonly sight: IntersectionObserver;
+  private readonly sizes: ResizeObserver;
+  private readonly dark = matchMedia("(prefers-color-scheme: dark)");
+  private readonly redraw = (): void => {
+    requestAnimationFrame(() => this.update()); // after the shell has changed its look
+  };
+  private zoom: Window | null = null;
+  private drawn: unknown[] = [];
+  private order: number[] = [];
+  private measure = new Map<number, number>();
+  private width = 0;
+
+  constructor(private readonly store: Store) {
+    const { cell, layers } = store.model.doc;
+    this.axis = new Axis({
+      choose: (time) => store.set({ time, playing: false }),
+      brush: (span) => store.set({ span }),
+      brushing: (span) => this.maps.forEach((map) => map.span(span)),
+    });
+    const events = {
+      hover: (map: SiteMap, at: Cell | null, pointer: { x: number; y: number } | null) => this.hover(map, at, pointer),
+      choose: ({ time, unit }: Cell) => store.set({ time, unit, playing: false }),
+      open: ({ time, unit }: Cell) => store.set({ time, unit, view: "unit", playing: false }),
+    };
+    this.maps = cell.sites.map((site) => new SiteMap(site, cell.labels[site] ?? site, cell, events));
+    for (const map of this.maps) map.box.addEventListener("keydown", (event) => this.key(map, event));
+    this.bar = new Bar(store, () => this.toggleZoom());
+    this.switching = new Switching(store);
+    this.listening = makeListening(store);
+    this.overview = layers.length > 1 ? makeOverview(store) : null;
+    this.build();
+    this.sight = new IntersectionObserver((seen) => seen.forEach((one) => this.maps.find(({ box }) => box === one.target)?.inSight(one.isIntersecting)), {
+      rootMargin: "100px",
+    });
+    for (const { box } of this.maps) this.sight.observe(box);
+    this.sizes = new ResizeObserver(() => this.resized());
+    this.sizes.observe(this.stack);
+    this.dark.addEventListener("change", this.redraw);
+  }
+
+  private build(): void {
+    const { doc } = this.store.model;
+    const rows = [this.input.element, this.axis.element, ...this.maps.map(({ element }) => element)];
+    if (doc.head) rows.push(this.output.element);
+    this.stack.append(...rows);
+    for (const site of doc.cell.sites) {
+      const value = make("dd");
+      const label = doc.cell.labels[site] ?? "";
+      this.figures.set(site, value);
+      this.readout.append(make("div", {}, make("dt", {}, make("b", {}, site), ` ${label}`), value));
+    }
+    const readout = make("section", { class: "panel readout" }, make("header", {}, this.readoutTitle), this.readout, this.measured);
+    readout.dataset["panel"] = "values at the cursor";
+    const side = make("aside", { class: "layer-side", "aria-label": "about the chosen unit" }, readout, this.switching.element, this.listening.element);
+    if (this.overview) side.prepend(this.overview.element);
+    const main = make("section", { class: "panel layer-main" }, this.bar.element, this.passage.element, this.stack);
+    main.dataset["panel"] = "layer";
+    this.element.append(main, side, this.tip);
+  }
+
+  update(): void {
+    const { state, model } = this.store;
+    const run = this.store.run();
+    const steps = run.steps;
+    if (this.zoom && this.zoom.to > steps) this.zoom = null;
+    const shown = this.zoom ?? { from: 0, to: steps };
+    const ordering = [run, state.place, state.sort, state.span?.join()];
+    const drawing = [...ordering, lookOf(this.stack), shown.from, shown.to, this.width];
+    if (drawing.some((one, index) => one !== this.drawn[index])) {
+      if (ordering.some((one, index) => one !== this.drawn[index])) this.sort(run);
+      this.drawn = drawing;
+      this.draw(run, shown);
+    }
+    this.cursor(state, run);
+    this.overview?.update();
+    this.listening.update();
+    const letters = model.doc.items[state.item]?.characters;
+    this.passage.element.hidden = !letters;
+    if (letters) this.passage.show(letters, state.time);
+  }
+
+  private sort(run: Run): void {
+    const { state, model } = this.store;
+    const material = materialOf(this.store, run);
+    const found = sorted(state.sort, material);
+    this.order = found?.units ?? material.units;
+    this.measure = found?.measure ?? new Map();
+    this.bar.missing(found ? null : state.sort);
+    const gates = material.shares.length ? material.shares : [{ site: model.doc.cell.state[0] ?? "", values: material.memory }];
+    const moved: Switch[] = state.span ? switches(state.span, material.units, gates) : [];
+    const first = moved.slice(0, MARKED).filter(({ from, to }) => from !== to).map(({ unit }) => unit);
+    this.order = [...first, ...this.order.filter((unit) => !first.includes(unit))];
+    this.marked = first.length;
+    this.switching.show(state.span, moved);
+  }
+
+  private marked = 0;
+
+  private draw(run: Run, shown: Window): void {
+    const { state, model } = this.store;
+    const { cell } = model.doc;
+    const palette = paletteOf(this.stack);
+    const there = run.places[state.place];
+    this.axis.show(shown);
+    for (const map of this.maps) {
+      const values = there?.sites[map.site];
+      map.element.hidden = !values;
+      if (!values) continue;
+      const own = values.width !== hiddenOf(this.store) && !values.units; // a projected output counts its units by itself
+      const order = own ? Array.from({ length: values.width }, (_, unit) => unit) : this.order;
+      map.show({ values, scheme: schemeOf(cell, map.site, values, palette), order, marked: own ? 0 : this.marked, shown });
+    }
+    const item = model.doc.items[state.item];
+    const names = model.doc.features ?? Array.from({ length: run.input.width }, (_, index) => (run.input.width === 1 ? "input" : `input ${index}`));
+    this.input.show(run.input, { names, share: false, letters: item?.characters ?? null, shown, palette, most: largest(run.input) });
+    if (run.head && model.doc.head) {
+      const outputs = model.doc.head.names ?? Array.from({ length: run.head.width }, (_, index) => (run.head?.width === 1 ? "output" : `output ${index}`));
+      this.output.show(run.head, { names: outputs, share: model.doc.head.softmax, letters: null, shown, palette, most: largest(run.head) });
+    }
+  }
+
+  private cursor(state: State, run: Run): void {
+    const { time, unit, span } = state;
+    this.axis.mark(span);
+    this.axis.cursor(time);
+    this.input.cursor(time);
+    this.output.cursor(time);
+    for (const map of this.maps) {
+      map.cursor(time, unit);
+      map.span(span);
+    }
+    this.bar.show(state, run.steps, this.zoom);
+    write(this.readoutTitle, `Unit ${unit}, step ${time + 1}`);
+    const sites = run.places[state.place]?.sites ?? {};
+    for (const [site, element] of this.figures) write(element, sites[site] ? say(valueAt(sites[site], time, unit)) : "–");
+    const measure = this.measure.get(unit);
+    write(this.measured, measure === undefined ? "" : measureText(state.sort, measure));
+  }
+
+  private hover(map: SiteMap, at: Cell | null, pointer: { x: number; y: number } | null): void {
+    this.tip.hidden = !at;
+    if (!at || !pointer) return;
+    const values = this.store.run().places[this.store.state.place]?.sites[map.site];
+    if (!values) return;
+    const letter = this.store.model.doc.items[this.store.state.item]?.characters?.[at.time];
+    const where = `unit ${at.unit}, step ${at.time + 1}${letter === undefined ? "" : ` “${visible(letter)}”`}`;
+    write(this.tip, `${map.label} ${say(valueAt(values, at.time, at.unit))} · ${where}`);
+    const box = this.element.getBoundingClientRect();
+    const left = Math.min(pointer.x - box.left + 14, box.width - this.tip.offsetWidth - 4);
+    this.tip.style.transform = `translate(${Math.max(0, left)}px, ${pointer.y - box.top + 18}px)`;
+  }
+
+  private key(map: SiteMap, event: KeyboardEvent): void {
+    const { state } = this.store;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const far = event.shiftKey ? 10 : 1;
+    const patch: Partial<State> | undefined = {
+      ArrowUp: { unit: map.neighbour(state.unit, -far) },
+      ArrowDown: { unit: map.neighbour(state.unit, far) },
+      ArrowLeft: { time: Math.max(0, state.time - far * map.every) },
+      ArrowRight: { time: Math.min(this.store.run().steps - 1, state.time + far * map.every) },
+      Home: { time: 0 },
+      End: { time: this.store.run().steps - 1 },
+      PageUp: { unit: map.ends()[0] },
+      PageDown: { unit: map.ends()[1] },
+      Enter: { view: "unit" as const },
+    }[event.key];
+    if (!patch) return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.store.set({ ...patch, playing: false });
+  }
+
+  private toggleZoom(): void {
+    const { span } = this.store.state;
+    this.zoom = this.zoom || !span ? null : { from: span[0], to: span[1] + 1 };
+    this.update();
+  }
+
+  private resized(): void {
+    const { width } = this.stack.getBoundingClientRect();
+    if (Math.abs(width - this.width) < 1 || width === 0) return;
+    this.width = width;
+    this.update();
+  }
+
+  destroy(): void {
+    this.sight.disconnect();
+    this.sizes.disconnect();
+    this.dark.removeEventListener("change", this.redraw);
+    this.listening.destroy();
+    this.overview?.destroy();
+  }
+}
+
+function hiddenOf({ model, state }: Store): number {
+  return model.doc.layers.find(({ place }) => place === state.place)?.hidden ?? 0;
+}
+
+/** What units can be sorted by, here. */
+function materialOf(store: Store, run: Run): Material {
+  const { state, model } = store;
+  const { cell } = model.doc;
+  const sites = run.places[state.place]?.sites ?? {};
+  const kept = keepValues(model, state, run, state.place);
+  const names = [kept?.memory, ...cell.state, ...cell.sites].filter((name): name is string => name !== undefined && sites[name] !== undefined);
+  const whole = names.find((name) => sites[name].width === hiddenOf(store) || sites[name].units) ?? names[0];
+  const memory = sites[whole];
+  const units = memory.units ?? Array.from({ length: memory.width }, (_, unit) => unit);
+  return { units, memory, keep: kept?.keep ?? null, shares: sharesOf(cell, sites) };
+}
+
+function sharesOf(cell: CellDoc, sites: Record<string, Values>): Material["shares"] {
+  return cell.sites.filter((site) => cell.ranges[site] === "share" && sites[site]).map((site) => ({ site, values: sites[site] }));
+}
+
+function measureText(sort: Sort, measure: number): string {
+  if (sort === "half-life") return `half-life ${say(measure)} steps`;
+  return sort === "saturation" ? `saturated ${say(100 * measure)} % of the time` : `activity ${say(measure)}`;
+}
+
+export const makeLayer = (store: Store): View => new LayerView(store);
