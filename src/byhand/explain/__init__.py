@@ -1,19 +1,31 @@
 """What a trace means: pure functions of a Trace, or of a module and its input where gradients are needed.
 
 Of a trace: ledger (who wrote what into a memory, and what is left of it), half_life (how long each unit keeps what it writes),
-saturation (how often each gate is shut or open).
+saturation (how often each gate is shut or open). Of a model and its input: gradient_paths (what reaches every step, along the memory
+and through the gates), connectivity (which inputs a state listens to), ablation (what a score loses when a gate is held).
 """
 
+from byhand.explain.ablation import Ablated, Ablation, ablation
 from byhand.explain.additive import NotAdditiveError
+from byhand.explain.connectivity import Connectivity, connectivity
+from byhand.explain.gradient_paths import Norms, Paths, gradient_paths
 from byhand.explain.half_life import half_life
 from byhand.explain.ledger import Entry, Ledger, ledger
 from byhand.explain.saturation import Saturation, saturation
 
 __all__ = [
+    "Ablated",
+    "Ablation",
+    "Connectivity",
     "Entry",
     "Ledger",
+    "Norms",
     "NotAdditiveError",
+    "Paths",
     "Saturation",
+    "ablation",
+    "connectivity",
+    "gradient_paths",
     "half_life",
     "ledger",
     "saturation",

@@ -196,6 +196,19 @@ def reads_itself(cell: Cell, state: str) -> bool:
     return any(node.op == "placeholder" and node.target == f"s_{state}" for node in seen)
 
 
+@cache
+def direct_sites(cell: Cell) -> tuple[str, ...]:
+    """The sites that are made of pre-activations without another site in between: gates, candidates, and a plain RNN's state."""
+    graph = recorded(cell)
+    names = {node: name for name, node in graphs.sites(graph).items()}
+    direct: set[fx.Node] = set()
+    for node in graph.nodes:
+        own = node.op == "placeholder" and str(node.target).startswith(("x_", "u_"))
+        if own or any(one in direct and one not in names for one in node.all_input_nodes):
+            direct.add(node)
+    return tuple(name for node, name in names.items() if node in direct)
+
+
 def any_value(cell: Cell, kind: str, name: str) -> Tensor:
     if kind == "p" and name in cell.vectors:
         raise MissingError(

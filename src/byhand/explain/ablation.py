@@ -1,0 +1,164 @@
+"""Ablation: what a score loses when a gate is held open, shut, or at its mean.
+
+    change = score(model with a = v throughout) − score(model),      v = 1 (open), 0 (shut) or mean over steps and sequences of a
+
+for a whole gate or one unit of it. Held at its mean a gate still has its usual size, but decides nothing any more: what is lost is
+what its deciding was worth, and not that the rest had to work with numbers it never saw.
+
+Ablating by the mean instead of zero: Morcos, Barrett, Rabinowitz & Botvinick, On the Importance of Single Directions for
+Generalization, ICLR 2018. Gates left out one by one and trained anew, which this is not: Greff et al., LSTM: A Search Space Odyssey,
+IEEE TNNLS 28(10), 2017.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from byhand.edits import At, at, edit
+from byhand.explain.places import name_of
+from byhand.explain.running import run, same_random_numbers
+from byhand.explain.saturation import gate_sites
+from byhand.record import record
+from byhand.scope import join
+from byhand.sites import layers, names, places
+from byhand.trace import unknown
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    Score = Callable[[Any], "Tensor | float"]
+    Held = Literal["open", "shut", "mean"]
+
+
+@dataclass(frozen=True)
+class Ablated:
+    """One gate, or one unit of it, held: the score then, and what that is more than the model's own."""
+
+    site: str
+    unit: int | None
+    held: Held
+    score: float
+    change: float
+
+    @property
+    def name(self) -> str:
+        """As in "l0.f", or "l0.f[3]" for one unit."""
+        return self.site if self.unit is None else f"{self.site}[{self.unit}]"
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """The model's own score, and a row for everything that was held."""
+
+    base: float
+    rows: tuple[Ablated, ...]
+
+    def ranked(self) -> tuple[Ablated, ...]:
+        """The greatest changes first."""
+        return tuple(sorted(self.rows, key=lambda row: -abs(row.change)))
+
+    def table(self) -> str:
+        """As text, in the order of the rows."""
+        width = max([7, *(len(row.name) for row in self.rows)])
+        lines = [f"{'held':{width}} {'at':5} {'score':>12} {'change':>12}", f"{'nothing':{width}} {'':5} {self.base:12.5g}"]
+        return "\n".join(
+            [*lines, *(f"{row.name:{width}} {row.held:5} {row.score:12.5g} {row.change:+12.4g}" for row in self.rows)]
+        )
+
+    def __str__(self) -> str:
+        return self.table()
+
+
+def ablation(
+    model: nn.Module,
+    x: Any,
+    score: Score,
+    *,
+    sites: Sequence[str] | None = None,
+    units: Literal["all"] | Iterable[int] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Ablation:
+    """How a score changes as gates are held, one at a time.
+
+    x: the model's input, a tuple for several arguments. score: a function of the model's output that gives one number. sites: names
+    or patterns, as in ["l0.f", "*.o"]; all gates if not given. What is no gate is held shut, at 0, and at its mean only. units: "all",
+    or some of them, each held alone, besides the whole gate; none if not given. progress: told how many of how many runs are done.
+    TypeError, ValueError, UnknownSiteError, IndexError.
+    """
+    gates = gates_of(model)
+    wanted = chosen(model, gates, sites)
+    seed = int(torch.empty((), dtype=torch.int64).random_().item()) if model.training else 0
+
+    def scored() -> float:
+        with torch.no_grad(), same_random_numbers(seed):
+            return number(score(run(model, x)))
+
+    with record(model, wanted) as trace:
+        base = scored()
+    means = {site: mean(trace.runs[site.rpartition(".")[0]], site.rpartition(".")[2]) for site in wanted}
+    plan = [one for site in wanted for one in changes(site, means[site], site in gates, units)]
+    rows = []
+    for done, (site, unit, held, change) in enumerate(plan, 1):
+        with edit(model, {site: change}):
+            value = scored()
+        rows.append(Ablated(site, unit, held, value, value - base))
+        if progress is not None:
+            progress(done, len(plan))
+    return Ablation(base, tuple(rows))
+
+
+def gates_of(model: nn.Module) -> list[str]:
+    return [
+        name_of(join(path, place), site)
+        for module, path in layers(model, "ablation").items()
+        for place in places(module)  # type: ignore[arg-type]
+        for site in gate_sites(module.cell)  # type: ignore[arg-type]
+    ]
+
+
+def chosen(model: nn.Module, gates: list[str], sites: Sequence[str] | None) -> list[str]:
+    if sites is None:
+        if not gates:
+            raise ValueError("ablation found no gates in this model: name what to hold, as in sites=['l0.h']")
+        return gates
+    if isinstance(sites, str):
+        raise TypeError(f"ablation expected a list of names or patterns, got {sites!r}: write [{sites!r}]")
+    known = names(layers(model, "ablation"))
+    for pattern in sites:
+        if not any(fnmatchcase(name, pattern) for name in known):
+            raise unknown("ablation", pattern, known)
+    return [name for name in known if any(fnmatchcase(name, pattern) for pattern in sites)]
+
+
+def mean(runs: Sequence[Any], site: str) -> Float[Tensor, " hidden"]:
+    """Over all steps, sequences and calls."""
+    return torch.cat([run.value(site)[run.valid] for run in runs]).mean(0)
+
+
+def changes(
+    site: str, mean: Tensor, gate: bool, units: Literal["all"] | Iterable[int] | None
+) -> Iterator[tuple[str, int | None, Held, Tensor | float | At]]:
+    """What is held, and the edit that holds it."""
+    values: dict[Held, Tensor | float] = {"open": 1.0, "shut": 0.0, "mean": mean} if gate else {"shut": 0.0, "mean": mean}
+    for held, value in values.items():
+        yield site, None, held, value
+    for unit in range(len(mean)) if units == "all" else () if units is None else units:
+        if unit not in range(len(mean)):
+            raise IndexError(f"ablation expected units of {site} from 0 to {len(mean) - 1}, got {unit!r}")
+        for held, value in values.items():
+            yield site, int(unit), held, at(value, unit=int(unit))
+
+
+def number(value: Any) -> float:
+    if isinstance(value, Tensor) and value.numel() == 1:
+        return float(value)
+    if isinstance(value, int | float):
+        return float(value)
+    got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+    raise TypeError(f"ablation expected score to give one number, got {got}")

@@ -1,0 +1,44 @@
+"""Running a model again and again on the same input: the same random numbers each time, gradients wherever they can be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+
+def run(model: nn.Module, x: Any) -> Any:
+    """What the model makes of its input; a tuple holds several arguments."""
+    return model(*x) if type(x) is tuple else model(x)
+
+
+@contextmanager
+def same_random_numbers(seed: int) -> Iterator[None]:
+    """Dropout, zoneout and the like draw the same inside every such block, and nothing is drawn as far as the outside can tell."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+def differentiable(x: Any) -> Any:
+    """The same input, such that gradients by all that is made of it can be had."""
+    if isinstance(x, PackedSequence):
+        return x._replace(data=differentiable(x.data))
+    if isinstance(x, Tensor):
+        return x.detach().requires_grad_() if x.is_floating_point() else x
+    return tuple(differentiable(one) for one in x) if type(x) is tuple else x
+
+
+def scalar(value: Any, purpose: str, what: str) -> Tensor:
+    """TypeError or ValueError unless it is one number with a graph."""
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{purpose} expected {what} to give a tensor of one number, got a {type(value).__name__}")
+    if value.numel() != 1:
+        raise ValueError(f"{purpose} expected {what} to give one number, got shape {tuple(value.shape)}: add .sum() or .mean()")
+    if not value.requires_grad:
+        raise ValueError(f"{purpose} expected {what} to depend on the model's memories, got a value without a gradient")
+    return value.reshape(())
