@@ -66,7 +66,10 @@ class Ablation:
     def table(self) -> str:
         """As text, in the order of the rows."""
         width = max([7, *(len(row.name) for row in self.rows)])
-        lines = [f"{'held':{width}} {'at':5} {'score':>12} {'change':>12}", f"{'nothing':{width}} {'':5} {self.base:12.5g}"]
+        lines = [
+            f"{'held':{width}} {'at':5} {'score':>12} {'change':>12}",
+            f"{'nothing':{width}} {'':5} {self.base:12.5g} {0:+12.4g}",
+        ]
         return "\n".join(
             [*lines, *(f"{row.name:{width}} {row.held:5} {row.score:12.5g} {row.change:+12.4g}" for row in self.rows)]
         )
