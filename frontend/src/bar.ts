@@ -11,7 +11,7 @@ export class Bar {
   private readonly sorts = make("select");
   private readonly from = make("input", { type: "number", min: 1, inputmode: "numeric" });
   private readonly to = make("input", { type: "number", min: 1, inputmode: "numeric" });
-  private readonly clear = make("button", { type: "button" }, "Clear span");
+  private readonly clear = make("button", { type: "button" }, "Clear");
   private readonly zoom = make("button", { type: "button", "aria-pressed": "false" }, "Zoom to span");
   private readonly hint = make("span", { class: "small" });
 
@@ -25,7 +25,7 @@ export class Bar {
     this.clear.addEventListener("click", () => store.set({ span: null }));
     this.zoom.addEventListener("click", toggleZoom);
     const span = make("span", { class: "span-fields" }, make("label", {}, "Span: steps ", this.from), make("label", {}, " to ", this.to));
-    this.element = make("div", { class: "layer-bar" }, make("label", {}, "Sort units by ", this.sorts), this.hint, span, this.zoom, this.clear);
+    this.element = make("div", { class: "layer-bar" }, make("label", {}, "Sort units by ", this.sorts), span, this.zoom, this.clear, this.hint);
   }
 
   private typed(changed: HTMLInputElement): void {
@@ -38,9 +38,11 @@ export class Bar {
     this.store.set({ span: [Math.min(a, b), Math.max(a, b)] });
   }
 
-  missing(sort: Sort | null): void {
+  /** sort: the one that this cell has nothing for. grain: what a dot stands for. */
+  explain(sort: Sort | null, grain: string): void {
     const says = SORTS.find((one) => one.sort === (sort ?? this.store.state.sort))?.says ?? "";
-    write(this.hint, sort ? "this cell has nothing to measure that by: by number" : says);
+    const sorting = sort ? "this cell has nothing to measure that by: by number" : says;
+    write(this.hint, [sorting, grain].filter(Boolean).join("; "));
   }
 
   show(state: State, steps: number, zoom: Window | null): void {
@@ -49,8 +51,8 @@ export class Bar {
       field.max = String(steps);
       if (document.activeElement !== field) field.value = state.span ? String(state.span[end] + 1) : "";
     }
-    this.clear.disabled = !state.span;
-    this.zoom.disabled = !state.span && !zoom;
+    this.clear.hidden = !state.span;
+    this.zoom.hidden = !state.span && !zoom;
     this.zoom.setAttribute("aria-pressed", String(zoom !== null));
     write(this.zoom, zoom ? "Show all steps" : "Zoom to span");
   }

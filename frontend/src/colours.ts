@@ -23,6 +23,7 @@ export interface Scheme {
   high: number;
   colours: string[]; // from low to high, for a legend
   swatch: string;
+  beyond: number | null; // the largest size there is, where a few values lie outside low and high
 }
 
 /** The colour family of a gate, by its letter or by the word for it; none for a memory. */
@@ -39,11 +40,12 @@ export function gateOf(cell: CellDoc, site: string): Gate | "slate" | null {
 export function schemeOf(cell: CellDoc, site: string, values: Values | null, palette: Palette): Scheme {
   const gate = gateOf(cell, site);
   const range = cell.ranges[site] ?? "free";
-  if (gate === null) return diverging(largest(values), palette);
+  const most = usual(values);
+  if (gate === null) return { ...diverging(most, palette), beyond: beyond(most, values) };
   const colour = palette[gate];
   if (range === "share") return scheme([palette.zero, colour], 0, 1, colour);
-  const most = range === "signed" ? 1 : largest(values);
-  return scheme([palette.slate, palette.zero, colour], -most, most, colour);
+  const stops = [palette.slate, palette.zero, colour];
+  return range === "signed" ? scheme(stops, -1, 1, colour) : { ...scheme(stops, -most, most, colour), beyond: beyond(most, values) };
 }
 
 /** Brown, the colour of zero, teal: symmetric about 0. */
@@ -62,15 +64,38 @@ export function largest(values: Values | null): number {
     const size = value < 0 ? -value : value;
     if (size > most && size < Infinity) most = size;
   }
+  return rounded(most);
+}
+
+function rounded(most: number): number {
   if (most === 0) return 1;
   const unit = 10 ** (Math.floor(Math.log10(most)) - 1);
-  return Math.ceil(most / unit - 1e-9) * unit;
+  return Number((Math.ceil(most / unit - 1e-9) * unit).toPrecision(2));
+}
+
+const SAMPLE = 20_000;
+const USUAL = 0.98;
+
+/** The size that 98 of 100 values keep within, where the largest is more than twice that: one runaway unit must not pale the rest. */
+function usual(values: Values | null): number {
+  const most = largest(values);
+  if (!values) return most;
+  const every = Math.ceil(values.data.length / SAMPLE);
+  const sizes = new Float64Array(Math.floor(values.data.length / every)).map((_, index) => Math.abs(values.data[index * every]));
+  const finite = sizes.filter(Number.isFinite).sort();
+  const within = finite[Math.floor(USUAL * (finite.length - 1))] ?? 0;
+  return within > 0 && most > 2 * within ? rounded(within) : most;
+}
+
+function beyond(most: number, values: Values | null): number | null {
+  const whole = largest(values);
+  return whole > most ? whole : null;
 }
 
 function scheme(stops: Colour[], low: number, high: number, swatch: Colour): Scheme {
   const table = new Uint32Array(256);
   for (let index = 0; index < 256; index += 1) table[index] = packed(mixed(stops, index / 255));
-  return { table, low, high, colours: stops.map(css), swatch: css(swatch) };
+  return { table, low, high, colours: stops.map(css), swatch: css(swatch), beyond: null };
 }
 
 function mixed(stops: Colour[], share: number): Colour {

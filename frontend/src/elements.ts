@@ -48,6 +48,12 @@ export function say(value: number): string {
   return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "−");
 }
 
+/** A number at the end of a scale: no more digits than it needs. */
+export function brief(value: number): string {
+  const text = say(value);
+  return text.includes("e") || !text.includes(".") ? text : text.replace(/\.?0+$/, "");
+}
+
 /** What stands for a character that cannot be seen. */
 export function visible(character: string): string {
   return { " ": "␣", "\n": "⏎", "\t": "⇥", "": "∅" }[character] ?? character;

@@ -11,6 +11,7 @@ import { valueAt, type Window } from "./maps";
 import { makeOverview } from "./overview";
 import { SiteMap, type Cell } from "./sitemap";
 import { sorted, switches, type Material, type Switch } from "./sorting";
+import { PICTURE } from "./picture";
 import { Passage, Stream } from "./streams";
 import { MARKED, Switching } from "./switching";
 import type { CellDoc, Run, Sort, State, Store, Values, View } from "./types";
@@ -38,11 +39,14 @@ class LayerView implements View {
   private readonly redraw = (): void => {
     requestAnimationFrame(() => this.update()); // after the shell has changed its look
   };
+  private readonly finish = (): void => this.maps.forEach((map) => map.finish());
   private zoom: Window | null = null;
   private drawn: unknown[] = [];
   private order: number[] = [];
   private measure = new Map<number, number>();
   private width = 0;
+  private marked = 0;
+  private unsorted: Sort | null = null;
 
   constructor(private readonly store: Store) {
     const { cell, layers } = store.model.doc;
@@ -70,6 +74,8 @@ class LayerView implements View {
     this.sizes = new ResizeObserver(() => this.resized());
     this.sizes.observe(this.stack);
     this.dark.addEventListener("change", this.redraw);
+    this.element.addEventListener(PICTURE, this.finish);
+    window.addEventListener("beforeprint", this.finish);
   }
 
   private build(): void {
@@ -119,7 +125,7 @@ class LayerView implements View {
     const found = sorted(state.sort, material);
     this.order = found?.units ?? material.units;
     this.measure = found?.measure ?? new Map();
-    this.bar.missing(found ? null : state.sort);
+    this.unsorted = found ? null : state.sort;
     const gates = material.shares.length ? material.shares : [{ site: model.doc.cell.state[0] ?? "", values: material.memory }];
     const moved: Switch[] = state.span ? switches(state.span, material.units, gates) : [];
     const first = moved.slice(0, MARKED).filter(({ from, to }) => from !== to).map(({ unit }) => unit);
@@ -128,7 +134,6 @@ class LayerView implements View {
     this.switching.show(state.span, moved);
   }
 
-  private marked = 0;
 
   private draw(run: Run, shown: Window): void {
     const { state, model } = this.store;
@@ -164,6 +169,7 @@ class LayerView implements View {
       map.span(span);
     }
     this.bar.show(state, run.steps, this.zoom);
+    this.bar.explain(this.unsorted, this.maps.find(({ element }) => !element.hidden)?.grain ?? "");
     write(this.readoutTitle, `Unit ${unit}, step ${time + 1}`);
     const sites = run.places[state.place]?.sites ?? {};
     for (const [site, element] of this.figures) write(element, sites[site] ? say(valueAt(sites[site], time, unit)) : "–");
@@ -222,6 +228,7 @@ class LayerView implements View {
     this.sight.disconnect();
     this.sizes.disconnect();
     this.dark.removeEventListener("change", this.redraw);
+    window.removeEventListener("beforeprint", this.finish);
     this.listening.destroy();
     this.overview?.destroy();
   }

@@ -3,7 +3,7 @@
 import "./ledger.css";
 import { memories } from "./additive";
 import { lookOf, paletteOf } from "./colours";
-import { count, make, say, visible, write } from "./elements";
+import { brief, count, make, say, visible, write } from "./elements";
 import { balanceAt, ledgerOf, type Balance, type Ledger } from "./entries";
 import { Triangle } from "./triangle";
 import type { Store, Values, View } from "./types";
@@ -14,7 +14,6 @@ class LedgerView implements View {
   readonly element = make("div", { class: "ledger-view" });
   private readonly title = make("h2");
   private readonly choice = make("select", { "aria-label": "memory" });
-  private readonly unit = make("input", { type: "number", min: 0, inputmode: "numeric" });
   private readonly triangle: Triangle;
   private readonly rankedTitle = make("h3");
   private readonly ranked = make("ol", { class: "ledger-ranked" });
@@ -41,9 +40,6 @@ class LedgerView implements View {
       this.memory = this.choice.value;
       this.update();
     });
-    this.unit.addEventListener("change", () => {
-      if (this.unit.value !== "") store.set({ unit: Math.max(0, Math.round(Number(this.unit.value))) });
-    });
     this.triangle = new Triangle({
       read: (time) => store.set({ time, playing: false }),
       describe: (read, written) => this.describe(read, written),
@@ -52,11 +48,11 @@ class LedgerView implements View {
   }
 
   private build(): HTMLElement {
-    const bar = make("div", { class: "layer-bar" }, make("label", {}, "Unit ", this.unit), this.choice);
     const says = make("p", { class: "small" }, "Each column is a step at which something was written; each row, what is left of it when it is read later.");
-    const main = make("section", { class: "panel ledger-main" }, make("header", {}, this.title, bar), says, this.triangle.element);
+    const main = make("section", { class: "panel ledger-main" }, make("header", {}, this.title, this.choice), says, this.triangle.element);
     main.dataset["panel"] = "ledger";
-    const side = make("aside", { class: "panel ledger-side" }, make("header", {}, this.rankedTitle), this.check, this.ranked, this.rest);
+    const heads = make("p", { class: "ledger-heads", "aria-hidden": "true" }, make("span", {}, "written at"), make("span"), make("span", {}, "left"), make("span", {}, "of"));
+    const side = make("aside", { class: "panel ledger-side" }, make("header", {}, this.rankedTitle), this.check, heads, this.ranked, this.rest);
     side.dataset["panel"] = "what is in the memory";
     const body = make("div", { class: "ledger-body" }, main, side);
     this.element.append(body, this.why);
@@ -75,7 +71,6 @@ class LedgerView implements View {
       else this.draw(found);
       this.balanced = [];
     }
-    if (document.activeElement !== this.unit) this.unit.value = String(state.unit);
     this.body.hidden = this.ledger === null;
     this.why.hidden = this.ledger !== null;
     if (this.ledger && [this.ledger, state.time].some((one, index) => one !== this.balanced[index])) {
@@ -106,19 +101,19 @@ class LedgerView implements View {
     write(this.rankedTitle, `In ${ledger.state} at step ${time + 1}`);
     const size = Math.max(...found.entries.map(({ left }) => Math.abs(left) || 0), Math.abs(found.first) || 0, 1e-12);
     const order = [...found.entries].sort((a, b) => rank(b.left) - rank(a.left) || b.time - a.time);
-    this.ranked.replaceChildren(...order.slice(0, NAMED).map(({ time: written, left, written: whole }) => this.row(this.stepName(written), left, size, `of ${say(whole)} written`)));
-    if (found.first !== 0) this.ranked.append(this.row("the first memory", found.first, size, `of ${say(ledger.first)}`));
+    this.ranked.replaceChildren(...order.slice(0, NAMED).map(({ time: written, left, written: whole }) => this.row(this.stepName(written), left, size, say(whole))));
+    if (found.first !== 0) this.ranked.append(this.row("the first memory", found.first, size, say(ledger.first)));
     const others = order.slice(NAMED);
     const together = others.reduce((all, { left }) => all + left, 0);
     write(this.rest, others.length ? `and ${count(others.length, "other step")}, together ${say(together)}` : "");
     this.checkSum(ledger, found, time);
   }
 
-  private checkSum(ledger: Ledger, { entries, sum, memory }: Balance, time: number): void {
+  private checkSum(ledger: Ledger, { entries, first, sum, memory }: Balance, time: number): void {
     const difference = Math.abs(sum - memory);
     const right = difference <= 1e-9 * Math.max(1, Math.abs(memory));
     this.check.classList.toggle("right", right);
-    const whole = `${count(entries.length, "entry").replace("entrys", "entries")} and the first memory sum to ${say(sum)}`;
+    const whole = `${entries.length === 1 ? "1 entry" : `${entries.length} entries`}${first ? " and the first memory" : ""} sum to ${say(sum)}`;
     const held = right ? `= ${ledger.state} at step ${time + 1}` : `but ${ledger.state} at step ${time + 1} is ${say(memory)}`;
     const rough = right || Number.isNaN(difference) || this.store.model.doc.computed ? "" : ": the values of this file are rounded";
     write(this.check, `${right ? "✓ " : ""}${whole} ${held}${rough}`);
@@ -161,7 +156,7 @@ class LedgerView implements View {
 const rank = (value: number): number => (Number.isNaN(value) ? Infinity : Math.abs(value));
 
 function inputsAt({ data, width }: Values, time: number): string {
-  return Array.from(data.subarray(time * width, (time + 1) * width), say).join(", ");
+  return Array.from(data.subarray(time * width, (time + 1) * width), brief).join(", ");
 }
 
 export const makeLedger = (store: Store): View => new LedgerView(store).start();

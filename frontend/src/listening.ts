@@ -12,15 +12,15 @@ const NAMED = 6;
 const AROUND = 160; // characters that are shown
 
 export function makeListening(store: Store): View {
-  const title = make("h3");
+  const title = make("p", { class: "small" });
   const choice = make("select", { "aria-label": "memory" });
   const body = make("div", { class: "listening-body" });
-  const element = make("section", { class: "panel listening", "aria-live": "off" }, make("header", {}, title, choice), body);
+  const element = make("section", { class: "panel listening", "aria-live": "off" }, make("header", {}, make("h3", {}, "What it listens to"), choice), title, body);
   element.dataset["panel"] = "what it listens to";
   const { cell } = store.model.doc;
   const long = cell.state[1] ?? cell.state[0] ?? "";
   let memory = long;
-  for (const state of cell.state) choice.append(make("option", { value: state, selected: state === long }, `${state} ${cell.labels[state] ?? ""}`));
+  for (const state of cell.state) choice.append(make("option", { value: state, selected: state === long }, state));
   choice.hidden = cell.state.length < 2;
   let before = "";
   let timer = 0;
@@ -30,7 +30,7 @@ export function makeListening(store: Store): View {
     const key = JSON.stringify([item, place, unit, time, edits, snapshot, theme, memory]);
     if (key === before && !force) return;
     before = key;
-    write(title, `What ${memory} of unit ${unit} listens to at step ${time + 1}`);
+    write(title, `${memory} of unit ${unit} at step ${time + 1}, by each input`);
     clearTimeout(timer);
     if (!store.model.doc.computed) return refuse();
     if (costOf(store) > COST && !force) return offer();

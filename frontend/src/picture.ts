@@ -9,6 +9,9 @@ const SVG_STYLES = [
   ...["visibility", "display", "transform", "transform-origin", "marker-end", "paint-order", "letter-spacing", "mix-blend-mode"],
 ];
 
+/** Told to an element before its picture is made: what it draws only when in sight, it draws now. */
+export const PICTURE = "byhand-picture";
+
 interface Corner {
   left: number;
   top: number;
@@ -16,6 +19,8 @@ interface Corner {
 
 /** The element as it is shown now. */
 export function pictureOf(element: HTMLElement): { svg: string; width: number; height: number } {
+  element.dispatchEvent(new CustomEvent(PICTURE, { bubbles: true }));
+  for (const inner of element.querySelectorAll(".layer-view")) inner.dispatchEvent(new CustomEvent(PICTURE));
   const box = element.getBoundingClientRect();
   const [width, height] = [Math.max(1, Math.ceil(box.width)), Math.max(1, Math.ceil(box.height))];
   const root = makeSvg("svg", { xmlns: NAMESPACE, width, height, viewBox: `0 0 ${width} ${height}` });

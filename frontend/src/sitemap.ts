@@ -1,8 +1,9 @@
 /** The map of one site on the page: its label and legend, its canvas, and over it the cursor, which moves without a redraw. */
 
 import { gateOf, type Scheme } from "./colours";
-import { count, make, say, write } from "./elements";
-import { columnsOf, paint, placeOf, stepAt, type Window } from "./maps";
+import { brief, count, make, write } from "./elements";
+import { showFigures, type Figure } from "./figures";
+import { columnsOf, paint, placeOf, stepAt, valueAt, type Window } from "./maps";
 import type { CellDoc, Values } from "./types";
 
 export interface Cell {
@@ -37,6 +38,7 @@ export class SiteMap {
   private readonly cursorUnit = make("div", { class: "cursor unit" });
   private readonly spanBand = make("div", { class: "span-band" });
   private readonly markLine = make("div", { class: "mark-line" });
+  private readonly numbers = make("div", { class: "figures", "aria-hidden": "true" });
   private readonly low = make("span");
   private readonly high = make("span");
   private readonly bar = make("span", { class: "legend-bar" });
@@ -64,7 +66,7 @@ export class SiteMap {
     const name = make("div", { class: "map-name" }, this.swatch, make("b", {}, site), ` ${label === site ? "" : label}`);
     const title = make("div", { class: "map-label" }, make("div", { class: "map-head" }, name, this.enlarge), legend, this.note);
     if (!gateOf(cell, site)) this.swatch.classList.add("memory");
-    this.box.append(this.canvas, this.spanBand, this.markLine, this.cursorUnit, this.cursorTime);
+    this.box.append(this.canvas, this.numbers, this.spanBand, this.markLine, this.cursorUnit, this.cursorTime);
     this.element.append(title, this.box);
     this.element.dataset["panel"] = `${label} map`;
     this.element.dataset["site"] = site;
@@ -78,8 +80,8 @@ export class SiteMap {
     [this.columns, this.units] = [found.columns, found.units];
     this.rowOf = new Map(this.units.map((unit, row) => [unit, row]));
     const { scheme } = picture;
-    write(this.low, say(scheme.low));
-    write(this.high, say(scheme.high));
+    write(this.low, brief(scheme.low));
+    write(this.high, brief(scheme.high));
     this.bar.style.background = `linear-gradient(to right, ${scheme.colours.join(", ")})`;
     this.swatch.style.background = this.swatch.classList.contains("memory")
       ? `linear-gradient(135deg, ${scheme.colours[0]} 50%, ${scheme.swatch} 50%)`
@@ -110,21 +112,33 @@ export class SiteMap {
     const size = { width: Math.round(width * sharp), height: Math.round(height * sharp) };
     paint(this.canvas, picture.values, this.columns, picture.shown, picture.scheme, size);
     const steps = picture.shown.to - picture.shown.from;
+    showFigures(this.numbers, { columns: steps, rows: this.units.length }, { width, height }, picture.scheme, () => this.figures(picture));
     this.canvas.setAttribute(
       "aria-label",
-      `${this.label}: ${count(this.units.length, "unit")} by ${count(steps, "step")}, from ${say(picture.scheme.low)} to ${say(picture.scheme.high)}`,
+      `${this.label}: ${count(this.units.length, "unit")} by ${count(steps, "step")}, from ${brief(picture.scheme.low)} to ${brief(picture.scheme.high)}`,
     );
     this.box.setAttribute("aria-label", `${this.label} map. Arrow keys move the cell, Enter opens the unit.`);
-    write(this.note, this.notes(size, steps, picture));
+    write(this.note, picture.scheme.beyond === null ? "" : `some reach ±${brief(picture.scheme.beyond)}`);
   }
 
-  private notes(size: { width: number; height: number }, steps: number, { values }: Picture): string {
-    const parts: string[] = [];
-    if (values.every > 1) parts.push(`mean of ${values.every} steps`);
-    if (values.units && values.units.length > 1) parts.push(`${values.units.length} units kept`);
-    if (this.units.length > size.height) parts.push(`${Math.ceil(this.units.length / size.height)} units a row`);
-    if (steps / values.every > size.width) parts.push(`${Math.ceil(steps / values.every / size.width)} values a dot`);
-    return parts.join(", ");
+  private figures({ values, shown }: Picture): Figure[] {
+    const steps = Array.from({ length: shown.to - shown.from }, (_, column) => column);
+    return steps.flatMap((column) => this.units.map((unit, row) => ({ column, row, value: valueAt(values, shown.from + column, unit) })));
+  }
+
+  /** What a dot of the map stands for, where that is more than one value. */
+  get grain(): string {
+    if (!this.picture || this.canvas.width < 2) return "";
+    const { values, shown } = this.picture;
+    const steps = Math.max(values.every, Math.ceil((shown.to - shown.from) / this.canvas.width));
+    const units = Math.ceil(this.units.length / this.canvas.height);
+    const parts = [steps > 1 ? `${steps} steps` : "", units > 1 ? `${units} units` : ""].filter(Boolean);
+    return parts.length ? `each dot is the mean of ${parts.join(" and ")}` : "";
+  }
+
+  /** Whether it is drawn or not yet in sight: draw it now, for a picture of the page. */
+  finish(): void {
+    if (this.dirty) this.draw();
   }
 
   private height(): number {

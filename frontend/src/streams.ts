@@ -1,11 +1,12 @@
 /** What goes in along the top and what comes out along the bottom: characters, lines, or a map where there are many. */
 
 import { diverging, shares, type Palette, type Scheme } from "./colours";
-import { make, makeSvg, say, visible, write } from "./elements";
+import { brief, make, makeSvg, visible, write } from "./elements";
 import { paint, placeOf, rowsOf, type Window } from "./maps";
 import type { Values } from "./types";
 
 const FEW = 4; // lines that can be told apart
+const LETTER = 6.5; // pixels of a letter, roughly
 const NARROW = 7; // pixels below which a character is not legible
 
 /** A row of numbers over time, as lines or as a map. */
@@ -44,13 +45,13 @@ export class Stream {
     const scheme = share ? shares(palette) : diverging(most, palette);
     if (!this.canvas.hidden) this.map(values, scheme);
     else if (!letters) this.draw(values, share ? 1 : most, share);
-    write(this.note, letters ? "" : many ? `${values.width} values, ${say(scheme.low)} to ${say(scheme.high)}` : this.key(names, share, most));
+    write(this.note, letters ? "" : many ? `${values.width} values, ${brief(scheme.low)} to ${brief(scheme.high)}` : this.key(names, share, most));
     const what = letters ? `${letters.length} characters` : `${names.slice(0, 6).join(", ")}${names.length > 6 ? " …" : ""}`;
     this.box.setAttribute("aria-label", `${this.title} along time: ${what}`);
   }
 
   private key(names: string[], share: boolean, most: number): string {
-    const range = share ? "0 to 1" : `±${say(most)}`;
+    const range = share ? "0 to 1" : `±${brief(most)}`;
     return `${names.length > 1 || names[0] !== this.title ? `${names.join(", ")}; ` : ""}${range}`;
   }
 
@@ -87,7 +88,7 @@ export class Stream {
     const room = width / (to - from);
     this.letters.classList.toggle("blocks", room < NARROW);
     this.letters.style.fontSize = `${Math.min(14, Math.max(9, room * 1.4))}px`;
-    this.letters.replaceChildren(...(room < NARROW ? this.blocks(letters) : this.singles(letters)));
+    this.letters.replaceChildren(...(room < NARROW ? this.blocks(letters, width) : this.singles(letters)));
   }
 
   private singles(letters: string[]): HTMLElement[] {
@@ -95,16 +96,25 @@ export class Stream {
     return letters.slice(from, to).map((letter, index) => this.at(index + from, index + from + 1, visible(letter)));
   }
 
-  /** Where there is no room for letters, their words: a block for each run without white space. */
-  private blocks(letters: string[]): HTMLElement[] {
+  /** Where there is no room for letters: a block for each word, and as many of the words over them as have room. */
+  private blocks(letters: string[], width: number): HTMLElement[] {
     const { from, to } = this.shown;
     const found: HTMLElement[] = [];
     let start = -1;
+    let free = 0; // the share of the width up to which words stand
     for (let step = from; step <= to; step += 1) {
       const inside = step < to && !/^\s*$/.test(letters[step] ?? "");
       if (inside && start < 0) start = step;
       if (!inside && start >= 0) {
-        found.push(this.at(start, step, letters.slice(start, step).join("")));
+        const block = this.at(start, step, "");
+        const word = letters.slice(start, step).join("");
+        const left = placeOf(start, this.shown).left;
+        const reach = left + (word.length * LETTER + LETTER) / width;
+        if (left >= free && reach <= 1 + LETTER / width) {
+          block.append(make("i", {}, word));
+          free = reach;
+        }
+        found.push(block);
         start = -1;
       }
     }

@@ -6,6 +6,7 @@ import { valueAt } from "./maps";
 import type { Store, Values, View } from "./types";
 
 const PAGE = 50;
+const WORDS = ["step", "site", "meaning", "character"]; // columns that hold no figures
 
 export function makeTable(store: Store): View {
   const { cell, head } = store.model.doc;
@@ -85,6 +86,6 @@ function figure(value: number): HTMLTableCellElement {
 }
 
 function table(caption: string, columns: string[], rows: HTMLElement[]): HTMLTableElement {
-  const head = make("thead", {}, make("tr", {}, ...columns.map((name) => make("th", { scope: "col" }, name))));
+  const head = make("thead", {}, make("tr", {}, ...columns.map((name) => make("th", { scope: "col", class: WORDS.includes(name) ? null : "figure" }, name))));
   return make("table", {}, make("caption", {}, caption), head, make("tbody", {}, ...rows));
 }

@@ -2,7 +2,8 @@
 
 import { ticks } from "d3-array";
 import { diverging, packed, type Palette, type Scheme } from "./colours";
-import { make, makeSvg, say, visible, write } from "./elements";
+import { brief, make, makeSvg, say, visible, write } from "./elements";
+import { showFigures, type Figure } from "./figures";
 import { triangle, type Balance, type Ledger } from "./entries";
 
 const SIDE = 500; // cells a side that are told apart
@@ -16,6 +17,7 @@ export class Triangle {
   readonly element = make("div", { class: "triangle" });
   private readonly box = make("div", { class: "triangle-box", role: "application", tabindex: 0 });
   private readonly canvas = make("canvas", { role: "img" });
+  private readonly numbers = make("div", { class: "figures", "aria-hidden": "true" });
   private readonly row = make("div", { class: "cursor unit" });
   private readonly column = make("div", { class: "cursor time faint", hidden: true });
   private readonly across = make("div", { class: "triangle-across", "aria-hidden": "true" });
@@ -31,10 +33,11 @@ export class Triangle {
   private written = 0;
   private letters: string[] | null = null;
   private most = 1;
+  private write: () => void = () => undefined;
 
   constructor(private readonly events: TriangleEvents) {
     const legend = make("div", { class: "legend", "aria-hidden": "true" }, this.low, this.legendBar, this.high, make("span", { class: "legend-words" }, "left of what was written"));
-    this.box.append(this.canvas, this.row, this.column);
+    this.box.append(this.canvas, this.numbers, this.row, this.column);
     this.element.append(legend, make("div", { class: "axis-title down" }, "read at"), this.down, this.box, this.across, make("div", { class: "axis-title across" }, "written at"), this.bars, this.said);
     this.box.addEventListener("pointermove", (event) => this.point(event, false));
     this.box.addEventListener("pointerdown", (event) => this.point(event, true));
@@ -49,9 +52,14 @@ export class Triangle {
     const { size, cells, largest } = triangle(ledger, SIDE);
     this.most = largest || 1;
     const scheme = diverging(this.most, palette);
+    this.write = () => {
+      const shown = { width: this.box.clientWidth, height: this.box.clientHeight };
+      const figures = (): Figure[] => Array.from(cells, (value, at) => ({ value, column: at % size, row: Math.floor(at / size) })).filter(({ column, row }) => (ledger.reverse ? column >= row : column <= row));
+      showFigures(this.numbers, { columns: ledger.steps, rows: ledger.steps }, shown, scheme, figures);
+    };
     fill(this.canvas, size, cells, scheme, ledger.reverse);
-    write(this.low, say(-this.most));
-    write(this.high, say(this.most));
+    write(this.low, brief(-this.most));
+    write(this.high, brief(this.most));
     this.legendBar.style.background = `linear-gradient(to right, ${scheme.colours.join(", ")})`;
     this.canvas.setAttribute("aria-label", `Ledger of ${ledger.steps} steps: read at, down, by written at, across; from ${say(-this.most)} to ${say(this.most)}`);
     this.box.setAttribute("aria-label", "Ledger. Up and down choose the step that is read, left and right the step that was written.");
@@ -83,6 +91,7 @@ export class Triangle {
   private axes(): void {
     const room = this.box.clientWidth || 300;
     const [across, down] = [this.marks(room, this.letters ? 11 : 44), this.marks(this.box.clientHeight || 300, this.letters ? 15 : 32)];
+    this.write();
     this.across.replaceChildren(...across.map(([text, share]) => placed(text, "left", share)));
     this.down.replaceChildren(...down.map(([text, share]) => placed(text, "top", share)));
   }
