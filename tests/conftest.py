@@ -11,6 +11,7 @@ import lightning as L
 import postgres
 import pytest
 import torch
+from browser import chromium, open_page  # noqa: F401 (fixtures)
 
 from LSTM import LSTMbyHand
 

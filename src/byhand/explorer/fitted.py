@@ -11,6 +11,7 @@ import yaml
 from torch import Tensor
 
 from byhand import tasks
+from byhand.explorer.document import counted
 from byhand.explorer.trained import Alphabet, Trained
 from byhand.saving.snapshots import Snapshots
 from byhand.tasks import Companies, Digits, Sequences, Table, Task, Text
@@ -38,7 +39,7 @@ def of_fit(path: Path, hyper_parameters: dict[str, Any], state: dict[str, Tensor
     if isinstance(task, Table):
         columns = task.scaling.columns[: model.form.input_size]
         scale = torch.tensor([list(task.scaling.means), list(task.scaling.spreads)]).T[: model.form.input_size]
-    title = f"{type(task).__name__ if task is not None else path.stem}: {model.lstm.cell.name}, {model.lstm.hidden_size} units"
+    title = f"{type(task).__name__ if task is not None else path.stem}: {model.lstm.cell.name}, {counted(model.lstm.hidden_size, 'unit')}"
     example = example_of(task, alphabet, count) if task is not None else None
     return Trained(model, title, model.form.input_size, options, example, alphabet, columns, scale, sequence_model=True)
 

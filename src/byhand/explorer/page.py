@@ -73,5 +73,5 @@ TOKENS = {"Infinity": "1e999", "-Infinity": "-1e999", "NaN": "null"}
 
 
 def visible(text: str) -> str:
-    """Without control characters and halves of characters, which no HTML file may hold."""
-    return "".join(one if one.isprintable() or one.isspace() else "\ufffd" for one in text)
+    """In one line, without control characters and halves of characters, which no HTML file may hold."""
+    return "".join(one if one.isprintable() else "\ufffd" for one in " ".join(text.split()))
