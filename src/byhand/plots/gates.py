@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from byhand.plots.looks import gates_of, look_of
-from byhand.plots.panels import panels
+from byhand.plots.looks import gates_of
+from byhand.plots.panels import panel, stacked
 from byhand.plots.style import styled
 from byhand.plots.window import window
 
@@ -41,5 +41,4 @@ def gates(
             f"gates found none of {shown.where}, where {', '.join(trace.run(shown.place).sites)} was recorded: see"
             " byhand.plots.memories, or record without sites="
         )
-    looks = [look_of(trace, shown.place, site) for site in sites]
-    return panels(f"Gates over time: {shown.where}", shown, looks)[0]
+    return stacked(f"Gates over time: {shown.where}", shown, [panel(shown, site) for site in sites])

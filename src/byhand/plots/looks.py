@@ -63,7 +63,7 @@ class Look:
 
     def label(self, low: float, high: float) -> str:
         """For an axis: "share kept (0–1)"."""
-        return f"{self.quantity} (0–1)" if self.share and (low, high) == (0.0, 1.0) else self.quantity
+        return f"{self.quantity}\n(0–1)" if self.share and (low, high) == (0.0, 1.0) else self.quantity
 
 
 def rounded(size: float) -> float:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from byhand.plots.looks import look_of, memories_of
-from byhand.plots.panels import panels
+from byhand.plots.looks import memories_of
+from byhand.plots.panels import panel, stacked
 from byhand.plots.style import styled
 from byhand.plots.window import window
 
@@ -39,5 +39,4 @@ def memories(
             f"memories found none of {shown.where}, where {', '.join(trace.run(shown.place).sites)} was recorded: record"
             " without sites="
         )
-    looks = [look_of(trace, shown.place, site) for site in sites]
-    return panels(f"Memories over time: {shown.where}", shown, looks)[0]
+    return stacked(f"Memories over time: {shown.where}", shown, [panel(shown, site) for site in sites])

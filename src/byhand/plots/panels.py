@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from byhand.plots.axes import canvas, number, time_axis
+from byhand.plots.looks import Look, look_of
 from byhand.plots.style import BROWN, SMALL, TEAL, mixed
 
 if TYPE_CHECKING:
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-    from byhand.plots.looks import Look
     from byhand.plots.window import Window
 
     Numbers = np.ndarray
@@ -31,35 +32,56 @@ ENDED: dict[str, Any] = {"facecolor": "0.94", "edgecolor": "0.7", "hatch": "////
 BROKEN: dict[str, Any] = {"facecolor": "none", "edgecolor": "0.25", "hatch": "xxxx", "linewidth": 0}
 
 
-def panels(title: str, shown: Window, looks: Sequence[Look], *, top: float = 0.0) -> tuple[Figure, list[Axes]]:
-    """A picture with one panel for each site, the first one on top, all on one time axis. top: inches left for one more above."""
-    tall = 1.15 if len(looks) > 2 else 1.6
-    heights = [top] * (top > 0) + [tall] * len(looks)
-    figure = canvas(title, sum(heights) + 0.27 * len(looks) + 1.15)
-    stack = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
-    own = list(stack[1:] if top else stack)
-    values = [shown.values(look.site) for look in looks]
-    for axes, look, value in zip(own, looks, values, strict=True):
-        draw(axes, look, value, shown)
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """look: of its site. values: (steps, rows). names: of its rows. what: the kind of thing that a row is."""
+
+    look: Look
+    values: Numbers
+    names: Sequence[int]
+    what: str = "unit"
+
+    @property
+    def mapped(self) -> bool:
+        return self.values.shape[1] > LINES
+
+    def range(self) -> tuple[float, float]:
+        return self.look.range(typical(self.values) if self.mapped and self.look.colour is None else self.values)
+
+
+def panel(shown: Window, site: str) -> Panel:
+    """The units shown of a site."""
+    values = shown.values(site)
+    return Panel(look_of(shown.trace, shown.place, site), values, shown.rows(site, shown.width(site)))
+
+
+def stacked(title: str, shown: Window, several: Sequence[Panel]) -> Figure:
+    """A picture with all panels on one time axis, the first one on top."""
+    tall = 1.15 if len(several) > 2 else 1.6
+    figure = canvas(title, (tall + 0.27) * len(several) + 1.15)
+    stack = figure.subplots(len(several), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, one in zip(stack, several, strict=True):
+        low, high = one.range()
+        image = draw(axes, one, shown, (low, high))
+        axes.set_title(one.look.title, color=one.look.ink)
+        if image is None:
+            axes.set_ylabel(one.look.label(low, high))
+        else:
+            scale(axes, image, one.look.label(low, high))
     time_axis(stack[-1], shown.times, shown.characters)
-    figure.align_ylabels(stack)
-    legend(figure, shown, [value for value in values if value.shape[1] <= LINES], values)
-    return figure, list(stack)
+    figure.align_ylabels(list(stack))
+    legend(figure, [(shown, one) for one in several])
+    return figure
 
 
-def draw(axes: Axes, look: Look, values: Numbers, shown: Window, limits: tuple[float, float] | None = None) -> AxesImage | None:
-    """values: (steps, units). Gives the image if it is a map."""
-    mapped = values.shape[1] > LINES
-    low, high = limits or look.range(typical(values) if mapped and look.colour is None else values)
-    axes.set_title(look.title, color=look.ink)
+def draw(axes: Axes, one: Panel, shown: Window, limits: tuple[float, float]) -> AxesImage | None:
+    """Lines or a map; the image if it is a map."""
     image = None
-    if not mapped:
-        lines(axes, look, shown.times, values, (low, high))
-        axes.set_ylabel(look.label(low, high))
+    if one.mapped:
+        image = heat(axes, one, shown, limits)
     else:
-        image = heat(axes, look, shown, values, (low, high))
-        scale(axes, image, look.label(low, high))
-    mark(axes, shown, values)
+        lines(axes, one.look, shown.times, one.values, limits)
+    mark(axes, shown, one.values)
     return image
 
 
@@ -99,11 +121,9 @@ def lines(axes: Axes, look: Look, times: Numbers, values: Numbers, limits: tuple
 
 
 def fill(axes: Axes, look: Look, times: Numbers, values: Numbers) -> None:
-    if look.colour is not None:
-        axes.fill_between(times, values, color=look.colour, alpha=0.4, linewidth=0)
-        return
-    for colour, part in ((TEAL, values.clip(min=0)), (BROWN, values.clip(max=0))):
-        axes.fill_between(times, part, color=colour, alpha=0.4, linewidth=0)
+    sides = ((BROWN, values <= 0), (TEAL, values >= 0)) if look.colour is None else ((look.colour, np.isfinite(values)),)
+    for colour, where in sides:
+        axes.fill_between(times, values, where=where, interpolate=True, color=colour, alpha=0.4, linewidth=0)
 
 
 def line_style(colour: str, index: int, steps: int) -> dict[str, Any]:
@@ -119,15 +139,14 @@ def line_style(colour: str, index: int, steps: int) -> dict[str, Any]:
     }
 
 
-def heat(axes: Axes, look: Look, shown: Window, values: Numbers, limits: tuple[float, float]) -> AxesImage:
+def heat(axes: Axes, one: Panel, shown: Window, limits: tuple[float, float]) -> AxesImage:
     """Units downward, time to the right."""
-    steps, units = values.shape
-    edges = (shown.start - 0.5, shown.stop - 0.5, units - 0.5, -0.5)
-    image = axes.imshow(
-        np.ma.masked_invalid(values.T), cmap=look.map, vmin=limits[0], vmax=limits[1], aspect="auto", extent=edges
-    )
-    number(axes.yaxis, list(shown.rows(look.site, units)), 5)
-    axes.set_ylabel("unit")
+    rows = one.values.shape[1]
+    edges = (shown.start - 0.5, shown.stop - 0.5, rows - 0.5, -0.5)
+    values = np.ma.masked_invalid(one.values.T)
+    image = axes.imshow(values, cmap=one.look.map, vmin=limits[0], vmax=limits[1], aspect="auto", extent=edges)
+    number(axes.yaxis, list(one.names), 5)
+    axes.set_ylabel(one.what)
     return image
 
 
@@ -149,26 +168,19 @@ def stretches(where: Numbers) -> list[tuple[int, int]]:
     return [(int(first), int(last - first)) for first, last in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def legend(figure: Figure, shown: Window, lined: Sequence[Numbers], values: Sequence[Numbers]) -> None:
-    """Below: which line is which unit, and what hatching means."""
-    handles: list[Artist] = []
-    widest = max((value.shape[1] for value in lined), default=0)
-    if widest > 1:
-        units = shown.units or range(widest)
-        handles += [
-            Line2D([], [], label=f"unit {unit}", **line_style("0.2", index, len(shown.times)))
-            for index, unit in enumerate(units)
-        ]
-    handles += notes(shown, values)
+def legend(figure: Figure, drawn: Sequence[tuple[Window, Panel]]) -> None:
+    """Below: which line is which unit, and what the hatchings mean."""
+    handles: dict[str, Artist] = {}
+    for shown, one in drawn:
+        if not one.mapped and len(one.names) > 1:
+            for index, name in enumerate(one.names):
+                label = f"{one.what} {name}"
+                handles[label] = Line2D([], [], label=label, **line_style("0.2", index, len(shown.times)))
+        if not shown.valid.all():
+            handles["ended"] = Patch(label="the sequence has ended", **ENDED)
+        if broken(shown, one.values).any():
+            handles["broken"] = Patch(label="not a finite number", **BROKEN)
     if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), handlelength=2.4, columnspacing=1.6)
-
-
-def notes(shown: Window, values: Sequence[Numbers]) -> list[Artist]:
-    """What the hatchings mean that there are."""
-    found: list[Artist] = []
-    if not shown.valid.all():
-        found.append(Patch(label="the sequence has ended", **ENDED))
-    if any(broken(shown, value).any() for value in values):
-        found.append(Patch(label="not a finite number", **BROKEN))
-    return found
+        figure.legend(
+            handles=list(handles.values()), loc="outside lower center", ncols=len(handles), handlelength=2.4, columnspacing=1.6
+        )

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec
 
-import matplotlib as mpl
-import matplotlib.style
-from matplotlib import font_manager
+from matplotlib import font_manager, style
 from matplotlib.colors import Colormap, LinearSegmentedColormap, to_hex, to_rgb
+from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
 P = ParamSpec("P")
-R = TypeVar("R")
 
 FORGET, INPUT, CANDIDATE, OUTPUT = "#0072B2", "#009E73", "#E69F00", "#CC79A7"
 SLATE, BROWN, TEAL = "#5B6B7C", "#8C510A", "#01665E"  # other gates; less than 0; more than 0
@@ -60,20 +58,26 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def styled(function: Callable[P, R]) -> Callable[P, R]:
+def styled(function: Callable[P, Figure]) -> Callable[P, Figure]:
     """The picture looks the same whatever the user's own matplotlib settings are, and leaves them alone."""
 
     @wraps(function)
-    def made(*arguments: P.args, **options: P.kwargs) -> R:
-        with mpl.style.context(["default", STYLE]):
-            return function(*arguments, **options)
+    def made(*arguments: P.args, **options: P.kwargs) -> Figure:
+        with style.context(["default", STYLE]):
+            figure = function(*arguments, **options)
+            for (
+                axes
+            ) in figure.axes:  # ticks are made when they are first asked for: in this style, not in that of a later drawing
+                axes.get_xticklabels(), axes.get_yticklabels()
+            return figure
 
     return made
 
 
 def mixed(colour: str, other: str, share: float) -> str:
     """A colour with that share of another in it."""
-    return to_hex([(1 - share) * a + share * b for a, b in zip(to_rgb(colour), to_rgb(other), strict=True)])
+    red, green, blue = ((1 - share) * a + share * b for a, b in zip(to_rgb(colour), to_rgb(other), strict=True))
+    return to_hex((red, green, blue))
 
 
 def ink(colour: str) -> str:

@@ -1,0 +1,93 @@
+"""Ablation: what each gate is worth, as bars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.patches import Patch
+
+from byhand.explain.ablation import Ablated, Ablation
+from byhand.plots.axes import canvas
+from byhand.plots.looks import ORDER, colour_of
+from byhand.plots.style import ink, mixed, shortened, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST = 16  # gates or units that one picture can name
+HELD = ("open", "shut", "mean")
+WORDS = {"open": "held open (1)", "shut": "held shut (0)", "mean": "held at its mean"}
+
+
+@styled
+def ablation(ablation: Ablation, *, most: int = MOST) -> Figure:
+    """How the score changes as each gate, or unit, is held open, shut or at its mean: three bars each.
+
+    ablation: of byhand.explain.ablation(model, x, score). most: so many gates and units are shown, those with the greatest changes;
+    the title says if there are more. TypeError, ValueError.
+    """
+    if not isinstance(ablation, Ablation):
+        how = "byhand.explain.ablation(model, x, score) gives"
+        raise TypeError(f"ablation expected what {how}, got a {type(ablation).__name__}")
+    if not ablation.rows or most < 1:
+        raise ValueError(f"ablation expected rows and most of at least 1, got {len(ablation.rows)} rows and most={most}")
+    groups = grouped(ablation.rows)
+    chosen = sorted(groups, key=lambda name: -worth(groups[name]))[:most] if len(groups) > most else list(groups)
+    part = f" ({len(chosen)} greatest of {len(groups)})" if len(chosen) < len(groups) else ""
+    figure = canvas(f"What each {'gate' if only_gates(groups) else 'gate and unit'} is worth{part}", 0.5 * len(chosen) + 1.6)
+    axes = figure.add_subplot()
+    for at, name in enumerate(chosen):
+        bars(axes, at, groups[name])
+    axes.set_yticks(range(len(chosen)), [shortened(name, 28) for name in chosen])
+    axes.set_ylim(len(chosen) - 0.4, -0.6)
+    axes.axvline(0, color="0.3", linewidth=1)
+    axes.grid(axis="x")
+    axes.locator_params(axis="x", nbins=7)
+    axes.set_xlabel(f"change of the score (it is {ablation.base:.4g} with nothing held)")
+    figure.legend(handles=key(), loc="outside lower center", ncols=3)
+    return figure
+
+
+def grouped(rows: Sequence[Ablated]) -> dict[str, list[Ablated]]:
+    found: dict[str, list[Ablated]] = {}
+    for row in rows:
+        found.setdefault(row.name, []).append(row)
+    places = list(dict.fromkeys(row.site.rpartition(".")[0] for row in rows))
+    return dict(sorted(found.items(), key=lambda pair: in_order(pair[1][0], places)))
+
+
+def in_order(row: Ablated, places: Sequence[str]) -> tuple[int, int]:
+    """Layer by layer, what is kept first."""
+    place, _, site = row.site.rpartition(".")
+    return places.index(place), ORDER.index(site) if site in ORDER else len(ORDER)
+
+
+def worth(rows: Sequence[Ablated]) -> float:
+    return max(float(np.nan_to_num(abs(row.change), nan=np.inf)) for row in rows)
+
+
+def only_gates(groups: dict[str, list[Ablated]]) -> bool:
+    return all(row.unit is None for rows in groups.values() for row in rows)
+
+
+def bars(axes: Axes, at: int, rows: Sequence[Ablated]) -> None:
+    colour = colour_of(rows[0].site.rpartition(".")[2], "")
+    for row in rows:
+        place = at + 0.26 * (HELD.index(row.held) - 1)
+        if np.isfinite(row.change):
+            axes.barh(place, row.change, height=0.24, **style(colour, row.held))
+        else:
+            axes.text(0, place, f" {row.change}", va="center", fontsize=7)
+
+
+def style(colour: str, held: str) -> dict[str, Any]:
+    """Full, empty, hatched."""
+    fill = {"open": colour, "shut": "white", "mean": mixed(colour, "white", 0.6)}[held]
+    return {"facecolor": fill, "edgecolor": ink(colour), "linewidth": 1.0, "hatch": "////" if held == "mean" else None}
+
+
+def key() -> list[Patch]:
+    return [Patch(label=WORDS[held], **style("#808080", held)) for held in HELD]

@@ -1,0 +1,97 @@
+"""Training as a time-lapse: the same input at several epochs, gate by gate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from byhand.plots.axes import ROOM, canvas, time_axis
+from byhand.plots.looks import gates_of
+from byhand.plots.panels import Panel, draw, legend, panel, scale
+from byhand.plots.style import shortened, styled
+from byhand.plots.window import window
+from byhand.trace import Trace
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from byhand.plots.window import Units, Window
+
+    Lapse = Mapping[int, Trace] | Sequence[tuple[int, Trace]]
+
+COLUMNS = 6  # epochs that fit beside each other
+
+
+@styled
+def time_lapse(
+    lapse: Lapse,
+    place: int | str = 0,
+    *,
+    item: int = 0,
+    units: Units = None,
+    steps: tuple[int, int] | None = None,
+    characters: Sequence[str] | None = None,
+) -> Figure:
+    """How the gates of a layer changed as it learned: a row for each gate, a column for each epoch, at most six of them.
+
+    lapse: (epoch, trace of the same input) several times, or a mapping. Of more than six epochs, the first, the last and four even
+    between them are shown, and the title says so. Arguments and errors otherwise as those of byhand.plots.gates; ValueError if the
+    traces differ in places or sizes.
+    """
+    pairs = checked(lapse)
+    chosen = [pairs[index] for index in sorted(set(np.linspace(0, len(pairs) - 1, COLUMNS).round().astype(int).tolist()))]
+    windows = [window(trace, place, item, units, steps, characters, "time_lapse") for _, trace in chosen]
+    rows = [[panel(shown, site) for shown in windows] for site in gates_of(chosen[0][1], windows[0].place)]
+    if not rows:
+        raise ValueError(f"time_lapse found no gates of {windows[0].where}: record without sites=")
+    if len({(len(shown.times), one.values.shape[1]) for row in rows for shown, one in zip(windows, row, strict=True)}) > 1:
+        raise ValueError("time_lapse expected traces of one input and one model, got some of different lengths or widths")
+    part = f"{len(chosen)} of {len(pairs)} epochs" if len(chosen) < len(pairs) else "epoch by epoch"
+    figure = canvas(f"Gates while learning, {part}: {windows[0].where}", 1.3 * len(rows) + 1.2)
+    grid = figure.subplots(len(rows), len(chosen), sharex=True, sharey="row", squeeze=False)
+    for line, row in zip(grid, rows, strict=True):
+        draw_row(list(line), row, windows)
+    finish(figure, grid, [epoch for epoch, _ in chosen], windows)
+    legend(figure, list(zip(windows, rows[0], strict=True)))
+    return figure
+
+
+def checked(lapse: object) -> list[tuple[int, Trace]]:
+    """In order of epochs. TypeError, ValueError."""
+    how = "for several epochs: with byhand.record(model) as trace: model(x), then lapse.append((epoch, trace))"
+    pairs: list[tuple[int, Trace]] = []
+    for one in lapse.items() if isinstance(lapse, Mapping) else lapse if isinstance(lapse, Sequence) else [lapse]:
+        match one:
+            case (int() as epoch, Trace() as trace):
+                pairs.append((epoch, trace))
+            case _:
+                raise TypeError(f"time_lapse expected pairs of an epoch and a Trace, got a {type(one).__name__}; {how}")
+    if not pairs:
+        raise ValueError(f"time_lapse got no epochs; {how}")
+    return sorted(pairs, key=lambda pair: pair[0])
+
+
+def draw_row(line: Sequence[Axes], row: Sequence[Panel], windows: Sequence[Window]) -> None:
+    """One gate at all epochs, on one scale."""
+    look = row[0].look
+    low, high = look.range(*(one.values for one in row))
+    images = [draw(axes, one, shown, (low, high)) for axes, one, shown in zip(line, row, windows, strict=True)]
+    for axes in line[1:]:
+        axes.set_ylabel("")
+    below = line[0].get_ylabel() or look.label(low, high).replace("\n", " ")
+    line[0].set_ylabel(f"{shortened(look.title, 24)}\n{below}", color=look.ink)
+    if images[0] is not None:
+        scale(list(line), images[0], look.label(low, high))
+
+
+def finish(figure: Figure, grid: np.ndarray, epochs: Sequence[int], windows: Sequence[Window]) -> None:
+    """Epochs above, time below."""
+    for axes, epoch, shown in zip(grid[0], epochs, windows, strict=True):
+        axes.set_title(f"epoch {epoch}")
+        time_axis(axes, shown.times, shown.characters, ROOM / len(epochs))
+    for axes in grid.flat:
+        axes.set_xlabel("time (steps)" if axes in grid[-1] else "")
+    figure.align_ylabels(list(grid[:, 0]))

@@ -1,0 +1,53 @@
+"""One unit: all that it computed, below what it read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from byhand.plots.looks import Look, gates_of, memories_of
+from byhand.plots.panels import Panel, panel, stacked
+from byhand.plots.style import SLATE, styled
+from byhand.plots.window import inside, window
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
+
+    from byhand.plots.window import Window
+    from byhand.trace import Trace
+
+
+@styled
+def unit(
+    trace: Trace,
+    unit: int = 0,
+    place: int | str = 0,
+    *,
+    item: int = 0,
+    steps: tuple[int, int] | None = None,
+    characters: Sequence[str] | None = None,
+) -> Figure:
+    """All that one unit computed, step by step, under what its layer read: a line for each number that comes in, a map if they
+    are more than four.
+
+    Arguments and errors otherwise as those of byhand.plots.gates.
+    """
+    shown = window(trace, place, item, unit, steps, characters, "unit")
+    sites = [*gates_of(trace, shown.place), *memories_of(trace, shown.place)]
+    if not sites:
+        raise ValueError(f"unit found no gate and no memory of {shown.where}: record without sites=")
+    hidden = max(shown.width(site) for site in sites)
+    inside(unit, hidden, "a unit", "unit")
+    whole = [site for site in sites if shown.width(site) == hidden]  # a projection is made of all units
+    title = f"Unit {unit} over time: {shown.where}"
+    return stacked(title, shown, [came_in(shown), *(panel(shown, site) for site in whole)])
+
+
+def came_in(shown: Window) -> Panel:
+    values = shown.input
+    share = bool(np.nanmin(values, initial=0.0) >= 0 and np.nanmax(values, initial=0.0) <= 1)
+    look = Look("x", "input", SLATE if share else None, share)
+    return Panel(look, values, range(values.shape[1]), "input")
