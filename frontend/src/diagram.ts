@@ -223,7 +223,7 @@ function writing(node: SceneNode, value: SVGTextElement): SVGElement[] {
   return [
     put("letter", node.symbol, x - w / 2 + edge, y - h / 2 + 23, "start"),
     place(x + w / 2 - edge, y - h / 2 + 22, "end"),
-    put("title", short(node.name, wide ? 17 : 9), x - w / 2 + edge, y + h / 2 - (wide ? 25 : 22), "start"),
+    put("title", short(node.name, Math.floor((w - 2 * edge) / (wide ? 6.1 : 5.4))), x - w / 2 + edge, y + h / 2 - (wide ? 25 : 22), "start"),
     ...(node.squash ? [put("squash", node.squash, x - w / 2 + edge, y + h / 2 - (wide ? 9 : 8), "start")] : []),
   ];
 }

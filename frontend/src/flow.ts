@@ -111,9 +111,9 @@ const BEND = 0.45; // of the room of a box
 function placed(cell: CellDoc, model: Model, rows: Vertex[][], edges: Edge[], wide: boolean): Scene {
   const most = Math.max(...rows.map(room));
   const along = wide ? Math.max(126, 812 / rows.length) : 92; // from layer to layer
-  const across = wide ? Math.max(78, Math.min(104, 400 / most)) : Math.max(76, 352 / most);
+  const across = wide ? Math.max(84, Math.min(108, 420 / most)) : Math.max(76, 352 / most);
   const [length, breadth] = [along * rows.length, Math.max(across * most, wide ? 300 : 352)];
-  const size: [number, number] = wide ? [Math.min(112, along - 34), 58] : [Math.min(84, across - 8), 54];
+  const size: [number, number] = wide ? [Math.min(116, along - 30), 68] : [Math.min(88, across - 8), 62];
   const places = new Map<string, [number, number]>();
   for (const row of rows) {
     const gap = breadth / (room(row) + 0.001);
