@@ -7,26 +7,33 @@ import type { Edit, Store, View } from "./types";
 import "./changelist.css";
 
 export function makeChangeList(store: Store, copy: (text: string, what: string) => void): View {
-  const title = make("h3");
   const compare = make("input", { type: "checkbox" });
   compare.addEventListener("change", () => store.set({ compare: compare.checked }));
   const python = make("button", { type: "button", class: "outlined" }, glyph("copy"), "Copy as Python");
   python.addEventListener("click", () => copy(store.python(), "the Python text"));
-  const clear = make("button", { type: "button" }, "Remove all");
+  const clear = make("button", { type: "button", class: "clear" }, "Remove all");
   clear.addEventListener("click", () => store.set({ edits: [] }));
   const list = make("ul");
-  const head = make("div", { class: "row" }, title, make("label", { class: "compare" }, compare, "show the original too"), python, clear);
+  const more = make("button", { type: "button", class: "more" });
+  more.addEventListener("click", () => {
+    folded = !folded;
+    update();
+  });
+  const head = make("div", { class: "row" }, make("h3", {}, more), make("label", { class: "compare" }, compare, "show the original too"), python, clear);
   const element = make("section", { class: "changes", "aria-label": "changes" }, head, list);
   let shown: Edit[] | null = null;
+  let folded = matchMedia("(max-width: 40rem)").matches; // a small screen is for the picture
 
   const update = (): void => {
     const { edits, view } = store.state;
     element.hidden = !edits.length || view === "tour";
     compare.checked = store.state.compare;
+    more.setAttribute("aria-expanded", String(!folded));
+    element.classList.toggle("folded", folded);
     if (edits === shown) return;
     const kept = document.activeElement instanceof HTMLElement ? document.activeElement.dataset.key : undefined;
     shown = edits;
-    title.textContent = edits.length === 1 ? "1 change" : `${edits.length} changes`;
+    more.textContent = edits.length === 1 ? "1 change" : `${edits.length} changes`;
     list.replaceChildren(...edits.map((edit, k) => entry(store, edit, k)));
     if (kept) list.querySelector<HTMLElement>(`[data-key="${CSS.escape(kept)}"]`)?.focus();
   };

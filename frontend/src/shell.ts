@@ -58,8 +58,10 @@ export function makeShell(root: HTMLElement, store: OwnStore, options: ShellOpti
   const drawer = make("div", { class: "table-drawer" }, table.element);
   const changes = makeChangeList(store, copy);
   const time = makeTimeBar(store);
-  const main = make(options.link ? "main" : "div", { class: "main" }, ...notices(doc.notices, doc.computed ? null : doc.why_not), panel, drawer);
-  root.replaceChildren(header.element, main, changes.element, time.element, toast, live, help);
+  const then = makeThenBar(store);
+  const main = make(options.link ? "main" : "div", { class: "main" }, ...notices(doc.notices, doc.computed ? null : doc.why_not), then.element, panel, drawer);
+  const dock = make("div", { class: "dock" }, changes.element, time.element);
+  root.replaceChildren(header.element, main, dock, toast, live, help);
 
   let told = 0;
   const update = (): void => {
@@ -71,7 +73,7 @@ export function makeShell(root: HTMLElement, store: OwnStore, options: ShellOpti
     panel.dataset.view = view;
     time.element.hidden = view === "tour";
     drawer.hidden = !store.state.table || view === "tour";
-    for (const part of [header, changes, time, current]) part.update();
+    for (const part of [header, then, changes, time, current]) part.update();
     if (!drawer.hidden) table.update();
     window.clearTimeout(told);
     if (!store.state.playing) told = window.setTimeout(() => write(live, summary(store)), QUIET);
@@ -133,6 +135,20 @@ function notices(texts: string[], whyNot: string | null): HTMLElement[] {
   const all = whyNot ? [`Shown as recorded; nothing can be changed here: ${whyNot}`, ...texts] : texts;
   if (!all.length) return [];
   return [make("ul", { class: "notices", "aria-label": "notices" }, ...all.map((text) => make("li", {}, glyph("warn"), make("span", {}, text))))];
+}
+
+/** Says that the weights shown are those of an earlier epoch, where the view itself does not. */
+function makeThenBar(store: OwnStore): View {
+  const text = make("span");
+  const back = make("button", { type: "button" }, "Show it as trained");
+  back.addEventListener("click", () => store.set({ snapshot: null }));
+  const element = make("div", { class: "then-bar" }, text, back);
+  const update = (): void => {
+    const { snapshot, view } = store.state;
+    element.hidden = snapshot === null || view === "training" || view === "tour";
+    if (snapshot !== null) write(text, `The weights as they were after epoch ${store.model.doc.training!.epochs[snapshot].toLocaleString("en")}.`);
+  };
+  return { element, update, destroy: () => undefined };
 }
 
 /** Light or dark: as chosen, or as the system prefers. */
