@@ -31,6 +31,8 @@ SOURCE = r\'\'\'{source}\'\'\'
 if not Path("LSTM.py").exists():
     Path("LSTM.py").write_text(SOURCE, encoding="utf-8")"""
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
 
 def tagged(notebook: nbformat.NotebookNode, kind: str) -> list[tuple[nbformat.NotebookNode, Path]]:
     """The cells with a tag "kind:FILE", and the file."""
@@ -52,6 +54,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookN
             resources={"metadata": {"path": str(folder)}},
             config=Config({"KernelManager": {"transport": "ipc"}}),  # the kernel listens on no network port
             record_timing=False,
+            store_widget_state=False,
             shutdown_kernel="immediate",
             on_cell_executed=lambda **_: bar.update(),
         )
@@ -59,6 +62,8 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookN
     notebook, _ = CoalesceStreamsPreprocessor().preprocess(notebook, {})
     for cell in code:  # a bar that closes leaves an empty line behind
         cell.outputs = [output for output in cell.outputs if output.get("text", "something").strip()]
+        for output in cell.outputs:  # a widget lives in a running notebook only; its words stay
+            output.get("data", {}).pop(WIDGET, None)
     return notebook
 
 
