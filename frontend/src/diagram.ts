@@ -218,12 +218,12 @@ function writing(node: SceneNode, value: SVGTextElement): SVGElement[] {
     const title = node.under === "none" ? [] : [put("title", node.name, x < 200 ? x - w / 2 : x + w / 2, node.under === "above" ? y - h / 2 - 8 : y + h / 2 + 14, x < 200 ? "start" : "end")];
     return [put("symbol", node.symbol, x, y - 3), place(x, y + 13, "middle"), ...title];
   }
-  const edge = w > 80 ? 10 : 6;
+  const edge = w > 80 ? 10 : 5;
   const wide = w > 80;
   return [
     put("letter", node.symbol, x - w / 2 + edge, y - h / 2 + 23, "start"),
     place(x + w / 2 - edge, y - h / 2 + 22, "end"),
-    put("title", short(node.name, Math.floor((w - 2 * edge) / (wide ? 6.1 : 5.4))), x - w / 2 + edge, y + h / 2 - (wide ? 25 : 22), "start"),
+    put("title", short(node.name, Math.floor((w - 2 * edge) / (wide ? 6.1 : 5.8))), x - w / 2 + edge, y + h / 2 - (wide ? 25 : 22), "start"),
     ...(node.squash ? [put("squash", node.squash, x - w / 2 + edge, y + h / 2 - (wide ? 9 : 8), "start")] : []),
   ];
 }

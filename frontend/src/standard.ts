@@ -158,7 +158,7 @@ class Picture {
   }
 
   op(id: string, x: number, y: number, symbol: string, title: string, opens: string, value: Expression): void {
-    this.node(id, "op", x, y, [symbol.length > 1 ? 46 : 2 * OP, 2 * OP], { symbol, name: title, opens, value });
+    this.node(id, "op", x, y, [symbol.length > 1 ? 18 + 7 * symbol.length : 2 * OP, 2 * OP], { symbol, name: title, opens, value });
   }
 
   wire(id: string, points: [number, number][], tone: Tone, opens: string, value: Expression, rank: number, rest: Partial<SceneWire> = {}): void {
@@ -176,14 +176,13 @@ class Picture {
       this.node(id, "port", x, y, at.port, { symbol, name: title, tone, opens, value: name(opens), under });
     port("c before", at.left, at.top, "c(t−1)", label(cell, "c"), "s.c", "above", "memory");
     port("c after", at.right, at.top, "c(t)", label(cell, "c"), "c", "above", "memory");
-    port("h before", at.left, at.short, "h(t−1)", label(cell, "h"), "s.h", "below", "memory");
+    port("h before", at.left, at.short, "h(t−1)", [label(cell, "h"), ...cell.sources.slice(1)].join(", "), "s.h", "below", "memory");
     port("x", at.left, at.input, "x(t)", "input", "input", "below", "input");
     port("h after", at.right, at.tell, "h(t)", label(cell, "h"), "h", this.wide ? "below" : "none", "memory");
     const last = found.output === "gate" ? at.x.o : at.x.g;
     const from = at.left + at.port[0] / 2;
     if (cell.sources.length > 0) this.wire("short memory", [[from, at.short], [last - TAP, at.short]], "memory", "s.h", name("s.h"), 0);
     this.wire("input", [[from, at.input], [last + TAP, at.input]], "input", "input", name("input"), 0);
-    if (cell.sources.length > 1) this.note((at.x.g + at.x.o) / 2, at.short - 6, `and ${cell.sources.slice(1).join(", ")} of the step before`);
   }
 
   gates(): void {

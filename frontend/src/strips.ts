@@ -118,7 +118,7 @@ function strip({ model }: Store, site: string, open: (node: string) => void): Ro
 function paint(plot: SVGSVGElement, series: (Series | null)[], old: Series | null, range: string, width: number): void {
   const all = [...series, old].filter((one): one is Series => one !== null);
   const scale = scaleLinear(domain(all, range), [HEIGHT - 5, 5]);
-  if (range === "free") scale.nice(2);
+  if (range === "free") scale.nice(5);
   const [low, high] = scale.domain();
   plot.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
   plot.setAttribute("width", String(width));

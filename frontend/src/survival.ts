@@ -57,7 +57,7 @@ function line(kind: string, factor: number): SVGGElement {
     "g",
     { class: `survives ${kind}` },
     makeSvg("path", { d: `M${points.join("L")}` }),
-    makeSvg("text", { x: lx + 6, y: Math.max(18, Math.min(HEIGHT - BOTTOM - 6, kind === "lstm" ? ly - 7 : ly + 4)) }, kind === "lstm" ? "LSTM" : "plain RNN"),
+    makeSvg("text", { x: lx + (kind === "lstm" ? 6 : 16), y: Math.max(18, Math.min(HEIGHT - BOTTOM - 6, kind === "lstm" ? ly - 7 : ly + 4)) }, kind === "lstm" ? "LSTM" : "plain RNN"),
   );
 }
 

@@ -23,7 +23,7 @@ export function sceneOf(cell: CellDoc, model: Model, wide: boolean): Scene {
 /** The sites in the order of the picture; the cell's own for other cells. */
 export function sitesInOrder({ sites }: CellDoc): string[] {
   const first = ["f", "i", "g", "o", "c"].filter((one) => sites.includes(one));
-  const rest = sites.filter((one) => !first.includes(one) && one !== "tanh_c");
+  const rest = sites.filter((one) => !first.includes(one) && one !== "tanh_c" && one !== "squashed_c");
   return sites.includes("g") && sites.includes("c") ? [...first, ...rest.filter((one) => one !== "h"), ...rest.filter((one) => one === "h")] : sites;
 }
 
@@ -94,12 +94,12 @@ export function makeUnit(store: Store): View {
   const picture = new Picture(store);
   const arithmetic = worked(store);
   const lines = strips(store, sitesInOrder(doc.cell), (node) => store.set({ node }, { remember: true }));
-  const title = make("h2", { class: "unit-title" });
-  const equations = make("details", { class: "equations" }, make("summary", {}, "Equations"), make("pre", {}, doc.cell.equations.join("\n")), make("p", {}, doc.cell.cite));
+  const title = make("span", { class: "unit-title" });
+  const equations = make("details", { class: "equations" }, make("summary", {}, title, doc.cell.equations.length ? " · equations" : ""), make("pre", {}, doc.cell.equations.join("\n")), make("p", {}, doc.cell.cite));
   const element = make(
     "div",
     { class: "unit-view" },
-    make("section", { class: "picture", "aria-label": "the unit" }, title, picture.element, doc.cell.equations.length ? equations : ""),
+    make("section", { class: "picture", "aria-label": "the unit" }, equations, picture.element),
     arithmetic.element,
     lines.element,
   );

@@ -30,7 +30,7 @@ export type Tone = "f" | "i" | "g" | "o" | "memory" | "plain" | "input";
 /** The colour family of a site or state. A cell of one's own gets its colours where it uses the letters of the LSTM. */
 export function tone(cell: CellDoc, name: string): Tone {
   if (name === "input" || name.startsWith("x.") || name.startsWith("u.")) return tone_of_gate(cell, name);
-  if (name.startsWith("s.") || cell.state[0] === name || name === "c") return "memory";
+  if (name.startsWith("s.") || cell.state[0] === name || /^(\w+_)?c$/.test(name)) return "memory";
   if (name === "f" || name === "i" || name === "g" || name === "o") return name;
   return "plain";
 }
