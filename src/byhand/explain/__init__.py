@@ -2,12 +2,15 @@
 
 Of a trace: ledger (who wrote what into a memory, and what is left of it), half_life (how long each unit keeps what it writes),
 saturation (how often each gate is shut or open). Of a model and its input: gradient_paths (what reaches every step, along the memory
-and through the gates), connectivity (which inputs a state listens to), ablation (what a score loses when a gate is held).
+and through the gates), connectivity (which inputs a state listens to), ablation (what a score loses when a gate is held), diagnose (what is
+wrong with it, or looks it).
 """
 
 from byhand.explain.ablation import Ablated, Ablation, ablation
 from byhand.explain.additive import NotAdditiveError
 from byhand.explain.connectivity import Connectivity, connectivity
+from byhand.explain.diagnose import diagnose
+from byhand.explain.findings import Diagnosis, Finding
 from byhand.explain.gradient_paths import Norms, Paths, gradient_paths
 from byhand.explain.half_life import half_life
 from byhand.explain.ledger import Entry, Ledger, ledger
@@ -17,7 +20,9 @@ __all__ = [
     "Ablated",
     "Ablation",
     "Connectivity",
+    "Diagnosis",
     "Entry",
+    "Finding",
     "Ledger",
     "Norms",
     "NotAdditiveError",
@@ -25,6 +30,7 @@ __all__ = [
     "Saturation",
     "ablation",
     "connectivity",
+    "diagnose",
     "gradient_paths",
     "half_life",
     "ledger",

@@ -68,16 +68,21 @@ def shares(values: Float[Tensor, "steps hidden"], shut: float = SHUT, open: floa
 @cache
 def gate_sites(cell: Cell) -> tuple[str, ...]:
     """The sites that are gates, factors from 0 to 1: what a step gives there never leaves that range, and nearly fills it."""
+    sites = steps_of_chance(cell, TRIED)
+    own = [site for site in cell.sites if site in cell.gates or site not in cell.state]
+    return tuple(site for site in own if between(sites[site]))
+
+
+def steps_of_chance(cell: Cell, size: float) -> dict[str, Tensor]:
+    """The sites of many steps, from random pre-activations within ±size and states and parameters within ±1, or less."""
     generator = torch.Generator().manual_seed(0)
 
     def some(names: tuple[str, ...], size: float) -> tuple[Tensor, ...]:
         return tuple(size * (2 * torch.rand(500, 4, generator=generator, dtype=torch.float64) - 1) for _ in names)
 
-    recurrent = some(cell.gates, TRIED) if cell.sources else ()
+    recurrent, small = some(cell.gates, size) if cell.sources else (), min(size, 1.0)
     with torch.no_grad():
-        sites = cell.apply(some(cell.gates, TRIED), recurrent, some(cell.state, 1.0), some(cell.parameters, 1.0))[1]
-    own = [site for site in cell.sites if site in cell.gates or site not in cell.state]
-    return tuple(site for site in own if between(sites[site]))
+        return cell.apply(some(cell.gates, size), recurrent, some(cell.state, small), some(cell.parameters, small))[1]
 
 
 def between(values: Tensor) -> bool:
