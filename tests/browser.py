@@ -129,7 +129,8 @@ def open_page(chromium: Any, tmp_path: Path) -> Iterator[Opener]:
     """See Opener. After the test no page may have complained, or asked for anything."""
     opener = Opener(chromium, tmp_path)
     yield opener
-    assert opener.close() == []
+    wrong = opener.close()
+    assert not wrong, "\n".join(wrong)
 
 
 def picture(page: Any, name: str, **options: Any) -> Path:

@@ -16,8 +16,7 @@ from byhand.explorer.trained import Alphabet, Trained
 from byhand.saving.snapshots import Snapshots
 from byhand.tasks import Companies, Digits, Sequences, Table, Task, Text
 from byhand.train.model import SequenceModel
-
-SNAPSHOTS = "snapshots.safetensors"
+from byhand.train.snapshots import FILE
 
 
 def of_fit(path: Path, hyper_parameters: dict[str, Any], state: dict[str, Tensor], count: int) -> Trained:
@@ -113,7 +112,7 @@ def example_of(task: Task, alphabet: Alphabet | None, count: int) -> dict[str, A
 def snapshots_of(path: Path) -> Snapshots | None:
     """Those that byhand.train.snapshots.Snapshots wrote beside the checkpoints. LoadError if they are damaged."""
     folders = list(path.resolve().parents)[:2]
-    file = next((folder / SNAPSHOTS for folder in folders if (folder / SNAPSHOTS).is_file()), None)
+    file = next((folder / FILE for folder in folders if (folder / FILE).is_file()), None)
     return None if file is None else Snapshots.load(file)
 
 
