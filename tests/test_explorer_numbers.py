@@ -18,9 +18,6 @@ from byhand.engine.program import FUNCTIONS
 from byhand.explorer.document import document
 from byhand.explorer.page import page as html
 
-pytest.importorskip("playwright", reason="the page is tried in a browser")
-from playwright.sync_api import Page, sync_playwright
-
 STEPS, BATCH, INPUT, HIDDEN, DRAWS = 6, 2, 3, 4, 8
 CASES: dict[str, tuple[cells.Cell, dict[str, Any]]] = {
     "lstm, 2 layers, both directions": (cells.lstm, {"num_layers": 2, "bidirectional": True}),
@@ -64,21 +61,10 @@ TERMS = """([item, edits, place, gate, unit, time]) => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Page]:
-    """A page of a browser of this module's own."""
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-background-networking"]
-        )
-        yield chromium.new_page()
-        chromium.close()
-
-
 class Case:
     """A layer with random weights, its input and first states; a page of it."""
 
-    def __init__(self, name: str, page: Page, folder: Path) -> None:
+    def __init__(self, name: str, page: Any, folder: Path) -> None:
         cell, options = CASES[name]
         generator = torch.Generator().manual_seed(len(name))
         self.random = random.Random(name)
@@ -169,8 +155,10 @@ class Case:
 
 
 @pytest.fixture(params=list(CASES), scope="module")
-def case(request: pytest.FixtureRequest, browser: Page, tmp_path_factory: pytest.TempPathFactory) -> Case:
-    return Case(request.param, browser, tmp_path_factory.mktemp("page"))
+def case(request: pytest.FixtureRequest, chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
+    page = chromium.new_page()
+    yield Case(request.param, page, tmp_path_factory.mktemp("page"))
+    page.close()
 
 
 def difference(ours: torch.Tensor, theirs: torch.Tensor) -> float:

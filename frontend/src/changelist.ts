@@ -14,12 +14,12 @@ export function makeChangeList(store: Store, copy: (text: string, what: string) 
   const clear = make("button", { type: "button", class: "clear" }, "Remove all");
   clear.addEventListener("click", () => store.set({ edits: [] }));
   const list = make("ul");
-  const more = make("button", { type: "button", class: "more" });
-  more.addEventListener("click", () => {
+  const fold = make("button", { type: "button", class: "fold" });
+  fold.addEventListener("click", () => {
     folded = !folded;
     update();
   });
-  const head = make("div", { class: "row" }, make("h3", {}, more), make("label", { class: "compare" }, compare, "show the original too"), python, clear);
+  const head = make("div", { class: "row" }, make("h3", {}, fold), make("label", { class: "compare" }, compare, "show the original too"), python, clear);
   const element = make("section", { class: "changes", "aria-label": "changes" }, head, list);
   let shown: Edit[] | null = null;
   let folded = matchMedia("(max-width: 40rem)").matches; // a small screen is for the picture
@@ -28,12 +28,12 @@ export function makeChangeList(store: Store, copy: (text: string, what: string) 
     const { edits, view } = store.state;
     element.hidden = !edits.length || view === "tour";
     compare.checked = store.state.compare;
-    more.setAttribute("aria-expanded", String(!folded));
+    fold.setAttribute("aria-expanded", String(!folded));
     element.classList.toggle("folded", folded);
     if (edits === shown) return;
     const kept = document.activeElement instanceof HTMLElement ? document.activeElement.dataset.key : undefined;
     shown = edits;
-    more.textContent = edits.length === 1 ? "1 change" : `${edits.length} changes`;
+    fold.textContent = edits.length === 1 ? "1 change" : `${edits.length} changes`;
     list.replaceChildren(...edits.map((edit, k) => entry(store, edit, k)));
     if (kept) list.querySelector<HTMLElement>(`[data-key="${CSS.escape(kept)}"]`)?.focus();
   };

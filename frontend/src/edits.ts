@@ -2,6 +2,7 @@
 
 import { targetOf } from "./changes";
 import type { Doc, Edit } from "./types";
+import { feature } from "./words";
 
 /** A number as it stands in a sentence: short, and never "-0". */
 export function short(value: number): string {
@@ -18,24 +19,24 @@ export function withEdit(edits: Edit[], edit: Edit): Edit[] {
   return index < 0 ? [...edits, edit] : edits.map((one, k) => (k === index ? edit : one));
 }
 
-/** "forget gate of unit 3 at step 5 = 0". Steps and units are counted from 0, as in Python. */
+/** "forget gate f of unit 3 at step 6 = 0". Steps are counted from 1, as everywhere on the page; in Python that is time=5. */
 export function sentence(doc: Doc, edit: Edit): string {
   const place = "place" in edit && doc.layers.length > 1 ? `${edit.place}: ` : "";
+  const single = doc.layers.every((layer) => layer.hidden === 1);
   const value = short(edit.value);
   switch (edit.kind) {
     case "site": {
-      const unit = edit.unit === null ? "of all units" : `of unit ${edit.unit}`;
-      const time = edit.time === null ? "at every step" : `at step ${edit.time}`;
-      return `${place}${labelled(doc, edit.site)} ${unit} ${time} = ${value}`;
+      const unit = single ? "" : edit.unit === null ? " of all units" : ` of unit ${edit.unit}`;
+      const time = edit.time === null ? "at every step" : `at step ${edit.time + 1}`;
+      return `${place}${labelled(doc, edit.site)}${unit} ${time} = ${value}`;
     }
     case "input": {
-      const feature = doc.features?.[edit.feature] ?? `input ${edit.feature}`;
-      return `${feature} at step ${edit.time} of ${doc.items[edit.item]?.name ?? edit.item} = ${value}`;
+      return `${feature(doc, edit.feature)} at step ${edit.time + 1} of ${doc.items[edit.item]?.name ?? edit.item} = ${value}`;
     }
     case "weight":
       return `${place}${weightName(doc, edit)} = ${value}`;
     case "initial":
-      return `${place}first ${labelled(doc, edit.state)} of unit ${edit.unit} = ${value}`;
+      return `${place}first ${labelled(doc, edit.state)}${single ? "" : ` of unit ${edit.unit}`} = ${value}`;
   }
 }
 
@@ -48,16 +49,16 @@ export function labelled(doc: Doc, site: string): string {
 function weightName(doc: Doc, edit: Extract<Edit, { kind: "weight" }>): string {
   const hidden = doc.layers.find((layer) => layer.place === edit.place)?.hidden ?? 1;
   const gate = labelled(doc, doc.cell.gates[Math.floor(edit.row / hidden)] ?? "");
-  const unit = edit.row % hidden;
+  const unit = hidden > 1 ? `, unit ${edit.row % hidden}` : "";
   switch (edit.part) {
     case "input":
-      return `${gate}, unit ${unit}: weight of ${doc.features?.[edit.column] ?? `input ${edit.column}`}`;
+      return `${gate}${unit}: weight of ${feature(doc, edit.column)}`;
     case "recurrent":
-      return `${gate}, unit ${unit}: weight of memory ${edit.column}`;
+      return `${gate}${unit}: weight of ${hidden > 1 ? `memory ${edit.column}` : "the memory"}`;
     case "bias_input":
-      return `${gate}, unit ${unit}: bias`;
+      return `${gate}${unit}: bias`;
     case "bias_recurrent":
-      return `${gate}, unit ${unit}: second bias`;
+      return `${gate}${unit}: second bias`;
     case "projection":
       return `projection ${edit.row}, ${edit.column}`;
     default:

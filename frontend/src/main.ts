@@ -32,7 +32,7 @@ export function mount(element: HTMLElement, doc: Doc | string | null, options: M
   element.replaceChildren(root);
   let mounted: Mounted;
   try {
-    mounted = open(root, readDocument(doc ?? companies), options);
+    mounted = open(root, readDocument(isNothing(doc) ? companies : doc), options);
   } catch (problem) {
     root.dataset.look = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
     const text = problem instanceof Error ? problem.message : String(problem);
@@ -42,6 +42,10 @@ export function mount(element: HTMLElement, doc: Doc | string | null, options: M
   }
   (element as Host).byhand = mounted;
   return mounted;
+}
+
+function isNothing(doc: Doc | string | null): boolean {
+  return doc === null || (typeof doc === "string" && ["", "null"].includes(doc.trim()));
 }
 
 function open(root: HTMLElement, doc: Doc, options: MountOptions): Mounted {
@@ -130,7 +134,7 @@ function startPage(): void {
   document.body.classList.add("byhand-page");
   const element = make("div", { id: "byhand-explorer" });
   document.body.append(element);
-  mount(element, data.textContent?.trim() || null, { address: true });
+  mount(element, data.textContent, { address: true });
 }
 
 if (typeof document !== "undefined") {

@@ -11,16 +11,21 @@ export function pythonOf(doc: Doc, edits: Edit[]): string {
   const initial = on.filter((edit) => edit.kind === "initial");
   const lines: string[] = [];
   if (sites.length) lines.push("import byhand");
-  if (weights.length || inputs.length || initial.length) lines.push("import torch");
+  if (weights.length) lines.push("import torch");
   if (lines.length) lines.push("");
   if (weights.length) lines.push("with torch.no_grad():", ...weights.map((edit) => `    ${weightLine(doc, edit)}`));
   if (inputs.length) lines.push("x = x.clone()  # time, sequence, feature");
   lines.push(...inputs.map((edit) => `x[${edit.time}, ${edit.item}, ${edit.feature}] = ${number(edit.value)}`));
   if (initial.length) lines.push(...initialLines(doc, initial));
-  const call = `y, _ = ${doc.name}(x${initial.length ? `, (${doc.cell.state.map((state) => `${state}0`).join(", ")}${doc.cell.state.length > 1 ? "" : ","})` : ""})`;
-  const single = initial.length && doc.cell.state.length === 1 ? `y, _ = ${doc.name}(x, ${doc.cell.state[0]}0)` : call;
-  if (!sites.length) return [...lines, single].join("\n");
-  return [...lines, ...editBlock(doc, sites), `    ${single}`].join("\n");
+  const call = `y, _ = ${doc.name}(x${initial.length ? `, ${firstStates(doc)}` : ""})`;
+  if (!sites.length) return [...lines, call].join("\n");
+  return [...lines, ...editBlock(doc, sites), `    ${call}`].join("\n");
+}
+
+/** As a layer takes them: a tuple, or the one state there is. */
+function firstStates({ cell }: Doc): string {
+  const names = cell.state.map((state) => `${state}0`);
+  return names.length > 1 ? `(${names.join(", ")})` : names[0];
 }
 
 /** with byhand.edit(lstm, {"l0.f": byhand.at(0.0, time=5, unit=3)}): */
@@ -62,7 +67,7 @@ function initialLines(doc: Doc, edits: InitialEdit[]): string[] {
   const count = doc.layers.length;
   const lines = doc.cell.state.map((state, k) => {
     const width = k === 0 ? doc.layers[0].output : doc.layers[0].hidden;
-    return `${state}0 = torch.zeros(${count}, ${doc.items.length}, ${width})  # place, sequence, unit`;
+    return `${state}0 = x.new_zeros(${count}, ${doc.items.length}, ${width})  # place, sequence, unit`;
   });
   for (const { place, item, state, unit, value } of edits) {
     const { layer, reverse } = whose(doc, place);

@@ -60,7 +60,7 @@ export function makeShell(root: HTMLElement, store: OwnStore, options: ShellOpti
   const time = makeTimeBar(store);
   const then = makeThenBar(store);
   const main = make(options.link ? "main" : "div", { class: "main" }, ...notices(doc.notices, doc.computed ? null : doc.why_not), then.element, panel, drawer);
-  const dock = make("div", { class: "dock" }, changes.element, time.element);
+  const dock = make(options.link ? "footer" : "div", { class: "dock" }, changes.element, time.element);
   root.replaceChildren(header.element, main, dock, toast, live, help);
 
   let told = 0;
