@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from byhand.engine.dispatch import use_engine
 from byhand.explain.findings import Diagnosis, Finding
 from byhand.explain.gradient_checks import check_gradients
 from byhand.explain.gradient_paths import cells_of, main_state
@@ -58,7 +59,7 @@ def diagnose(
     if not items:
         raise ValueError("diagnose expected data with at least one input, got none")
     call, scalar = called if call is None else call, mixture if loss is None else loss
-    with evaluating(model):
+    with evaluating(model), use_engine("reference"):  # there is nothing to compile for a few runs
         findings = [*layer_findings(model, call, items, scalar), *check_parameters(model, call, items, scalar)]
     inputs = "1 input" if len(items) == 1 else f"{len(items)} inputs"
     return Diagnosis(findings, f"looked at {type(model).__name__} on {inputs}")

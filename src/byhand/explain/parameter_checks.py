@@ -94,7 +94,7 @@ def all_gradients(called: Called, names: list[str], items: Sequence[Any], scalar
     """For each item the gradients by all parameters, near the model's own. In double precision where the model runs in it."""
     try:
         yield from [gradient(called, names, item, scalar, draw, double=True) for item in items]
-    except (RuntimeError, TypeError):  # it makes tensors of a dtype of its own
+    except (RuntimeError, TypeError, ValueError):  # it makes tensors of a dtype of its own
         yield from [gradient(called, names, item, scalar, draw, double=False) for item in items]
 
 

@@ -134,7 +134,8 @@ def check_gates(seen: Seen) -> Iterator[Finding]:
             yield Finding(
                 "always open",
                 seen.name(site),
-                f"{label} of {units(open_, values.shape[1])}: at least {values[:, open_].min().item():.4g} in {len(values)} steps",
+                f"{label} of {units(open_, values.shape[1])}: never more than {1 - values[:, open_].min().item():.2g} from 1"
+                f" in {len(values)} steps",
                 "It decides nothing. Right for a forget gate that has to count or to keep for ever; else lower its bias.",
             )
         rest = [unit for unit in range(values.shape[1]) if unit not in {*shut, *open_}]
