@@ -73,7 +73,7 @@ def item_documents(
     if maps:
         plan = plan_for([shape for item in kept for shape in shapes(recording, item, chosen)], MAPS)
         if plan.every > 1 or plan.apart > 1:
-            kept = kept[: MAPS // LEAST]
+            kept = kept[: max(1, MAPS // LEAST)]
             plan = plan_for([shape for item in kept for shape in shapes(recording, item, chosen)], MAPS)
     if len(kept) < len(items):
         notices.append(f"of {len(items)} sequences, the first {len(kept)} are here, so that the file stays small")

@@ -16,9 +16,11 @@ class Widget(anywidget.AnyWidget):
     state: what the page shows, both ways, as in the address of a page of its own.
     """
 
+    _esm = static("explorer.js")
+    _css = static("explorer.css")
     document = traitlets.Unicode().tag(sync=True)
     edits = traitlets.Unicode("[]").tag(sync=True)
     state = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, document: Mapping[str, Any]) -> None:
-        super().__init__(_esm=static("explorer.js"), _css=static("explorer.css"), document=json_text(document))
+        super().__init__(document=json_text(document))
