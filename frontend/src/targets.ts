@@ -93,8 +93,10 @@ export function multiplied(moment: Moment, term: Term): Target | null {
   return null;
 }
 
-/** Whether an edit that is on stands at a target. */
+/** Whether an edit that is on stands at a target; one at every step or for every unit stands at each of them. */
 export function edited(edits: Edit[], target: Target): boolean {
   const { value: _, on: __, ...wanted } = target.edit(0);
-  return edits.some((edit) => edit.on && Object.entries(wanted).every(([key, value]) => (edit as Record<string, unknown>)[key] === value));
+  const fits = (edit: Record<string, unknown>, key: string, value: unknown): boolean =>
+    edit[key] === value || ((key === "time" || key === "unit") && edit[key] === null);
+  return edits.some((edit) => edit.on && Object.entries(wanted).every(([key, value]) => fits(edit, key, value)));
 }
