@@ -114,7 +114,9 @@ export class Axis {
     event.stopPropagation();
     const other = this.span && this.span.includes(this.time) ? (this.span[0] === this.time ? this.span[1] : this.span[0]) : this.time;
     const here = Math.max(this.shown.from, Math.min(this.shown.to - 1, this.time + step));
-    this.events.brush([Math.min(other, here), Math.max(other, here)]);
+    this.mark([Math.min(other, here), Math.max(other, here)]); // at once: the next key may come before the next frame
+    this.cursor(here);
+    this.events.brush(this.span);
     this.events.choose(here);
   }
 }

@@ -40,12 +40,13 @@ export function gateOf(cell: CellDoc, site: string): Gate | "slate" | null {
 export function schemeOf(cell: CellDoc, site: string, values: Values | null, palette: Palette): Scheme {
   const gate = gateOf(cell, site);
   const range = cell.ranges[site] ?? "free";
-  const most = usual(values);
-  if (gate === null) return { ...diverging(most, palette), beyond: beyond(most, values) };
+  const { usual, whole } = reachOf(values);
+  const beyond = whole > usual ? whole : null;
+  if (gate === null) return { ...diverging(usual, palette), beyond };
   const colour = palette[gate];
   if (range === "share") return scheme([palette.zero, colour], 0, 1, colour);
   const stops = [palette.slate, palette.zero, colour];
-  return range === "signed" ? scheme(stops, -1, 1, colour) : { ...scheme(stops, -most, most, colour), beyond: beyond(most, values) };
+  return range === "signed" ? scheme(stops, -1, 1, colour) : { ...scheme(stops, -usual, usual, colour), beyond };
 }
 
 /** Brown, the colour of zero, teal: symmetric about 0. */
@@ -76,20 +77,27 @@ function rounded(most: number): number {
 const SAMPLE = 20_000;
 const USUAL = 0.98;
 
+interface Reach {
+  usual: number;
+  whole: number;
+}
+const reaches = new WeakMap<Values, Reach>();
+
 /** The size that 98 of 100 values keep within, where the largest is more than twice that: one runaway unit must not pale the rest. */
-function usual(values: Values | null): number {
-  const most = largest(values);
-  if (!values) return most;
+function reachOf(values: Values | null): Reach {
+  if (!values) return { usual: 1, whole: 1 };
+  let found = reaches.get(values);
+  if (!found) reaches.set(values, (found = measured(values)));
+  return found;
+}
+
+function measured(values: Values): Reach {
+  const whole = largest(values);
   const every = Math.ceil(values.data.length / SAMPLE);
   const sizes = new Float64Array(Math.floor(values.data.length / every)).map((_, index) => Math.abs(values.data[index * every]));
   const finite = sizes.filter(Number.isFinite).sort();
   const within = finite[Math.floor(USUAL * (finite.length - 1))] ?? 0;
-  return within > 0 && most > 2 * within ? rounded(within) : most;
-}
-
-function beyond(most: number, values: Values | null): number | null {
-  const whole = largest(values);
-  return whole > most ? whole : null;
+  return { whole, usual: within > 0 && whole > 2 * within ? rounded(within) : whole };
 }
 
 function scheme(stops: Colour[], low: number, high: number, swatch: Colour): Scheme {

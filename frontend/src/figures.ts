@@ -1,7 +1,7 @@
 /** The numbers themselves over a map, where its cells are large enough to hold them. */
 
 import type { Scheme } from "./colours";
-import { brief, make } from "./elements";
+import { make, say } from "./elements";
 
 const WIDE = 44; // pixels of a cell that holds a number
 const HIGH = 14;
@@ -19,7 +19,7 @@ export function showFigures(layer: HTMLElement, grid: { columns: number; rows: n
 }
 
 function placed({ value, column, row }: Figure, { columns, rows }: { columns: number; rows: number }, scheme: Scheme): HTMLElement {
-  const element = make("span", { class: bright(value, scheme) ? "on-bright" : "on-dark" }, Number.isNaN(value) ? "NaN" : brief(Number(value.toPrecision(3))));
+  const element = make("span", { class: bright(value, scheme) ? "on-bright" : "on-dark" }, Number.isNaN(value) ? "NaN" : say(value));
   element.style.left = `${(100 * (column + 0.5)) / columns}%`;
   element.style.top = `${(100 * (row + 0.5)) / rows}%`;
   return element;

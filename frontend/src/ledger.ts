@@ -122,7 +122,7 @@ class LedgerView implements View {
   private row(name: string, left: number, size: number, detail: string): HTMLElement {
     const bar = make("span", { class: `ledger-bar ${left < 0 ? "minus" : "plus"}${Number.isNaN(left) ? " nan" : ""}`, "aria-hidden": "true" });
     bar.style.setProperty("--size", `${Math.min(1, Math.abs(left) / size || 0) * 50}%`);
-    return make("li", {}, make("span", { class: "ledger-name" }, name), bar, make("span", { class: "ledger-left" }, say(left)), make("span", { class: "ledger-detail" }, detail));
+    return make("li", { "data-left": left }, make("span", { class: "ledger-name" }, name), bar, make("span", { class: "ledger-left" }, say(left)), make("span", { class: "ledger-detail" }, detail));
   }
 
   /** "step 12 “e”", or with the numbers that came in. */
