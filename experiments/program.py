@@ -3,7 +3,8 @@
     python -m experiments.hochreiter1997.analysis [--quick] [--workers 2]
 
 results.csv has a row a number: quantity, published (with its mark: V read in the source, 2 quoted from it by others, C recomputed, M
-from memory), ours, and of how many runs. --quick: two seeds and short trainings, to see that all works; its numbers say nothing.
+from memory), ours, and of how many runs. Where the experiment has a picture, curve.png is made of them; --draw makes it anew of
+results.csv and runs nothing. --quick: two seeds and short trainings, to see that all works; its numbers say nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -21,7 +22,19 @@ import yaml
 from byhand import study
 
 Records = list[dict[str, Any]]
-QUICK = {"max_steps": 200, "max_epochs": 1}
+
+
+class Short(NamedTuple):
+    """What --quick leaves of a study. trials: of its search; 0: it has none. most: of the options of trainings and tasks that have
+    these names.
+    """
+
+    seeds: int
+    trials: int
+    most: dict[str, int]
+
+
+QUICK = Short(seeds=2, trials=2, most={"max_steps": 200, "max_epochs": 1})
 
 
 class Number(NamedTuple):
@@ -32,13 +45,25 @@ class Number(NamedTuple):
     runs: int
 
 
-def main(folder: Path, numbers: Callable[[Records], list[Number]]) -> None:
-    """Run the study of the folder, as far as it is not done, and write what comes out of it."""
+def main(
+    folder: Path,
+    numbers: Callable[[Records], list[Number]],
+    picture: Callable[[list[Number], Path], None] | None = None,
+    *,
+    words: Sequence[str] | None = None,
+    quick: Short = QUICK,
+) -> None:
+    """Run the study of the folder, as far as it is not done, and write what comes out of it. words: instead of those typed."""
     parser = argparse.ArgumentParser(prog=f"python -m experiments.{folder.name}.analysis", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="two seeds and short trainings, into runs/studies/quick")
+    parser.add_argument("--quick", action="store_true", help="two seeds and short trainings, into runs/studies")
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")
-    options = parser.parse_args()
-    path = shortened(folder / "study.yaml") if options.quick else folder / "study.yaml"
+    if picture:
+        parser.add_argument("--draw", action="store_true", help="only make the picture anew, of results.csv")
+    options = parser.parse_args(words)
+    if picture and options.draw:
+        picture(stored(folder / "results.csv"), folder / "curve.png")
+        return
+    path = shortened(folder / "study.yaml", quick) if options.quick else folder / "study.yaml"
     this = study.load(path)
     this.run(workers=options.workers)
     if this.stopped:
@@ -46,24 +71,32 @@ def main(folder: Path, numbers: Callable[[Records], list[Number]]) -> None:
         sys.exit(130)
     this.report()
     target = this.folder / "compared.csv" if options.quick else folder / "results.csv"
-    write(target, numbers(this.table()), expected(folder / "expected.csv"))
+    found = numbers(this.table())
+    write(target, found, expected(folder / "expected.csv"))
+    if picture:
+        picture(found, target.with_name("curve.png"))
     print(f"\nour numbers beside the published ones are in {target}; tables and pictures in {this.folder}")
 
 
-def shortened(path: Path) -> Path:
+def shortened(path: Path, quick: Short) -> Path:
     """A study that takes a minute or two, in a file of its own."""
     content = yaml.safe_load(path.read_text())
-    content |= {"name": f"{content['name']}-quick", "seeds": 2}
+    content |= {"name": f"{content['name']}-quick", "seeds": quick.seeds}
     if "search" in content:
-        content["search"]["trials"] = 2
+        content["search"] = content["search"] | {"trials": quick.trials} if quick.trials else None
     for part in (content, *content["tasks"].values()):
-        for key, most in QUICK.items():
-            if key in part.get("training", {}):
-                part["training"][key] = min(most, part["training"][key])
+        for options in (part.get("training", {}), part.get("init_args", {})):
+            options |= {name: min(most, options[name]) for name, most in quick.most.items() if name in options}
     to = Path("runs/studies/quick") / f"{content['name']}.yaml"
     to.parent.mkdir(parents=True, exist_ok=True)
     to.write_text(yaml.safe_dump(content, sort_keys=False))
     return to
+
+
+def stored(path: Path) -> list[Number]:
+    """The numbers of a results.csv."""
+    with path.open(newline="") as file:
+        return [Number(row["quantity"], float(row["ours"]), int(row["runs"])) for row in csv.DictReader(file)]
 
 
 def expected(path: Path) -> dict[str, tuple[str, str]]:
@@ -96,3 +129,18 @@ def middle(records: Records, metric: str) -> float:
 def pairs(records: Records) -> list[tuple[str, str]]:
     """Every task and variant, in order."""
     return list(dict.fromkeys((one["task"], one["variant"]) for one in records))
+
+
+def judged(
+    records: Records, metric: str, good: float, *, median_of: str, solved_by: str, by_task: bool = False
+) -> list[Number]:
+    """For each network, on each task: the median of a metric, and the share of runs in which it is at least `good`."""
+    found = []
+    for task, variant in pairs(records):
+        runs, name = of(records, task=task, variant=variant), f"{task}: {variant}" if by_task else variant
+        solved = sum(one[metric] >= good for one in runs) / len(runs)
+        found += [
+            Number(f"{name}: {median_of}", middle(runs, metric), len(runs)),
+            Number(f"{name}: {solved_by}", solved, len(runs)),
+        ]
+    return found

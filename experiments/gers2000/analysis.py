@@ -2,18 +2,14 @@
 
 from pathlib import Path
 
-from experiments.program import Number, Records, main, middle, of, pairs
+from experiments.program import Number, Records, judged, main
 
 
 def numbers(records: Records) -> list[Number]:
     """For each network."""
-    found = []
-    for task, variant in pairs(records):
-        runs = of(records, task=task, variant=variant)
-        found.append(Number(f"{variant}: share of pieces solved, median", middle(runs, "test_solved"), len(runs)))
-        perfect = sum(one["test_solved"] >= 0.9999 for one in runs) / len(runs)
-        found.append(Number(f"{variant}: share of runs without an error", perfect, len(runs)))
-    return found
+    return judged(
+        records, "test_solved", 0.9999, median_of="share of pieces solved, median", solved_by="share of runs without an error"
+    )
 
 
 if __name__ == "__main__":
