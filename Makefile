@@ -4,7 +4,7 @@ PYTHON_IN = $(VENV)/bin/python
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format notebook outputs statquest bench constraints
+.PHONY: help setup run test lint format notebook outputs gallery explorer statquest bench constraints
 
 help: ## these lines
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -12,12 +12,14 @@ help: ## these lines
 setup: ## the whole development environment, in .venv (another: VENV=folder; a Python of your choice: PYTHON=python3.12)
 	@tools/setup.sh
 
-run: setup ## train and evaluate the hand-made LSTM, then run the notebook into runs/main.html
+run: setup ## train and evaluate the hand-made LSTM; then the notebook, into runs/main.html, and the explorer, into runs/explorer.html
 	$(PYTHON_IN) LSTM.py
 	$(PYTHON_IN) tools/notebook.py main.ipynb --html runs/main.html
+	$(PYTHON_IN) tools/explorer_page.py runs/explorer.html
 
 test: lint ## every check and every test
 	tools/postgres.sh
+	tools/browser.sh
 	$(PYTHON_IN) tests/kernels.py
 	$(PYTHON_IN) -m pytest --numprocesses auto --dist loadfile
 
@@ -36,6 +38,12 @@ notebook: setup ## open main.ipynb in Jupyter
 
 outputs: setup ## run main.ipynb and keep its outputs in it, and its picture in docs
 	$(PYTHON_IN) tools/notebook.py main.ipynb --keep
+
+gallery: setup ## make the pictures of docs/gallery.md anew
+	$(PYTHON_IN) tools/gallery.py
+
+explorer: ## build the explorer's page out of frontend (needs node and npm)
+	cd frontend && npm ci --no-audit --no-fund && npm run check && npm run build
 
 statquest: setup ## reproduce the published numbers (experiments/statquest)
 	$(PYTHON_IN) -m experiments.statquest.run
