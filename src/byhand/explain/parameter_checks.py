@@ -67,12 +67,12 @@ def check_parameters(
             "Nothing that the model gives depends on it: look for a value that is computed and not used, or one used in its place.",
         )
     for group, ratios in duplicates(names, rows, norms):
-        ratio = ", ".join(f"{one:.6g}" for one in ratios)
+        factors = ", ".join(f"that of {name} is {ratio:.6g} times" for name, ratio in zip(group[1:], ratios, strict=True))
         yield Finding(
             "duplicated parameters",
             " and ".join(group),
-            f"their gradients are in the same ratio ({ratio} to that of {group[0]}) in all {len(rows)} of {len(rows)} gradients"
-            " taken, for every input and at several values of the parameters",
+            f"{factors} the gradient of {group[0]}, in all {len(rows)} of {len(rows)} gradients taken: for every input, and at several"
+            " values of the parameters",
             "Whatever multiplies one multiplies the other too, so only their sum can be learnt: look whether each is given the value it"
             " is meant for. (An output gate that reads the short memory twice, and never the input, looks like this.)",
         )
