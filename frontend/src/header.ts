@@ -32,10 +32,8 @@ export function makeHeader(store: Store, parts: HeaderParts): View {
   const title = make(parts.link ? "h1" : "h2", { class: "title" }, doc.title);
   title.title = doc.title;
   const brand = make("div", { class: "brand" }, mark(), title);
-  const items = chooser("sequence", doc.items.map((item) => item.name), (k) => store.set({ item: k, playing: false }, { remember: true }));
-  const places = chooser("layer", doc.layers.map((layer) => layer.place || "cell"), (k) =>
-    store.set({ place: doc.layers[k].place }, { remember: true }),
-  );
+  const items = chooser("sequence", doc.items.map((item) => item.name), (k) => store.set({ item: k, playing: false }));
+  const places = chooser("layer", doc.layers.map((layer) => layer.place || "cell"), (k) => store.set({ place: doc.layers[k].place }));
   const unit = makeUnitField(store);
   const tabs = makeTabs(store, parts.id);
   const undo = iconButton("undo", "undo (u)", () => store.undo());
@@ -90,7 +88,7 @@ function chooser(name: string, choices: string[], choose: (index: number) => voi
 function makeUnitField(store: Store): { element: HTMLElement; update(): void } {
   const field = make("input", { type: "number", min: 0, step: 1, "aria-label": "unit" });
   field.addEventListener("change", () => {
-    if (field.value !== "") store.set({ unit: Number(field.value) }, { remember: true });
+    if (field.value !== "") store.set({ unit: Number(field.value) });
     field.value = String(store.state.unit);
   });
   const of = make("span", { class: "of" });
@@ -110,7 +108,7 @@ function makeTabs(store: Store, id: string): { element: HTMLElement; update(): v
   const element = make("div", { class: "tabs", role: "tablist", "aria-label": "views" });
   const tabs = views.map((view) => {
     const tab = make("button", { type: "button", role: "tab", id: `${id}-tab-${view}`, "aria-controls": `${id}-view` }, nameOf(view));
-    tab.addEventListener("click", () => store.set({ view, playing: false }, { remember: true }));
+    tab.addEventListener("click", () => store.set({ view, playing: false }));
     return tab;
   });
   element.append(...tabs);
@@ -121,7 +119,7 @@ function makeTabs(store: Store, id: string): { element: HTMLElement; update(): v
     event.preventDefault();
     const now = views.indexOf(store.state.view);
     const next = Math.abs(move) === 1 ? (now + move + views.length) % views.length : move < 0 ? 0 : views.length - 1;
-    store.set({ view: views[next], playing: false }, { remember: true });
+    store.set({ view: views[next], playing: false });
     tabs[next].focus();
   });
   const update = (): void => {

@@ -33,7 +33,7 @@ export function pressed(store: Store, event: KeyboardEvent, help: () => void): b
   if (event.key === " ") return !target?.closest(PRESSED) && store.state.view !== "tour" && act(() => togglePlay(store));
   if (/^[1-5]$/.test(event.key)) {
     const view = viewsOf(store.model.doc)[Number(event.key) - 1];
-    return view !== undefined && act(() => store.set({ view, playing: false }, { remember: true }));
+    return view !== undefined && act(() => store.set({ view, playing: false }));
   }
   switch (event.key) {
     case "u":

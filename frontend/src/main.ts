@@ -28,7 +28,8 @@ const PAUSE = 200; // milliseconds; browsers refuse an address that changes too 
 
 /** Puts an explorer into an element. doc: a Doc, or its JSON text; null: the companies. Never throws. */
 export function mount(element: HTMLElement, doc: Doc | string | null, options: MountOptions = {}): Mounted {
-  const root: Host = make("div", { class: "byhand-explorer" });
+  // Focus may rest on it, so that keys are heard in a notebook too; JupyterLab's own keys are kept out by the attribute it gives for that.
+  const root: Host = make("div", { class: "byhand-explorer", tabindex: options.address ? null : -1, "data-lm-suppress-shortcuts": "true" });
   element.replaceChildren(root);
   let mounted: Mounted;
   try {

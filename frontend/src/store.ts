@@ -22,6 +22,7 @@ class PageStore implements Store {
   private frame = 0;
   private drag: { target: string; time: number } | null = null;
   private held = false;
+  private last: { item: number; edits: Edit[]; snapshot: number | null; run: Run } | null = null;
 
   constructor(
     readonly model: Model,
@@ -34,7 +35,11 @@ class PageStore implements Store {
 
   run(): Run {
     const { item, edits, snapshot } = this.current;
-    return this.model.run(item, edits, snapshot);
+    const { last } = this;
+    if (last?.item === item && last.edits === edits && last.snapshot === snapshot) return last.run; // views ask often
+    const run = this.model.run(item, edits, snapshot);
+    this.last = { item, edits, snapshot, run };
+    return run;
   }
 
   original(): Run {

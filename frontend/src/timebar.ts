@@ -8,6 +8,7 @@ import { figure } from "./words";
 import "./timebar.css";
 
 const AROUND = 14; // characters shown on each side of the one under the cursor
+const SHOWN = 3; // values of the input
 
 export function makeTimeBar(store: Store): View {
   const back = iconButton("back", "one step back", () => stepBy(store, -1));
@@ -57,9 +58,10 @@ function showHere(element: HTMLElement, store: Store): void {
     return;
   }
   const { input } = store.run();
-  const values = [...row(input, time)];
-  const shown = values.slice(0, 3).map((value, k) => `${doc.features?.[k] ?? (values.length > 1 ? `x${k}` : "x")} = ${figure(value)}`);
-  write(element, shown.join("  ") + (values.length > 3 ? ` and ${values.length - 3} more` : ""));
+  const values = row(input, time);
+  const names = Array.from(values.subarray(0, SHOWN), (_, k) => doc.features?.[k] ?? (values.length > 1 ? `x${k}` : "x"));
+  const shown = names.map((name, k) => `${name} = ${figure(values[k])}`);
+  write(element, shown.join("  ") + (values.length > SHOWN ? ` and ${values.length - SHOWN} more` : ""));
 }
 
 export function stepBy(store: Store, steps: number): void {
