@@ -277,7 +277,7 @@ def test_keyboard_only(open_page: Any) -> None:
     settle(page)
     assert len(state(page)["edits"]) == 1
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
-    page.locator(".strip-plots").focus()
+    page.locator(".strip-over").focus()
     page.keyboard.press("End")
     settle(page)
     assert state(page)["time"] == 4
@@ -321,6 +321,10 @@ def test_strips_are_as_long_as_the_sequence(open_page: Any, steps: int) -> None:
     page = open_page(example.document, fragment="view=unit")
     over = page.locator(".strip-over").bounding_box()
     page.mouse.move(over["x"] + over["width"] - 2, over["y"] + 30)
+    settle(page)
+    assert steps - 1 - 3 * steps / over["width"] <= state(page)["time"] <= steps - 1
+    page.locator(".strip-over").focus()
+    page.keyboard.press("End")
     settle(page)
     assert state(page)["time"] == steps - 1
     longest = page.locator(".strip-plot .now").evaluate_all(

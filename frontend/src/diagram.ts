@@ -140,7 +140,7 @@ function drawWire(wire: SceneWire, open: (node: string) => void) {
     line.style.strokeWidth = `${(1.6 + 4.4 * size).toFixed(2)}px`;
     line.style.opacity = (0.38 + 0.62 * size).toFixed(2);
     group.classList.toggle("negative", value < 0);
-    group.classList.toggle("nan", Number.isNaN(value) && wire.value.kind !== "name");
+    group.classList.toggle("nan", Number.isNaN(value) && moment.doc.computed && wire.opens !== "input");
     group.classList.toggle("open", opened === wire.opens);
     if (text) write(text, Number.isNaN(value) && moment.doc.computed === false ? "" : figure(value));
     group.setAttribute("aria-label", `${wire.name}${Number.isNaN(value) && wire.opens === "input" ? "" : `, ${figure(value)}`}, opens the arithmetic`);
@@ -221,7 +221,7 @@ function writing(node: SceneNode, value: SVGTextElement): SVGElement[] {
   const edge = w > 80 ? 10 : 5;
   const wide = w > 80;
   return [
-    put("letter", node.symbol, x - w / 2 + edge, y - h / 2 + 23, "start"),
+    ...(node.symbol.length > 3 ? [] : [put("letter", node.symbol, x - w / 2 + edge, y - h / 2 + 23, "start")]), // a longer one stands in the line below
     place(x + w / 2 - edge, y - h / 2 + 22, "end"),
     put("title", short(node.name, Math.floor((w - 2 * edge) / (wide ? 6.1 : 5.8))), x - w / 2 + edge, y + h / 2 - (wide ? 25 : 22), "start"),
     ...(node.squash ? [put("squash", node.squash, x - w / 2 + edge, y + h / 2 - (wide ? 9 : 8), "start")] : []),

@@ -38,6 +38,8 @@ const SPELT: Record<string, string> = { sigmoid: "σ", maximum: "max", minimum: 
 export function tokens(tree: Expression, above = -9): Token[] {
   if (tree.kind === "number") return [{ text: figure(tree.value).replace(/\.00$/, "") }];
   if (tree.kind === "name") return [{ name: tree.name }];
+  const inside = logSigmoid(tree);
+  if (inside) return [{ text: "log σ(" }, ...tokens(inside), { text: ")" }];
   const infix = INFIX[tree.fn];
   if (infix && tree.args.length === 2) {
     const [sign, level] = infix;
@@ -51,8 +53,17 @@ export function tokens(tree: Expression, above = -9): Token[] {
     const [when, yes, no] = tree.args as [Expression, Expression, Expression];
     return [{ text: "(" }, ...tokens(yes), { text: " if " }, ...tokens(when), { text: " else " }, ...tokens(no), { text: ")" }];
   }
-  const inside = tree.args.flatMap((one, place) => (place ? [{ text: ", " }, ...tokens(one)] : tokens(one)));
-  return [{ text: `${SPELT[tree.fn] ?? tree.fn}(` }, ...inside, { text: ")" }];
+  const listed = tree.args.flatMap((one, place) => (place ? [{ text: ", " }, ...tokens(one)] : tokens(one)));
+  return [{ text: `${SPELT[tree.fn] ?? tree.fn}(` }, ...listed, { text: ")" }];
+}
+
+/** x, where a tree is min(x, 0) − log1p(exp(−|x|)): that is how log σ(x) is computed without overflow. */
+function logSigmoid(tree: Expression): Expression | null {
+  const [low, rest] = pair(tree, "sub") ?? [];
+  const [inside, zero] = pair(low ?? null, "minimum") ?? [];
+  if (!inside || !rest || zero?.kind !== "number" || zero.value !== 0) return null;
+  const wanted = call("log1p", call("exp", call("neg", call("abs", inside))));
+  return JSON.stringify(rest) === JSON.stringify(wanted) ? inside : null;
 }
 
 /** Written second: f × c, not c × f. */

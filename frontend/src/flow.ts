@@ -155,7 +155,7 @@ function equation(cell: CellDoc, model: Model, site: string, width: number): str
   const tree = model.equation(site);
   const text = tokens(tree).map((one) => ("text" in one ? one.text : symbol(one.name))).join("").replaceAll(" × ", "·");
   if (text.length <= (width - 14) / 5.6) return text;
-  return tree.kind === "call" ? (tokens({ ...tree, args: [] }).find((one) => "text" in one) as { text: string }).text.replace("(", "").trim() : "";
+  return tree.kind === "call" && ["sigmoid", "tanh", "exp"].includes(tree.fn) ? (tree.fn === "sigmoid" ? "σ" : tree.fn) : "";
 }
 
 function line(cell: CellDoc, { from, to, way }: Edge, places: Map<string, [number, number]>, [w, h]: [number, number], rows: Vertex[][], wide: boolean): SceneWire {

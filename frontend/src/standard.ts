@@ -162,7 +162,7 @@ class Picture {
   }
 
   wire(id: string, points: [number, number][], tone: Tone, opens: string, value: Expression, rank: number, rest: Partial<SceneWire> = {}): void {
-    this.scene.wires.push({ id, points, tone, opens, value, rank, name: id, label: null, dotted: false, arrow: false, ...rest });
+    this.scene.wires.push({ id, points, tone, opens, value, rank, name: label(this.cell, opens), label: null, dotted: false, arrow: false, ...rest });
   }
 
   note(x: number, y: number, text: string): void {

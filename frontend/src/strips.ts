@@ -29,11 +29,9 @@ export function strips(store: Store, sites: string[], open: (node: string) => vo
   const rows = ["input", ...sites].map((site) => strip(store, site, open));
   const cursor = make("div", { class: "strip-cursor" });
   const letters = make("div", { class: "strip-letters", "aria-hidden": "true" });
-  const plots = make("div", { class: "strip-plots", role: "slider", tabindex: 0, "aria-label": "Step", "aria-valuemin": 1 }, cursor);
+  const over = make("div", { class: "strip-over", role: "slider", tabindex: 0, "aria-label": "Step", "aria-valuemin": 1 }, cursor);
+  const plots = make("div", { class: "strip-plots" }, ...rows.map((row) => row.element), over);
   const element = make("section", { class: "strips", "aria-label": "over time" }, plots, letters);
-  plots.append(...rows.map((row) => row.element), make("div", { class: "strip-over" }));
-  const over = plots.lastElementChild as HTMLElement;
-  over.append(cursor);
   const identities = new Map<object, number>();
   const identity = (one: object): number => identities.get(one) ?? (identities.set(one, identities.size), identities.size - 1);
 
@@ -43,11 +41,11 @@ export function strips(store: Store, sites: string[], open: (node: string) => vo
   }
   over.addEventListener("pointermove", choose);
   over.addEventListener("pointerdown", choose);
-  plots.addEventListener("keydown", (event) => {
+  over.addEventListener("keydown", (event) => {
     const { time } = store.state;
     const last = store.run().steps - 1;
     const moves: Record<string, number> = { ArrowLeft: time - 1, ArrowRight: time + 1, PageUp: time - 10, PageDown: time + 10, Home: 0, End: last };
-    const next = event.target === plots ? moves[event.key] : undefined;
+    const next = moves[event.key];
     if (next === undefined) return;
     event.preventDefault();
     event.stopPropagation();
@@ -57,7 +55,7 @@ export function strips(store: Store, sites: string[], open: (node: string) => vo
   function update(): void {
     const { state } = store;
     const [run, original] = [store.run(), store.original()];
-    const both = run !== original && state.edits.some((edit) => edit.on);
+    const both = state.compare && state.edits.some((edit) => edit.on);
     const width = Math.max(120, Math.round(over.clientWidth || 600));
     for (const row of rows) {
       const drawn = [identity(run), both ? identity(original) : "", state.place, state.unit, width].join();
@@ -69,9 +67,9 @@ export function strips(store: Store, sites: string[], open: (node: string) => vo
     }
     cursor.style.left = `${(100 * (state.time + 0.5)) / run.steps}%`;
     cursor.style.width = `${Math.max(2, Math.min(26, width / run.steps))}px`;
-    plots.setAttribute("aria-valuemax", String(run.steps));
-    plots.setAttribute("aria-valuenow", String(state.time + 1));
-    plots.setAttribute("aria-valuetext", `step ${state.time + 1} of ${run.steps}`);
+    over.setAttribute("aria-valuemax", String(run.steps));
+    over.setAttribute("aria-valuenow", String(state.time + 1));
+    over.setAttribute("aria-valuetext", `step ${state.time + 1} of ${run.steps}`);
     spell(letters, doc.items[state.item].characters, state.time, width);
   }
 

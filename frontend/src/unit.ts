@@ -108,10 +108,9 @@ export function makeUnit(store: Store): View {
     const { state } = store;
     const layer = doc.layers.find((one) => one.place === state.place)!;
     write(title, [doc.cell.name, doc.layers.length > 1 ? layer.place : "", layer.hidden > 1 ? `unit ${state.unit} of ${layer.hidden}` : ""].filter(Boolean).join(" · "));
-    const original = store.original();
-    const changed = state.edits.some((edit) => edit.on);
+    const changed = state.compare && state.edits.some((edit) => edit.on);
     picture.update();
-    arithmetic.update(moment(store), changed ? moment(store, original, false) : null, opened(store));
+    arithmetic.update(moment(store), changed ? moment(store, store.original(), false) : null, opened(store));
     lines.update();
   }
 
