@@ -146,14 +146,12 @@ def test_a_module_around_the_layer_runs_in_eval_mode_and_is_left_as_it_was() -> 
 
 
 class Several(nn.Module):
-    def __init__(self, times: int = 1) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.one, self.two, self.times = LSTM(3, 4), LSTM(4, 5, cell=cells.gru), times
+        self.one, self.two = LSTM(3, 4), LSTM(4, 5, cell=cells.gru)
 
     def forward(self, x: Tensor) -> Tensor:
-        for _ in range(self.times):
-            y = self.two(self.one(x)[0])[0]
-        return y
+        return self.two(self.one(x)[0])[0]
 
 
 def test_several_layers_are_shown_and_not_computed() -> None:

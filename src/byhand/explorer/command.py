@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
 from byhand.explorer.explorer import Explorer, explore
 from byhand.explorer.reading import read_input
@@ -81,17 +80,18 @@ def main(arguments: list[str]) -> int:
 
 def explorer_of(options: argparse.Namespace) -> Explorer:
     trained = open_trained(options.checkpoint, options.items)
+    shown, notices = trained.example, []
     if options.input is not None:
-        shown: dict[str, Any] | None = read_input(options.input, trained, options.sequence)
-    else:
-        shown = trained.example
+        shown, notices = read_input(options.input, trained, options.sequence)
     if shown is None:
         raise ValueError(
             f"{options.checkpoint}: the file does not say what the model was trained on: give --input FILE, with"
             f" {trained.inputs} columns of numbers"
         )
     given = trained.options | shown | {"title": options.title or trained.title, "full": options.full}
-    return explore(trained.model, given.pop("x"), **given)
+    made = explore(trained.model, given.pop("x"), **given)
+    made.document["notices"] += notices
+    return made
 
 
 def words_of(problem: Exception) -> str:

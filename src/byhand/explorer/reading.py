@@ -14,10 +14,12 @@ from byhand.explorer.trained import Alphabet, Trained
 
 STEPS = 2000  # of a longer sequence the first ones are shown
 TABLES = (".csv", ".tsv")
+Read = tuple[dict[str, Any], list[str]]
 
 
-def read_input(path: Path, trained: Trained, sequence: str | None) -> dict[str, Any]:
-    """The model's x and the words to it, as explore takes them. sequence: the column that says to which sequence a row belongs.
+def read_input(path: Path, trained: Trained, sequence: str | None) -> Read:
+    """The model's x and the words to it, as explore takes them, and what a reader should know. sequence: the column that says to
+    which sequence a row belongs.
 
     ValueError or OSError; of a table the message names row and column, counted as a spreadsheet does, from 1.
     """
@@ -44,33 +46,45 @@ def known(alphabet: Alphabet) -> str:
     return f"it knows {' '.join(alphabet.symbols[:20])}{' …' if len(alphabet.symbols) > 20 else ''}"
 
 
-def from_text(path: Path, text: str, trained: Trained, alphabet: Alphabet) -> dict[str, Any]:
+def from_text(path: Path, text: str, trained: Trained, alphabet: Alphabet) -> Read:
     """One sequence, if the model knows a symbol for all others, as models of texts do; else one in each line."""
     numbers = {symbol: number for number, symbol in enumerate(alphabet.symbols) if number != alphabet.other}
-    lines = [text.replace("\r\n", "\n")] if alphabet.other is not None else [line.strip() for line in text.splitlines()]
-    lines = [line[:STEPS] for line in lines if line]
+    whole = alphabet.other is not None
+    lines = (
+        {"": text.replace("\r\n", "\n")}
+        if whole
+        else {f"line {row + 1}": line.strip() for row, line in enumerate(text.splitlines())}
+    )
+    lines = {name: line for name, line in lines.items() if line}
     if not lines:
         raise ValueError(f"{path}: expected a text, got an empty one")
-    for row, line in enumerate(lines):
+    for name, line in lines.items():
         for column, symbol in enumerate(line):
-            if symbol not in numbers and alphabet.other is None:
+            if symbol not in numbers and not whole:
                 raise ValueError(
-                    f"{path}: line {row + 1}, column {column + 1}: {symbol!r} is no symbol of this model; {known(alphabet)}"
+                    f"{path}: {name}, column {column + 1}: {symbol!r} is no symbol of this model; {known(alphabet)}"
                 )
-    lengths = [len(line) for line in lines]
+    items = [path.name] if len(lines) == 1 else list(lines)
+    lengths = [min(len(line), STEPS) for line in lines.values()]
     x = torch.zeros(max(lengths), len(lines), dtype=torch.long)
-    for row, line in enumerate(lines):
-        x[: len(line), row] = torch.tensor([numbers.get(symbol, alphabet.other) for symbol in line])
-    words = [[{"\n": "↵", "\t": "⇥"}.get(symbol, symbol) for symbol in line] for line in lines]
-    items = [path.name] if len(lines) == 1 else [f"line {row + 1}" for row in range(len(lines))]
-    return trained.shown_on(x, uneven(lengths)) | {"characters": words, "items": items}
+    for row, line in enumerate(lines.values()):
+        x[: lengths[row], row] = torch.tensor([numbers.get(symbol, alphabet.other) for symbol in line[:STEPS]])
+    words = [[{"\n": "↵", "\t": "⇥"}.get(symbol, symbol) for symbol in line[:STEPS]] for line in lines.values()]
+    given = trained.shown_on(x, uneven(lengths)) | {"characters": words, "items": items}
+    return given, cut(items, [len(line) for line in lines.values()])
+
+
+def cut(names: list[str], lengths: list[int]) -> list[str]:
+    """What there is to say of sequences that are too long."""
+    long = [(name, length) for name, length in zip(names, lengths, strict=True) if length > STEPS]
+    return [f"of {name}, the first {STEPS} of {length} steps are here" for name, length in long]
 
 
 def uneven(lengths: list[int]) -> Tensor | None:
     return torch.tensor(lengths) if len(set(lengths)) > 1 else None
 
 
-def from_table(path: Path, text: str, trained: Trained, sequence: str | None) -> dict[str, Any]:
+def from_table(path: Path, text: str, trained: Trained, sequence: str | None) -> Read:
     header, rows = table(path, text)
     names = header or [f"column {number + 1}" for number in range(len(rows[0]))]
     groups: dict[str, list[int]] = {}
@@ -93,7 +107,8 @@ def from_table(path: Path, text: str, trained: Trained, sequence: str | None) ->
     for place, (group, steps) in enumerate(zip(groups.values(), lengths, strict=True)):
         x[:steps, place] = values[group[:steps]].float()
     found = trained.shown_on(x, uneven(lengths)) | {"items": list(groups)}
-    return found | ({"features": [names[at] for at in columns]} if header is not None else {})
+    found |= {"features": [names[at] for at in columns]} if header is not None else {}
+    return found, cut(list(groups), [len(group) for group in groups.values()])
 
 
 def table(path: Path, text: str) -> tuple[list[str] | None, list[list[str]]]:

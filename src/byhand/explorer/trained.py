@@ -39,7 +39,7 @@ class Trained:
 
     inputs: how many numbers a step has. options: head, names and the like. example: x and the words to it, from the model's own
     task; None where that is not known. alphabet: of a model that reads symbols. columns, scale: the names of the inputs in a table,
-    and how they are to be scaled, (inputs, 2) of mean and spread. arguments: what the model takes, of input and lengths.
+    and how they are to be scaled, (inputs, 2) of mean and spread. sequence_model: whether it is byhand fit's.
     """
 
     model: nn.Module
@@ -54,6 +54,8 @@ class Trained:
 
     def shown_on(self, input: Tensor, lengths: Tensor | None = None) -> dict[str, Any]:
         """Input (time, batch, inputs), or (time, batch) of symbols, as explore takes it for this model."""
+        if input.is_floating_point():
+            input = input.to(next(self.model.parameters()).dtype)
         if self.sequence_model:
             return {"x": (input, lengths)}
         return {"x": input, "lengths": lengths}

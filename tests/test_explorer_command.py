@@ -1,0 +1,280 @@
+"""byhand explore, as a user runs it: models of every origin, inputs of the user's, and one clear line for what cannot be done."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+import yaml
+from conftest import COLOURS, PUBLISHED, ROOT, run, with_numbers
+from torch import nn
+
+import byhand
+from byhand import LSTM, cells
+from byhand.__main__ import main
+from byhand.explorer.packing import restored
+from byhand.train import SequenceModel
+from byhand.train.snapshots import Snapshots as Taking
+from LSTM import COMPANIES
+
+
+def document_in(path: Path) -> dict[str, Any]:
+    found = re.search(r'id="byhand-document">(.*?)</script>', path.read_text(encoding="utf-8"), re.DOTALL)
+    assert found is not None
+    return json.loads(found[1])
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def shown(*words: object) -> dict[str, Any]:
+    """The document that these words give."""
+    assert main(["explore", *map(str, words), "--save", "page.html"]) == 0
+    return document_in(Path("page.html"))
+
+
+def fit(config: str, *words: str) -> Path:
+    """A short training; the folder of the run."""
+    quick = ["--trainer.enable_progress_bar", "false", "--trainer.logger", "CSVLogger", "--trainer.logger.save_dir", "runs"]
+    assert main(["fit", "--config", str(ROOT / "configs" / config), *quick, "--trainer.max_epochs", "2", *words]) == 0
+    (best,) = Path("runs").rglob("last.ckpt")
+    return best
+
+
+def test_the_twelve_numbers_of_the_lesson() -> None:
+    model = with_numbers(PUBLISHED).float()
+    torch.save({"state_dict": model.state_dict(), "hyper_parameters": {"learning_rate": 0.1}, "epoch": 3}, "last.ckpt")
+    found = shown("last.ckpt")
+    assert found["features"] == ["price"] and [item["name"] for item in found["items"]] == ["company A", "company B"]
+    weights = found["layers"][0]["weights"]
+    for row, colour in enumerate(COLOURS):
+        given = [restored(weights[part]).flatten()[row].item() for part in ("recurrent", "input", "bias_input")]
+        assert given == pytest.approx(PUBLISHED[colour])
+    lstm = LSTM(1, 1)
+    names = {"weight_ih_l0": "input", "weight_hh_l0": "recurrent", "bias_ih_l0": "bias_input", "bias_hh_l0": "bias_recurrent"}
+    lstm.load_state_dict({name: restored(weights[part]).float() for name, part in names.items()})
+    for number, (prices, _) in enumerate(COMPANIES.values()):
+        x = restored(found["items"][number]["input"]).float()
+        assert x.flatten().tolist() == prices
+        assert lstm(x)[0][-1].item() == pytest.approx(model(torch.tensor(prices)).item(), abs=1e-6)
+
+
+@pytest.mark.parametrize("prefix", ["", "encoder.lstm."])
+@pytest.mark.parametrize("kind", ["lstm", "both", "projected", "plain", "gru"])
+def test_a_state_dict_of_torchs_layers(kind: str, prefix: str) -> None:
+    models: dict[str, nn.Module] = {
+        "lstm": nn.LSTM(3, 4, 2),
+        "both": nn.LSTM(3, 4, 2, bidirectional=True),
+        "projected": nn.LSTM(3, 4, proj_size=2, dtype=torch.float64),
+        "plain": nn.LSTM(3, 4, bias=False),
+        "gru": nn.GRU(3, 4),
+    }
+    model = models[kind]
+    state = {prefix + name: value for name, value in model.state_dict().items()}
+    torch.save(state, "model.pt")
+    safetensors.torch.save_file(state, "model.safetensors")
+    torch.save({"state_dict": state | {"other.weight": torch.ones(2)}, "hyper_parameters": {}}, "model.ckpt")
+    Path("x.csv").write_text("a,b,c\n1,2,3\n4,5,6\n")
+    for name in ("model.pt", "model.safetensors", "model.ckpt"):
+        found = shown(name, "--input", "x.csv")
+        assert found["title"] == "model" and found["features"] == ["a", "b", "c"] and found["items"][0]["name"] == "x.csv"
+        assert restored(found["items"][0]["input"]).tolist() == [[1, 2, 3], [4, 5, 6]]
+        assert found["cell"]["name"] == ("gru" if kind == "gru" else "lstm")
+        assert torch.equal(restored(found["layers"][-1]["weights"]["recurrent"]), model.all_weights[-1][1].double())
+
+
+def test_a_folder_of_save_pretrained() -> None:
+    LSTM(2, 3, cell=cells.peephole).save_pretrained("saved")
+    Path("x.tsv").write_text("1\t2\n3\t4\n")
+    found = shown("saved", "--input", "x.tsv", "--title", "Mine")
+    assert (found["title"], found["cell"]["name"], found["features"]) == ("Mine", "peephole", None)
+
+
+def test_a_run_of_byhand_fit_shows_its_own_task_and_its_training(capsys: pytest.CaptureFixture[str]) -> None:
+    taking = f"--trainer.callbacks+={Taking.__module__}.{Taking.__name__}"
+    best = fit("companies.yaml", taking, "--trainer.callbacks.most", "30")
+    capsys.readouterr()
+    found = shown(best)
+    assert "page.html: 0." in capsys.readouterr().out
+    assert found["title"] == "Companies: lstm, 1 unit" and found["name"] == "model" and found["features"] == ["price"]
+    assert [item["name"] for item in found["items"]] == ["company A", "company B"]
+    assert found["training"]["epochs"] == [0, 1, 2] and len(found["training"]["heads"]) == 3
+    model = SequenceModel.load_from_checkpoint(best, map_location="cpu", weights_only=True)
+    assert torch.equal(restored(found["head"]["weight"]).float(), model.head.weight)
+    assert found["head"]["names"] == ["prediction"] and not found["head"]["softmax"]
+    assert [layer["place"] for layer in found["layers"]] == ["lstm.l0"]
+    assert len(shown(best, "--items", "1")["items"]) == 1
+
+
+def test_a_model_of_text_shows_characters() -> None:
+    Path("words.txt").write_text("To be, or not to be: that is the question. " * 30)
+    small = ["--data.steps", "10", "--data.batch_size", "2", "--model.hidden_size", "8", "--model.embedding_size", "0"]
+    best = fit("text.yaml", "--data.path", "words.txt", *small)
+    found = shown(best)
+    assert len(found["items"]) == 4 and all(len(item["characters"]) == item["steps"] == 10 for item in found["items"])
+    alphabet = sorted(set("To be, or not to be: that is the question. "))
+    assert found["head"]["softmax"] and found["head"]["names"] == ["␣", *alphabet[1:], "other"]
+    for item in found["items"]:
+        symbols = restored(item["input"]).argmax(1).tolist()
+        assert [found["features"][symbol] for symbol in symbols] == item["characters"]
+    Path("mine.txt").write_text("not\nbe?")
+    found = shown(best, "--input", "mine.txt")
+    assert found["items"][0]["characters"] == [*"not", "↵", *"be?"]
+    assert restored(found["items"][0]["input"]).argmax(1).tolist()[-1] == len(alphabet)  # the ? that it does not know
+
+
+def test_a_model_of_a_table_reads_columns_by_name_and_scales_them() -> None:
+    rows = "\n".join(f"{year},{year % 7},{year % 5 * 10}" for year in range(300))
+    Path("weather.csv").write_text(f"year,rain,sun\n{rows}\n")
+    words = ["--data.path", "weather.csv", "--data.target", "rain", "--data.features", "[sun, rain]", "--data.window", "8"]
+    best = fit("table.yaml", *words, "--model.hidden_size", "4")
+    found = shown(best)
+    assert found["features"] == ["sun", "rain"] and found["head"]["names"] == ["next rain"] and found["items"][0]["steps"] == 8
+    Path("new.csv").write_text("rain,station,sun\n3,north,20\n3,north,20\n4,south,0\n")
+    found = shown(best, "--input", "new.csv", "--sequence", "station")
+    assert [(item["name"], item["steps"]) for item in found["items"]] == [("north", 2), ("south", 1)]
+    sun, rain = restored(found["items"][0]["input"])[0].tolist()
+    assert abs(sun) < 0.1 and abs(rain) < 0.1  # both are about their means
+    Path("words.txt").write_text("rain,sun\nmuch,20\n")
+    with pytest.raises(AssertionError):
+        shown(best, "--input", "words.txt")
+
+
+def test_another_task_whose_symbols_are_numbers_or_letters() -> None:
+    best = fit("embedded_reber.yaml", "--data.batches", "2", "--data.sequences", "4", "--model.hidden_size", "6")
+    found = shown(best, "--items", "2")
+    assert {letter for item in found["items"] for letter in item["characters"]} <= set("BTSXPVE")
+    Path("words.txt").write_text("BTBPVVETE\n\nBPBT\n")
+    found = shown(best, "--input", "words.txt")
+    assert [item["characters"] for item in found["items"]] == [[*"BTBPVVETE"], [*"BPBT"]]
+    assert [item["name"] for item in found["items"]] == ["line 1", "line 3"]
+
+
+def test_a_config_of_somebody_elses_class_is_not_made(tmp_path: Path) -> None:
+    best = fit("companies.yaml")
+    config = best.parents[1] / "config.yaml"
+    content = yaml.safe_load(config.read_text())
+    for kind in ("pathlib.Path", "subprocess.Popen", "byhand.tasks.Task"):
+        content["data"] = {"class_path": kind, "init_args": {"args": ["touch", str(tmp_path / "harm")]}}
+        config.write_text(yaml.safe_dump(content))
+        assert main(["explore", str(best), "--save", "page.html"]) == 2
+    assert not (tmp_path / "harm").exists()
+
+
+class Harm:
+    """What a pickle runs when it is loaded."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, ("touch harm",)
+
+
+EXPECTED = "expected a checkpoint of byhand fit or LSTM.py, a folder of save_pretrained, or a state_dict of an LSTM"
+REFUSED = [
+    (["nothing.ckpt"], f"nothing.ckpt: {EXPECTED} (.pt, .safetensors); there is no such file"),
+    (["folder"], f"folder: {EXPECTED} (.pt, .safetensors); this folder has no config.json"),
+    (["words.ckpt"], f"words.ckpt: {EXPECTED} (.pt, .safetensors); it is damaged, or something else"),
+    (["words.safetensors"], f"words.safetensors: {EXPECTED}"),
+    (["empty.pt"], f"empty.pt: {EXPECTED}"),
+    (["harm.pt"], f"harm.pt: {EXPECTED}"),
+    (["list.pt"], f"list.pt: {EXPECTED} (.pt, .safetensors); it holds a list"),
+    (["linear.pt"], "In a state_dict one LSTM is expected, with a weight_ih_l0; got none; its names are weight, bias"),
+    (["two.pt"], "got 2 of them, at ['a.', 'b.']"),
+    (["shapes.pt"], "expected the parameters of an LSTM or GRU as torch lays them out, got others"),
+    (["eleven.pt"], "expected the twelve numbers of LSTM.py, got none called w_purple2"),
+    (["good.pt"], "good.pt: the file does not say what the model was trained on: give --input FILE, with 2 columns of numbers"),
+    (["good.pt", "--input", "nothing.csv"], "nothing.csv: expected an input file, got: No such file or directory"),
+    (["good.pt", "--input", "folder"], "folder: expected an input file, got: Is a directory"),
+    (["good.pt", "--input", "three.csv"], "three.csv: expected 2 columns, an input of the model each; got 3: a, b, c"),
+    (["good.pt", "--input", "word.csv"], "word.csv: row 3, column 'b': expected a number, got 'four'"),
+    (["good.pt", "--input", "hole.csv"], "hole.csv: row 2, column 'column 2': expected a number, got ''"),
+    (["good.pt", "--input", "nan.csv"], "nan.csv: row 2, column 'column 1': expected a number, got 'nan'"),
+    (["good.pt", "--input", "ragged.csv"], "ragged.csv: row 3: expected 2 columns, as in row 1, got 3"),
+    (["good.pt", "--input", "empty.pt"], "empty.pt: expected a table with a step in each row, got one without rows of numbers"),
+    (["good.pt", "--input", "head.csv"], "head.csv: expected a table with a step in each row, got one without rows of numbers"),
+    (["good.pt", "--input", "latin.csv"], "latin.csv: expected a file in UTF-8, got byte 0xe4 at 0"),
+    (["good.pt", "--input", "two.csv", "--sequence", "day"], "two.csv: expected a column 'day' in row 1, got a, b"),
+    (["good.pt", "--input", "two.csv", "--full", "l9"], "full: expected 'weights', a layer or LAYER.unit NUMBER out of l0"),
+    (["good.pt", "--input", "two.csv", "--items", "0"], "--items: expected at least 1, got 0"),
+    (["good.pt", "--input", "two.csv", "--port", "70000"], "port: expected 0 (any that is free) to 65535, got 70000"),
+]
+
+
+@pytest.fixture
+def files() -> None:
+    """Files of all kinds."""
+    Path("folder").mkdir()
+    for name in ("words.ckpt", "words.safetensors"):
+        Path(name).write_text("these are words")
+    Path("empty.pt").touch()
+    eleven = {name: value for name, value in with_numbers(PUBLISHED).state_dict().items() if name != "w_purple2"}
+    lstm = nn.LSTM(2, 3).state_dict()
+    two = {f"{name}.{key}": value for name in "ab" for key, value in lstm.items()}
+    shapes = lstm | {"weight_hh_l0": torch.ones(12, 5)}
+    saved = {"list": [1], "linear": nn.Linear(2, 2).state_dict(), "two": two, "shapes": shapes, "eleven": eleven, "good": lstm}
+    for name, content in (saved | {"harm": Harm()}).items():
+        torch.save(content, f"{name}.pt")
+    tables = {
+        "three": "a,b,c\n1,2,3",
+        "word": "a;b\n1;2\n3;four",
+        "hole": "1,2\n3,",
+        "nan": "1,2\nnan,3",
+        "ragged": "1,2\n3,4\n5,6,7",
+    }
+    for name, content in (tables | {"head": "a,b\n", "two": "a,b\n1,2\n"}).items():
+        Path(f"{name}.csv").write_text(content)
+    Path("latin.csv").write_bytes("ä,b\n1,2\n".encode("latin1"))
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize(("words", "message"), REFUSED, ids=lambda one: " ".join(one) if isinstance(one, list) else "")
+def test_what_cannot_be_done_is_told_in_one_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(path.name for path in Path().iterdir())
+    assert main(["explore", *words, "--save", "page.html"]) == 2
+    out, told = capsys.readouterr()
+    assert out == "" and told.startswith("byhand explore: ") and told.count("\n") == 1
+    assert message in told
+    assert sorted(path.name for path in Path().iterdir()) == before
+
+
+@pytest.mark.usefixtures("files")
+def test_a_target_that_cannot_be_written(capsys: pytest.CaptureFixture[str]) -> None:
+    for target in ("nowhere/page.html", "folder"):
+        assert main(["explore", "good.pt", "--input", "two.csv", "--save", target]) == 2
+        assert f"byhand explore: {target}: cannot be written: " in capsys.readouterr().err
+    assert list(Path("folder").iterdir()) == []
+
+
+def test_long_tables_are_shown_from_their_start() -> None:
+    torch.save(LSTM(1, 2).state_dict(), "model.pt")
+    Path("long.csv").write_text("value\n" + "\n".join(map(str, range(5000))))
+    found = shown("model.pt", "--input", "long.csv")
+    assert found["items"][0]["steps"] == 2000 and restored(found["items"][0]["input"])[-1].item() == 1999
+    assert found["notices"] == ["of long.csv, the first 2000 of 5000 steps are here"]
+
+
+def test_the_page_of_the_lesson_shows_how_it_learnt(tmp_path: Path) -> None:
+    assert run("python", str(ROOT / "LSTM.py"), "--epochs", "30", cwd=tmp_path).returncode == 0
+    done = run("python", str(ROOT / "tools/explorer_page.py"), "page.html", cwd=tmp_path)
+    assert done.returncode == 0 and done.stdout.startswith(
+        "page.html: the LSTM of runs/lightning_logs/version_0/last.ckpt, with its"
+    )
+    found = document_in(Path("page.html"))
+    assert found["training"]["epochs"] == list(range(31)) and len(found["training"]["losses"]) == 31
+    assert found["training"]["losses"][-1]["loss"] < found["training"]["losses"][0]["loss"]
+    done = run("python", str(ROOT / "tools/explorer_page.py"), "other.html", "--seed", "1", cwd=tmp_path)
+    assert done.returncode == 0 and "without a time-lapse" in done.stdout
+    assert document_in(Path("other.html"))["training"] is None
+    done = run("python", str(ROOT / "tools/explorer_page.py"), "none.html", cwd=ROOT / "configs")
+    assert done.returncode == 2 and "python LSTM.py, or give --checkpoint" in done.stderr
+
+
+def test_byhand_lists_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    assert "explore" in capsys.readouterr().out
+    assert byhand.explore.__module__ == "byhand.explorer.explorer"
