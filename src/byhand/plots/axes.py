@@ -78,3 +78,11 @@ def spell(axis: Axis, times: np.ndarray, characters: Sequence[str], room: float)
     axis.set_ticks(list(times), tokens, rotation=0 if upright else 90)
     axis.set_tick_params(length=0 if upright else 3)
     return True
+
+
+def spell_down(axis: Axis, characters: Sequence[str], room: float) -> bool:
+    """The same down a vertical axis, always upright."""
+    fits = len(characters) * 1.3 * SMALL / 72 <= room
+    if fits:
+        axis.set_ticks(range(len(characters)), list(map(visible, characters)))
+    return fits

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.patches import Patch
 
 from byhand.explain.ledger import Ledger
-from byhand.plots.axes import canvas, round_names, spell, time_axis
+from byhand.plots.axes import canvas, round_names, spell_down, time_axis
 from byhand.plots.looks import rounded
 from byhand.plots.panels import ENDED, scale, stretches, typical
 from byhand.plots.style import INK, SMALL, luminance, memory_map, shortened, styled
@@ -91,7 +91,7 @@ def squares(axes: Axes, values: np.ndarray, limit: float) -> AxesImage:
     image = axes.imshow(shown, cmap=colours, vmin=-limit, vmax=limit, aspect="auto", extent=edges)
     for row, column in np.argwhere(np.isfinite(values)) if rows <= PRINTED else ():
         value = float(values[row, column])
-        light = luminance(colours(image.norm(value))[:3]) > 0.3
+        light = luminance(colours(0.5 + 0.5 * value / limit)[:3]) > 0.3
         look = {"ha": "center", "va": "center", "fontsize": SMALL}
         axes.text(column, row, printed_as(value), color=INK if light else "white", **look)
     return image
@@ -126,7 +126,7 @@ def name(first: Axes, middle: Axes, last: Axes, times: int, letters: Sequence[st
         last.set_xticks([])
     first.set_ylabel("read at (step)")
     first.set_xlabel("memory")
-    if letters is None or not spell(first.yaxis, steps, letters, times * 0.2 if times * 0.2 <= 4.6 else 0):
+    if letters is None or not spell_down(first.yaxis, letters, SQUARE - 0.6):
         round_names(first.yaxis, steps, 12)
     for axes in (first, middle, last):
         axes.tick_params(axis="y", left=axes is first)

@@ -61,6 +61,14 @@ class Look:
             return 0.0, max(1.0, most)
         return (-most, most) if self.colour is None else (-max(1.0, most), max(1.0, most))
 
+    def line_range(self, *several: Numbers) -> tuple[float, float]:
+        """The same, less the half on which a memory has no values."""
+        low, high = self.range(*several)
+        if self.colour is not None:
+            return low, high
+        values = np.concatenate([one[np.isfinite(one)] for one in several])
+        return (0.0 if values.min(initial=0.0) >= 0 else low), (0.0 if values.max(initial=0.0) <= 0 and values.any() else high)
+
     def label(self, low: float, high: float) -> str:
         """For an axis: "share kept (0–1)"."""
         return f"{self.quantity}\n(0–1)" if self.share and (low, high) == (0.0, 1.0) else self.quantity

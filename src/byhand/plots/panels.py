@@ -29,7 +29,7 @@ MARKED = 40  # steps that can still be marked one by one
 DASHES = ("-", (0, (5, 1.6)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
 MARKERS = ("o", "s", "^", "D")
 ENDED: dict[str, Any] = {"facecolor": "0.94", "edgecolor": "0.7", "hatch": "////", "linewidth": 0}
-BROKEN: dict[str, Any] = {"facecolor": "none", "edgecolor": "0.25", "hatch": "xxxx", "linewidth": 0}
+BROKEN: dict[str, Any] = {"facecolor": "none", "edgecolor": "0.45", "hatch": "xxx", "linewidth": 0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,9 @@ class Panel:
         return self.values.shape[1] > LINES
 
     def range(self) -> tuple[float, float]:
-        return self.look.range(typical(self.values) if self.mapped and self.look.colour is None else self.values)
+        if not self.mapped:
+            return self.look.line_range(self.values)
+        return self.look.range(typical(self.values) if self.look.colour is None else self.values)
 
 
 def panel(shown: Window, site: str) -> Panel:
@@ -88,7 +90,7 @@ def draw(axes: Axes, one: Panel, shown: Window, limits: tuple[float, float]) -> 
 def typical(values: Numbers) -> Numbers:
     """Without the few greatest, so that one outlier does not pale all others."""
     sizes = np.abs(values[np.isfinite(values)])
-    return sizes if not len(sizes) else sizes[sizes <= np.quantile(sizes, 0.995)]
+    return sizes if len(sizes) < 1000 else sizes[sizes <= np.quantile(sizes, 0.995)]
 
 
 def scale(axes: Axes | Sequence[Axes], image: AxesImage, label: str, *, aspect: float = 9) -> None:

@@ -34,7 +34,7 @@ def saturation(saturation: Mapping[str, Saturation]) -> Figure:
     places = list(dict.fromkeys(place for panels in found.values() for place in panels))
     across = min(len(found), ACROSS)
     down = -(-len(found) // ACROSS)
-    figure = canvas("How often gates are shut and open, unit by unit", 3.3 * down + 0.9, max(2.9 * across, 6.6))
+    figure = canvas("How often gates are shut and open, unit by unit", 2.75 * down + 1.1, max(2.9 * across, 6.6))
     grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
     for axes, (gate, panels) in zip(grid.flat, found.items(), strict=False):
         scatter(axes, gate, panels, places)

@@ -65,10 +65,8 @@ def styled(function: Callable[P, Figure]) -> Callable[P, Figure]:
     def made(*arguments: P.args, **options: P.kwargs) -> Figure:
         with style.context(["default", STYLE]):
             figure = function(*arguments, **options)
-            for (
-                axes
-            ) in figure.axes:  # ticks are made when they are first asked for: in this style, not in that of a later drawing
-                axes.get_xticklabels(), axes.get_yticklabels()
+            for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+                axis.get_ticklabels()  # made when first asked for: in this style, not in that of a later drawing
             return figure
 
     return made

@@ -82,7 +82,7 @@ def draw_row(line: Sequence[Axes], row: Sequence[Panel], windows: Sequence[Windo
     for axes in line[1:]:
         axes.set_ylabel("")
     below = line[0].get_ylabel() or look.label(low, high).replace("\n", " ")
-    line[0].set_ylabel(f"{shortened(look.title, 24)}\n{below}", color=look.ink)
+    line[0].set_ylabel(f"{shortened(look.title.split(',')[0], 18)}\n{below}", color=look.ink)
     if images[0] is not None:
         scale(list(line), images[0], look.label(low, high))
 
