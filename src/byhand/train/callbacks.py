@@ -1,7 +1,8 @@
-"""What watches over a training: exact resume, gates in TensorBoard, a warning of saturated gates."""
+"""What watches over a training: exact resume, gates in TensorBoard, a warning of saturated gates, a sample of the text."""
 
 from __future__ import annotations
 
+import logging
 import warnings
 from typing import Any
 
@@ -14,7 +15,11 @@ from torch import Tensor
 
 from byhand.record import record
 from byhand.tasks.task import Sequences
+from byhand.trace import Trace
 from byhand.train.model import SequenceModel
+from byhand.train.pictures import characters_of, is_due, pictures
+
+LOG = logging.getLogger(__name__)
 
 
 class Reproducible(Callback):
@@ -34,13 +39,14 @@ class Gates(Callback):
     """Looks into the layers at the first batch of a validation, every so many epochs.
 
     Logs to TensorBoard, for every site of every layer, a histogram, and for those between 0 and 1 the share of values within 0.05
-    of either end; warns of a gate that is saturated in `warn` of its values or more.
+    of either end; warns of a gate that is saturated in `warn` of its values or more. pictures: with those of byhand.plots, gates and
+    memories of each layer and the saturation of all, in epochs 0, 1, 2, 4, 8, ... of those.
     """
 
-    def __init__(self, every_n_epochs: int = 1, warn: float = 0.98) -> None:
+    def __init__(self, every_n_epochs: int = 1, warn: float = 0.98, pictures: bool = True) -> None:
         if every_n_epochs < 1:
             raise ValueError(f"Gates expected every_n_epochs of at least 1, got {every_n_epochs}")
-        self.every_n_epochs, self.warn = every_n_epochs, warn
+        self.every_n_epochs, self.warn, self.pictures = every_n_epochs, warn, pictures
         self.warned: set[str] = set()
 
     def on_validation_batch_start(
@@ -54,6 +60,13 @@ class Gates(Callback):
         for name in trace:
             values = trace[name]
             self.look(trainer, name, values[~values.isnan()], gate=name.rpartition(".")[2] in pl_module.lstm.cell.gates)
+        if self.pictures and is_due(trainer.current_epoch // self.every_n_epochs):
+            self.draw(trainer, trace, characters_of(pl_module.form, batch))
+
+    def draw(self, trainer: L.Trainer, trace: Trace, characters: str | None) -> None:
+        if isinstance(trainer.logger, TensorBoardLogger) and trainer.is_global_zero:
+            for name, figure in pictures(trace, characters):
+                trainer.logger.experiment.add_figure(f"pictures/{name}", figure, trainer.global_step)
 
     def look(self, trainer: L.Trainer, name: str, values: Tensor, *, gate: bool) -> None:
         step, logger = trainer.global_step, trainer.logger
@@ -74,6 +87,34 @@ class Gates(Callback):
                     " learning. A lower learning rate, clipping or another forget_bias may help",
                     stacklevel=2,
                 )
+
+
+class SampleText(Callback):
+    """Lets a model of a text write, after the validation of every so many epochs: to TensorBoard, and to the log of Python's logging.
+
+    The text is what `byhand predict` writes: the task says the prompt, how many characters and at which temperature. Other tasks have
+    nothing to write, and nothing is done.
+    """
+
+    def __init__(self, every_n_epochs: int = 1) -> None:
+        if every_n_epochs < 1:
+            raise ValueError(f"SampleText expected every_n_epochs of at least 1, got {every_n_epochs}")
+        self.every_n_epochs = every_n_epochs
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        task: Any = trainer.datamodule  # type: ignore[attr-defined]
+        due = not trainer.sanity_checking and trainer.current_epoch % self.every_n_epochs == 0
+        if not due or not trainer.is_global_zero or getattr(task, "writes", None) != "text":
+            return
+        try:
+            text = task.text(pl_module)
+        except ValueError as problem:  # it gives NaN, say; that is no reason to end the training
+            warnings.warn(f"epoch {trainer.current_epoch}: no sample could be written: {problem}", stacklevel=2)
+            return
+        LOG.info("epoch %s: %s", trainer.current_epoch, text)
+        if isinstance(trainer.logger, TensorBoardLogger):
+            indented = "\n".join(f"    {line}" for line in text.splitlines())  # Markdown shows it as it is
+            trainer.logger.experiment.add_text("sample", indented, trainer.global_step)
 
 
 class Reached(Callback):

@@ -1,0 +1,108 @@
+"""What callbacks of a training write: pictures and samples of text in TensorBoard."""
+
+import io
+import logging
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import pytest
+import torch
+from lightning.pytorch.loggers import TensorBoardLogger
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from byhand.tasks import Adding, Task, Text
+from byhand.train import SequenceModel
+from byhand.train.callbacks import Gates, SampleText
+from byhand.train.pictures import characters_of, is_due
+
+QUIET: dict[str, Any] = {
+    "accelerator": "cpu",
+    "enable_progress_bar": False,
+    "enable_model_summary": False,
+    "enable_checkpointing": False,
+    "num_sanity_val_steps": 0,
+    "use_distributed_sampler": False,
+    "log_every_n_steps": 1,
+}
+
+
+def adding() -> Adding:
+    return Adding(length=8, batch_size=4, batches=2, sequences=8)
+
+
+def words(tmp_path: Path) -> Text:
+    path = tmp_path / "words.txt"
+    path.write_text("to be or not to be, that is the question: " * 60, encoding="utf-8")
+    return Text(path, steps=10, batch_size=4, prompt="to", characters=30)
+
+
+def logged(task: Task, callback: L.Callback, folder: Path, epochs: int, **settings: Any) -> EventAccumulator:
+    torch.manual_seed(5)
+    model = SequenceModel(task.form._asdict(), **({"hidden_size": 6} | settings))
+    logger = TensorBoardLogger(folder)
+    L.Trainer(max_epochs=epochs, callbacks=[callback], logger=logger, **QUIET).fit(model, datamodule=task)
+    return EventAccumulator(logger.log_dir).Reload()
+
+
+def test_pictures_are_drawn_less_and_less_often(tmp_path: Path) -> None:
+    events = logged(adding(), Gates(), tmp_path, 4)
+    assert events.Tags()["images"] == ["pictures/gates/l0", "pictures/memories/l0", "pictures/saturation"]
+    images = events.Images("pictures/gates/l0")
+    assert [image.step for image in images] == [2 * (epoch + 1) for epoch in (0, 1, 2)]
+    shown = Image.open(io.BytesIO(images[-1].encoded_image_string))
+    assert shown.width > 300
+    assert len(shown.convert("RGB").getcolors(1 << 24)) > 20  # type: ignore[arg-type]
+    assert [epoch for epoch in range(40) if is_due(epoch)] == [0, 1, 2, 4, 8, 16, 32]
+
+
+def test_pictures_of_other_layers(tmp_path: Path) -> None:
+    events = logged(adding(), Gates(every_n_epochs=2), tmp_path, 2, num_layers=2, bidirectional=True)
+    places = ("l0", "l0.reverse", "l1", "l1.reverse")
+    wanted = {f"pictures/{kind}/{place}" for place in places for kind in ("gates", "memories")}
+    assert set(events.Tags()["images"]) == wanted | {"pictures/saturation"}
+    assert len(events.Images("pictures/saturation")) == 1
+
+
+def test_no_pictures(tmp_path: Path) -> None:
+    assert logged(adding(), Gates(pictures=False), tmp_path / "none", 1).Tags()["images"] == []
+    plain = logged(adding(), Gates(), tmp_path / "rnn", 1, cell="rnn").Tags()["images"]
+    assert plain == ["pictures/memories/l0"]  # no gates
+
+
+def test_pictures_of_a_text(tmp_path: Path) -> None:
+    assert "pictures/gates/l0" in logged(words(tmp_path), Gates(), tmp_path, 1, embedding_size=3).Tags()["images"]
+    task = words(tmp_path)
+    batch = task.batch("val", 0, 0, 4)
+    assert characters_of(task.form, batch) == "".join(task.alphabet[one] for one in batch.input[:, 0].tolist())
+    batch.input[1, 0] = len(task.alphabet)
+    assert (characters_of(task.form, batch) or "")[1] == "\ufffd"
+    assert characters_of(adding().form, batch) is None
+
+
+def test_a_text_model_writes_as_it_learns(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "byhand.train.callbacks"):
+        events = logged(words(tmp_path), SampleText(every_n_epochs=2), tmp_path, 4)
+    (tag,) = [tag for tag in events.Tags()["tensors"] if tag.startswith("sample")]
+    samples = [one.tensor_proto.string_val[0].decode() for one in events.Tensors(tag)]
+    assert len(samples) == 2
+    assert all(sample.startswith("    to") for sample in samples)
+    assert samples[0] != samples[1]
+    told = [record.getMessage() for record in caplog.records if record.name == "byhand.train.callbacks"]
+    assert [one[:11] for one in told] == ["epoch 0: to", "epoch 2: to"]
+    assert len(told[0]) == len("epoch 0: to") + 30
+
+
+@pytest.mark.filterwarnings("ignore:Encountered `nan` values:UserWarning")
+def test_other_tasks_write_nothing_and_nan_ends_no_training(tmp_path: Path) -> None:
+    assert logged(adding(), SampleText(), tmp_path / "adding", 1).Tags()["tensors"] == []
+    task = words(tmp_path)
+    torch.manual_seed(0)
+    model = SequenceModel(task.form._asdict(), hidden_size=6)
+    model.head.bias.data.fill_(torch.nan)
+    trainer = L.Trainer(max_epochs=1, limit_train_batches=0, callbacks=[SampleText()], logger=False, **QUIET)
+    with pytest.warns(UserWarning, match="no sample could be written: text: the model gives NaN"):
+        trainer.validate(model, datamodule=task, verbose=False)
+    with pytest.raises(ValueError, match="every_n_epochs of at least 1, got 0"):
+        SampleText(every_n_epochs=0)
