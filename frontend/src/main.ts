@@ -33,7 +33,8 @@ export function mount(element: HTMLElement, doc: Doc | string | null, options: M
   element.replaceChildren(root);
   let mounted: Mounted;
   try {
-    mounted = open(root, readDocument(isNothing(doc) ? companies : doc), options);
+    const nothing = isNothing(doc);
+    mounted = open(root, readDocument(nothing ? companies : doc), nothing ? { state: "view=tour", ...options } : options);
   } catch (problem) {
     root.dataset.look = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
     const text = problem instanceof Error ? problem.message : String(problem);
@@ -50,7 +51,7 @@ function isNothing(doc: Doc | string | null): boolean {
 }
 
 function open(root: HTMLElement, doc: Doc, options: MountOptions): Mounted {
-  const first = options.address ? location.hash : (options.state ?? "");
+  const first = (options.address && location.hash) || (options.state ?? "");
   const store = makeStore(makeModel(doc), stateOf(doc, first));
   const keys = options.address ? document : root;
   const link = options.address ? (): string => `${location.href.split("#")[0]}#${fragmentOf(doc, store.state)}` : null;
