@@ -39,7 +39,6 @@ SETTINGS = (
     "--ServerApp.allow_root=True",
     "--ServerApp.disable_check_xsrf=True",
     "--IdentityProvider.token=test",
-    "--LabApp.news_url=None",
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
 )
 
@@ -62,6 +61,9 @@ def lab(tmp_path: Path) -> Iterator[str]:
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, tmp_path / "explorer.ipynb")
     places = {name: str(tmp_path / f".{name.lower()}") for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
+    without = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}  # they would ask the network
+    (Path(places["JUPYTER_CONFIG_DIR"]) / "labconfig").mkdir(parents=True)
+    (Path(places["JUPYTER_CONFIG_DIR"]) / "labconfig/page_config.json").write_text(json.dumps(without))
     log = tmp_path / ".log"
     words = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={tmp_path}", *SETTINGS]
     with log.open("w") as output:
