@@ -26,7 +26,7 @@ FLAGS = [
     "--disable-frame-rate-limit",
     "--disable-gpu-vsync",
 ]
-MAPS_DRAWN = "() => document.querySelectorAll('.map-box canvas[aria-label]').length > 0"
+MAPS_DRAWN = "() => document.querySelectorAll('.map-box canvas[data-drawn]').length > 0"
 SCRUB = """frames => new Promise(done => {
   const { store } = document.querySelector('#byhand-explorer').byhand;
   const steps = store.run().steps, times = [];

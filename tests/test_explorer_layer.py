@@ -171,7 +171,7 @@ PIXELS = """canvas => [canvas.height, canvas.width,
 
 def pixels(page, site):
     """(height, width, 3) of the map's canvas."""
-    page.wait_for_selector(f"[data-site={site}] canvas[aria-label]")
+    page.wait_for_selector(f"[data-site={site}] canvas[data-drawn]")
     height, width, data = page.eval_on_selector(f"[data-site={site}] canvas", PIXELS)
     return torch.tensor(data).reshape(height, width, 4)[..., :3].double()
 
@@ -230,12 +230,15 @@ def test_maps_of_a_thinned_document_have_the_axes_of_the_whole(open_page):
     assert kept["every"] > 1  # or this tests nothing
     page = open_page(explorer.document, fragment="view=layer&time=0")
     assert page.inner_text(".axis-labels").split()[-1] == "600"
-    assert f"mean of {kept['every']} steps" in page.inner_text(".layer-bar")
+    assert f"mean of {kept['every']} steps" in page.inner_text(".layer-title")
     page.focus("[data-site=f] .map-box")
     page.keyboard.press("ArrowRight")
     assert store(page, "time") == kept["every"]
     page.keyboard.press("ArrowDown")
-    assert store(page, "unit") == (kept["units"][1] if kept["units"] else 1)
+    assert store(page, "unit") == kept["units"][1]
+    missing = next(unit for unit in range(256) if unit not in kept["units"])
+    page.evaluate(f"document.querySelector('#byhand-explorer').byhand.store.set({{ unit: {missing} }})")
+    page.wait_for_function("() => document.querySelector('.readout dd').textContent === 'left out'")
     assert page.locator(".overview-place").count() == 4
     page.click(".overview-place >> nth=2")
     assert store(page, "place") == "l2"

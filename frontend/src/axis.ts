@@ -1,7 +1,7 @@
 /** The time axis over the maps: its ticks, and the brush that marks a span of steps. */
 
 import { ticks } from "d3-array";
-import { count, make } from "./elements";
+import { count, make, makeSvg } from "./elements";
 import { placeOf, stepAt, type Window } from "./maps";
 
 export interface AxisEvents {
@@ -15,7 +15,7 @@ export class Axis {
   private readonly box = make("div", { class: "axis", role: "slider", tabindex: 0, "aria-label": "Span of steps. Shift with the arrow keys marks a span, Escape clears it." });
   private readonly labels = make("div", { class: "axis-labels", "aria-hidden": "true" });
   private readonly band = make("div", { class: "axis-span" });
-  private readonly pointer = make("div", { class: "axis-cursor" });
+  private readonly pointer = makeSvg("svg", { class: "axis-cursor", viewBox: "0 0 10 6" }, makeSvg("path", { d: "M0 0H10L5 6Z" }));
   private shown: Window = { from: 0, to: 1 };
   private time = 0;
   private span: [number, number] | null = null;
@@ -47,7 +47,7 @@ export class Axis {
   cursor(time: number): void {
     this.time = time;
     const { left, width } = placeOf(time, this.shown);
-    this.pointer.hidden = left < 0 || left >= 1;
+    this.pointer.toggleAttribute("hidden", left < 0 || left >= 1);
     this.pointer.style.left = `${100 * (left + width / 2)}%`;
     this.box.setAttribute("aria-valuemin", "1");
     this.box.setAttribute("aria-valuemax", String(this.shown.to));

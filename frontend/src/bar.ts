@@ -1,6 +1,6 @@
 /** The controls over the maps. */
 
-import { make, write } from "./elements";
+import { count, make, write } from "./elements";
 import type { Window } from "./maps";
 import { SORTS } from "./sorting";
 import type { Sort, State, Store } from "./types";
@@ -8,12 +8,14 @@ import type { Sort, State, Store } from "./types";
 /** The row of controls over the maps: how units are sorted, which steps are marked. */
 export class Bar {
   readonly element: HTMLElement;
+  readonly head: HTMLElement;
   private readonly sorts = make("select");
   private readonly from = make("input", { type: "number", min: 1, inputmode: "numeric" });
   private readonly to = make("input", { type: "number", min: 1, inputmode: "numeric" });
   private readonly clear = make("button", { type: "button" }, "Clear");
   private readonly zoom = make("button", { type: "button", "aria-pressed": "false" }, "Zoom to span");
-  private readonly hint = make("span", { class: "small" });
+  private readonly title = make("h2");
+  private readonly hint = make("p", { class: "small" });
 
   constructor(
     private readonly store: Store,
@@ -25,7 +27,8 @@ export class Bar {
     this.clear.addEventListener("click", () => store.set({ span: null }));
     this.zoom.addEventListener("click", toggleZoom);
     const span = make("span", { class: "span-fields" }, make("label", {}, "Span: steps ", this.from), make("label", {}, " to ", this.to));
-    this.element = make("div", { class: "layer-bar" }, make("label", {}, "Sort units by ", this.sorts), span, this.zoom, this.clear, this.hint);
+    this.element = make("div", { class: "layer-bar" }, make("label", {}, "Sort units by ", this.sorts), span, this.zoom, this.clear);
+    this.head = make("div", { class: "layer-title" }, this.title, this.hint);
   }
 
   private typed(changed: HTMLInputElement): void {
@@ -41,8 +44,11 @@ export class Bar {
   /** sort: the one that this cell has nothing for. grain: what a dot stands for. */
   explain(sort: Sort | null, grain: string): void {
     const says = SORTS.find((one) => one.sort === (sort ?? this.store.state.sort))?.says ?? "";
-    const sorting = sort ? "this cell has nothing to measure that by: by number" : says;
-    write(this.hint, [sorting, grain].filter(Boolean).join("; "));
+    const sorting = sort ? "by number: this cell has nothing to measure the rest by" : says;
+    const { place } = this.store.state;
+    const layer = this.store.model.doc.layers.find((one) => one.place === place);
+    write(this.title, `Layer ${place}: ${count(layer?.hidden ?? 0, "unit")}, ${count(this.store.run().steps, "step")}`);
+    write(this.hint, [`Sorted ${sorting}`, grain].filter(Boolean).join("; "));
   }
 
   show(state: State, steps: number, zoom: Window | null): void {

@@ -1,6 +1,6 @@
 /** The current values as CSV, in full: one unit with its inputs, or every unit of the layer. */
 
-import { valueAt } from "./maps";
+import { holds, valueAt } from "./maps";
 import type { Store, Values } from "./types";
 
 /** Quoted where it must be; a text that a spreadsheet would run as a formula is made harmless. */
@@ -9,6 +9,9 @@ export function field(value: string | number): string {
   const text = value.length > 1 && /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
+
+/** Empty where the unit was left out of the file. */
+const cell = (values: Values, time: number, unit: number): string | number => (holds(values, unit) ? valueAt(values, time, unit) : "");
 
 const lines = (rows: (string | number)[][]): string => rows.map((row) => row.map(field).join(",")).join("\r\n") + "\r\n";
 
@@ -22,7 +25,7 @@ export function unitCsv(store: Store): string {
     ["step", (time) => time + 1],
     ...(letters ? [["character", (time: number) => letters[time] ?? ""] as [string, (time: number) => string]] : []),
     ...columnsOf(run.input, (index) => model.doc.features?.[index] ?? `input ${index}`),
-    ...Object.keys(sites).map((site): [string, (time: number) => number] => [site, (time) => valueAt(sites[site], time, state.unit)]),
+    ...Object.keys(sites).map((site): [string, (time: number) => string | number] => [site, (time) => cell(sites[site], time, state.unit)]),
     ...(run.head ? columnsOf(run.head, (index) => model.doc.head?.names?.[index] ?? `output ${index}`) : []),
   ];
   const rows = Array.from({ length: run.steps }, (_, time) => columns.map(([, value]) => value(time)));
@@ -43,6 +46,6 @@ export function layerCsv(store: Store): string {
   const every = Math.min(...names.map((site) => sites[site].every));
   const rows: (string | number)[][] = [["step", "unit", ...names]];
   for (let time = 0; time < run.steps; time += every)
-    for (const unit of units) rows.push([time + 1, unit, ...names.map((site) => valueAt(sites[site], time, unit))]);
+    for (const unit of units) rows.push([time + 1, unit, ...names.map((site) => cell(sites[site], time, unit))]);
   return lines(rows);
 }

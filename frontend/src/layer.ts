@@ -7,7 +7,7 @@ import { Bar } from "./bar";
 import { largest, lookOf, paletteOf, schemeOf } from "./colours";
 import { make, say, visible, write } from "./elements";
 import { makeListening } from "./listening";
-import { valueAt, type Window } from "./maps";
+import { sayAt, valueAt, type Window } from "./maps";
 import { makeOverview } from "./overview";
 import { SiteMap, type Cell } from "./sitemap";
 import { sorted, switches, type Material, type Switch } from "./sorting";
@@ -93,7 +93,7 @@ class LayerView implements View {
     readout.dataset["panel"] = "values at the cursor";
     const side = make("aside", { class: "layer-side", "aria-label": "about the chosen unit" }, readout, this.switching.element, this.listening.element);
     if (this.overview) side.prepend(this.overview.element);
-    const main = make("section", { class: "panel layer-main" }, this.bar.element, this.passage.element, this.stack);
+    const main = make("section", { class: "panel layer-main" }, this.bar.head, this.bar.element, this.passage.element, this.stack);
     main.dataset["panel"] = "layer";
     this.element.append(main, side, this.tip);
   }
@@ -172,7 +172,7 @@ class LayerView implements View {
     this.bar.explain(this.unsorted, this.maps.find(({ element }) => !element.hidden)?.grain ?? "");
     write(this.readoutTitle, `Unit ${unit}, step ${time + 1}`);
     const sites = run.places[state.place]?.sites ?? {};
-    for (const [site, element] of this.figures) write(element, sites[site] ? say(valueAt(sites[site], time, unit)) : "–");
+    for (const [site, element] of this.figures) write(element, sites[site] ? sayAt(sites[site], time, unit) : "–");
     const measure = this.measure.get(unit);
     write(this.measured, measure === undefined ? "" : measureText(state.sort, measure));
   }

@@ -120,7 +120,7 @@ class LedgerView implements View {
   }
 
   private row(name: string, left: number, size: number, detail: string): HTMLElement {
-    const bar = make("span", { class: `ledger-bar ${left < 0 ? "minus" : "plus"}${Number.isNaN(left) ? " nan" : ""}`, "aria-hidden": "true" });
+    const bar = make("span", { class: `ledger-bar ${left < 0 ? "minus" : "plus"}${Number.isNaN(left) ? " nan" : ""}`, "aria-hidden": "true" }, make("i"), make("span", { class: "middle" }));
     bar.style.setProperty("--size", `${Math.min(1, Math.abs(left) / size || 0) * 50}%`);
     return make("li", { "data-left": left }, make("span", { class: "ledger-name" }, name), bar, make("span", { class: "ledger-left" }, say(left)), make("span", { class: "ledger-detail" }, detail));
   }

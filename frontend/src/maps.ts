@@ -1,6 +1,8 @@
 /** A map of values, units x time, drawn into a canvas: each pixel is the mean of the values that fall on it. */
 
 import { packed, type Colour, type Scheme } from "./colours";
+import { say } from "./elements";
+import { look } from "./network";
 import type { Values } from "./types";
 
 /** The steps that are shown: from `from` up to, not including, `to`. */
@@ -24,10 +26,16 @@ export function columnsOf(values: Values, units: ArrayLike<number>): { columns: 
 }
 
 /** The value at a step, whatever the thinning; NaN outside. */
-export function valueAt(values: Values, time: number, unit: number): number {
-  const column = values.units ? values.units.indexOf(unit) : unit;
-  if (column < 0 || column >= values.width) return NaN;
-  return values.data[Math.floor(time / values.every) * values.width + column] ?? NaN;
+export const valueAt = (values: Values, time: number, unit: number): number => look(values, unit, time);
+
+/** Whether the values of a unit are there: of a large model, some are left out. */
+export function holds(values: Values, unit: number): boolean {
+  return values.units ? values.units.includes(unit) : unit < values.width;
+}
+
+/** The value in words; "left out" where the unit is. */
+export function sayAt(values: Values, time: number, unit: number): string {
+  return holds(values, unit) ? say(valueAt(values, time, unit)) : "left out";
 }
 
 export function rowsOf(values: Values): number {

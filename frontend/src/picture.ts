@@ -6,7 +6,7 @@ const NAMESPACE = "http://www.w3.org/2000/svg";
 const SVG_STYLES = [
   ...["fill", "fill-opacity", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray", "stroke-linecap", "stroke-linejoin"],
   ...["opacity", "font-family", "font-size", "font-weight", "font-style", "text-anchor", "dominant-baseline", "vector-effect"],
-  ...["visibility", "display", "transform", "transform-origin", "marker-end", "paint-order", "letter-spacing", "mix-blend-mode"],
+  ...["visibility", "display", "transform", "transform-origin", "marker-end", "paint-order", "letter-spacing", "mix-blend-mode", "stop-color", "stop-opacity"],
 ];
 
 /** Told to an element before its picture is made: what it draws only when in sight, it draws now. */
@@ -42,6 +42,7 @@ function behind(element: Element): string {
 function draw(element: Element, into: SVGElement, corner: Corner): void {
   const style = getComputedStyle(element);
   if (style.display === "none" || style.visibility === "hidden" || style.opacity === "0" || element.classList.contains("unseen")) return;
+  if (!element.checkVisibility()) return; // in what is folded away
   const box = element.getBoundingClientRect();
   if (element instanceof SVGSVGElement) {
     into.append(svgCopy(element, box, corner));
@@ -73,7 +74,7 @@ function placed(box: DOMRect, corner: Corner): Record<string, number> {
   return { x: box.left - corner.left, y: box.top - corner.top, width: box.width, height: box.height };
 }
 
-const seen = (colour: string): boolean => colour !== "transparent" && !/,\s*0\)$|\/\s*0%?\)$/.test(colour);
+const seen = (colour: string): boolean => colour !== "transparent" && !/^rgba\(.*,\s*0\)$|\/\s*0%?\)$/.test(colour);
 
 function background(group: SVGElement, style: CSSStyleDeclaration, box: DOMRect, corner: Corner): void {
   const at = placed(box, corner);
@@ -148,22 +149,29 @@ function text(node: Text, into: SVGElement, style: CSSStyleDeclaration, corner: 
   for (const { words, box } of linesOf(node)) write(into, words, box, style, corner);
 }
 
+/** Without the space around the words, which would count towards their width. */
 function linesOf(node: Text): { words: string; box: DOMRect }[] {
   const range = document.createRange();
-  range.selectNodeContents(node);
+  const start = node.data.search(/\S/);
+  range.setStart(node, start);
+  range.setEnd(node, node.data.trimEnd().length);
   const whole = [...range.getClientRects()].filter(({ width }) => width > 0);
-  if (whole.length === 1) return [{ words: node.data, box: whole[0] }];
+  if (whole.length === 1) return [{ words: range.toString(), box: whole[0] }];
   const lines: { words: string; box: DOMRect }[] = [];
-  for (let index = 0; index < node.length; index += 1) {
+  let gap = ""; // space that counts only once a word follows it on the same line
+  for (let index = start; index < node.data.trimEnd().length; index += 1) {
+    const letter = node.data[index];
     range.setStart(node, index);
     range.setEnd(node, index + 1);
     const [box] = range.getClientRects();
-    if (!box || !box.width) continue;
+    if (/\s/.test(letter)) gap = " ";
+    if (/\s/.test(letter) || !box || !box.width) continue;
     const line = lines[lines.length - 1];
     if (line && Math.abs(line.box.top - box.top) < 2) {
-      line.words += node.data[index];
+      line.words += gap + letter;
       line.box = new DOMRect(line.box.left, line.box.top, box.right - line.box.left, line.box.height);
-    } else lines.push({ words: node.data[index], box });
+    } else lines.push({ words: letter, box });
+    gap = "";
   }
   return lines;
 }

@@ -70,6 +70,7 @@ export class SiteMap {
     this.element.append(title, this.box);
     this.element.dataset["panel"] = `${label} map`;
     this.element.dataset["site"] = site;
+    this.box.setAttribute("aria-label", `${label} map. Arrow keys move the cell, Enter opens the unit.`);
     this.listen();
   }
 
@@ -79,7 +80,10 @@ export class SiteMap {
     const found = columnsOf(picture.values, picture.order);
     [this.columns, this.units] = [found.columns, found.units];
     this.rowOf = new Map(this.units.map((unit, row) => [unit, row]));
-    const { scheme } = picture;
+    const { scheme, shown } = picture;
+    const size = `${count(found.units.length, "unit")} by ${count(shown.to - shown.from, "step")}`;
+    this.canvas.setAttribute("aria-label", `${this.label}: ${size}, from ${brief(scheme.low)} to ${brief(scheme.high)}`);
+    write(this.note, scheme.beyond === null ? "" : `some reach ±${brief(scheme.beyond)}`);
     write(this.low, brief(scheme.low));
     write(this.high, brief(scheme.high));
     this.bar.style.background = `linear-gradient(to right, ${scheme.colours.join(", ")})`;
@@ -113,12 +117,7 @@ export class SiteMap {
     paint(this.canvas, picture.values, this.columns, picture.shown, picture.scheme, size);
     const steps = picture.shown.to - picture.shown.from;
     showFigures(this.numbers, { columns: steps, rows: this.units.length }, { width, height }, picture.scheme, () => this.figures(picture));
-    this.canvas.setAttribute(
-      "aria-label",
-      `${this.label}: ${count(this.units.length, "unit")} by ${count(steps, "step")}, from ${brief(picture.scheme.low)} to ${brief(picture.scheme.high)}`,
-    );
-    this.box.setAttribute("aria-label", `${this.label} map. Arrow keys move the cell, Enter opens the unit.`);
-    write(this.note, picture.scheme.beyond === null ? "" : `some reach ±${brief(picture.scheme.beyond)}`);
+    this.canvas.dataset["drawn"] = "yes";
   }
 
   private figures({ values, shown }: Picture): Figure[] {

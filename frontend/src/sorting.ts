@@ -16,7 +16,7 @@ export const SORTS: { sort: Sort; label: string; says: string }[] = [
   { sort: "half-life", label: "half-life", says: "longest first: steps until half of what was written is left, ln ½ / mean ln keep" },
   { sort: "saturation", label: "saturation", says: "most often shut or open first: share of steps with a gate below 0.1 or above 0.9" },
   { sort: "activity", label: "activity", says: "liveliest first: standard deviation of the memory over time" },
-  { sort: "similarity", label: "similarity", says: "units whose memories rise and fall together stand side by side" },
+  { sort: "similarity", label: "similarity", says: "so that memories which rise and fall together stand side by side" },
 ];
 
 /** The units in the order asked for; null where this cell has nothing to measure it by. */

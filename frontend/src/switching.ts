@@ -29,7 +29,7 @@ export class Switching {
 
   private entry({ unit, site, from, to }: Switch): HTMLElement {
     const { labels } = this.store.model.doc.cell;
-    const bar = make("span", { class: "switch-bar", "aria-hidden": "true" });
+    const bar = make("span", { class: "switch-bar", "aria-hidden": "true" }, make("i"));
     bar.style.setProperty("--from", String(Math.max(0, Math.min(1, Math.min(from, to)))));
     bar.style.setProperty("--to", String(Math.max(0, Math.min(1, Math.max(from, to)))));
     const words = `${labels[site] ?? site} ${say(from)} → ${say(to)}`;

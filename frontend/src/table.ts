@@ -1,8 +1,8 @@
 /** The data table: the current values in words, for readers who do not see the pictures, and for copying. */
 
 import "./table.css";
-import { make, say, visible, write } from "./elements";
-import { valueAt } from "./maps";
+import { make, visible, write } from "./elements";
+import { sayAt } from "./maps";
 import type { Store, Values, View } from "./types";
 
 const PAGE = 50;
@@ -41,7 +41,7 @@ export function makeTable(store: Store): View {
   function stepTable(sites: Record<string, Values>): HTMLTableElement {
     const { time, unit, place } = store.state;
     const rows = Object.keys(sites).map((site) =>
-      make("tr", {}, make("th", { scope: "row" }, site), make("td", { class: "words" }, cell.labels[site] ?? ""), figure(valueAt(sites[site], time, unit))),
+      make("tr", {}, make("th", { scope: "row" }, site), make("td", { class: "words" }, cell.labels[site] ?? ""), figure(sites[site], time, unit)),
     );
     return table(`${place}, unit ${unit}, at step ${time + 1}`, ["site", "meaning", "value"], [...rows, ...outputs()]);
   }
@@ -50,7 +50,7 @@ export function makeTable(store: Store): View {
     const values = store.run().head;
     if (!head || !values || values.width > 8) return [];
     return Array.from({ length: values.width }, (_, index) =>
-      make("tr", {}, make("th", { scope: "row" }, head.names?.[index] ?? `output ${index}`), make("td", { class: "words" }, "output"), figure(valueAt(values, store.state.time, index))),
+      make("tr", {}, make("th", { scope: "row" }, head.names?.[index] ?? `output ${index}`), make("td", { class: "words" }, "output"), figure(values, store.state.time, index)),
     );
   }
 
@@ -62,8 +62,8 @@ export function makeTable(store: Store): View {
     const features = letters || input.width > 4 ? 0 : input.width;
     const rows = Array.from({ length: Math.max(0, Math.min(PAGE, input.steps - first)) }, (_, index) => {
       const time = first + index;
-      const cells = names.map((site) => figure(valueAt(sites[site], time, unit)));
-      const given = letters ? [make("td", {}, visible(letters[time] ?? ""))] : Array.from({ length: features }, (_one, feature) => figure(valueAt(input, time, feature)));
+      const cells = names.map((site) => figure(sites[site], time, unit));
+      const given = letters ? [make("td", {}, visible(letters[time] ?? ""))] : Array.from({ length: features }, (_one, feature) => figure(input, time, feature));
       return make("tr", { "aria-current": time === store.state.time ? "step" : null }, make("th", { scope: "row" }, String(time + 1)), ...given, ...cells);
     });
     const given = letters ? ["character"] : Array.from({ length: features }, (_, feature) => store.model.doc.features?.[feature] ?? (features === 1 ? "input" : `input ${feature}`));
@@ -81,8 +81,9 @@ export function makeTable(store: Store): View {
   return { element, update, destroy: () => undefined };
 }
 
-function figure(value: number): HTMLTableCellElement {
-  return make("td", { class: "figure" }, Number.isNaN(value) ? "not a number" : say(value));
+function figure(values: Values, time: number, unit: number): HTMLTableCellElement {
+  const text = sayAt(values, time, unit);
+  return make("td", { class: "figure" }, text === "NaN" ? "not a number" : text);
 }
 
 function table(caption: string, columns: string[], rows: HTMLElement[]): HTMLTableElement {
