@@ -228,6 +228,9 @@ def test_the_keyboard_alone(open_page: Opener, doc: dict[str, Any]) -> None:
     ]:
         page.keyboard.press(key)
         assert state(page)[name] == value, key
+    page.keyboard.press("t")
+    page.keyboard.press("Escape")
+    assert state(page)["table"] is False
     page.keyboard.press("?")
     assert page.get_by_role("dialog").is_visible()
     page.keyboard.press("Escape")
@@ -242,6 +245,22 @@ def test_the_keyboard_alone(open_page: Opener, doc: dict[str, Any]) -> None:
     assert state(page)["view"] == "layer"
     page.evaluate(FRAME)
     assert page.evaluate("document.activeElement.getAttribute('aria-selected')") == "true"
+
+
+def test_the_tour_leaves_the_model_alone(open_page: Opener, doc: dict[str, Any]) -> None:
+    """It has a model and a history of its own: keys that mean the reader's model mean nothing there."""
+    page = open_page(doc, fragment="view=tour&edits=l0.f~1~1~0")
+    edit(page, site(0.5, "i"))
+    for key in ["u", "Control+z", "t", "c", "ArrowRight", "ArrowDown", "Space"]:
+        page.keyboard.press(key)
+    found = state(page)
+    assert [one["site"] for one in found["edits"]] == ["f", "i"]
+    assert (found["time"], found["unit"], found["table"], found["compare"], found["playing"]) == (0, 0, False, True, False)
+    page.keyboard.press("2")
+    assert state(page)["view"] == "unit"
+    page.evaluate(FRAME)
+    page.keyboard.press("u")
+    assert [one["site"] for one in state(page)["edits"]] == ["f"]
 
 
 def test_it_plays_to_the_end_and_says_what_it_shows(open_page: Opener, doc: dict[str, Any]) -> None:

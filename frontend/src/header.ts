@@ -53,7 +53,7 @@ export function makeHeader(store: Store, parts: HeaderParts): View {
     items.update(state.item);
     places.update(doc.layers.findIndex((layer) => layer.place === state.place));
     unit.update();
-    choose.hidden = state.view === "tour";
+    for (const part of [choose, undo, redo, table]) part.hidden = state.view === "tour"; // which has a model of its own
     tabs.update();
     undo.disabled = !store.canUndo();
     redo.disabled = !store.canRedo();

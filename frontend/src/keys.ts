@@ -14,7 +14,7 @@ export const KEYS: [keys: string, what: string][] = [
   ["t", "data table"],
   ["c", "show the original too, or not"],
   ["?", "this help"],
-  ["Esc", "close"],
+  ["Esc", "close the table, or this help"],
 ];
 
 const TYPED = "input:not([type=checkbox]), select, textarea, [contenteditable=''], [contenteditable=true]";
@@ -25,7 +25,7 @@ const PRESSED = "button, a[href], summary, [role=button], [role=checkbox], [role
 export function pressed(store: Store, event: KeyboardEvent, help: () => void): boolean {
   const target = event.target instanceof Element ? event.target : null;
   if (event.defaultPrevented || event.altKey || target?.closest("dialog")) return false;
-  if (event.ctrlKey || event.metaKey) return !target?.closest(TYPED) && history(store, event);
+  if (event.ctrlKey || event.metaKey) return store.state.view !== "tour" && !target?.closest(TYPED) && history(store, event);
   if (event.key.startsWith("Arrow") || event.key === "Home" || event.key === "End") {
     return !target?.closest(ARROWS) && move(store, event);
   }
@@ -35,7 +35,11 @@ export function pressed(store: Store, event: KeyboardEvent, help: () => void): b
     const view = viewsOf(store.model.doc)[Number(event.key) - 1];
     return view !== undefined && act(() => store.set({ view, playing: false }));
   }
+  if (event.key === "?") return act(help);
+  if (store.state.view === "tour") return false; // it has a model and a history of its own
   switch (event.key) {
+    case "Escape":
+      return store.state.table && act(() => store.set({ table: false }));
     case "u":
       return act(() => store.undo());
     case "U":
@@ -44,8 +48,6 @@ export function pressed(store: Store, event: KeyboardEvent, help: () => void): b
       return act(() => store.set({ table: !store.state.table }));
     case "c":
       return act(() => store.set({ compare: !store.state.compare }));
-    case "?":
-      return act(help);
     default:
       return false;
   }

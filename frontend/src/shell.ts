@@ -140,7 +140,7 @@ function notices(texts: string[], whyNot: string | null): HTMLElement[] {
 /** Says that the weights shown are those of an earlier epoch, where the view itself does not. */
 function makeThenBar(store: OwnStore): View {
   const text = make("span");
-  const back = make("button", { type: "button" }, "Show it as trained");
+  const back = make("button", { type: "button", class: "outlined" }, "Show it as trained");
   back.addEventListener("click", () => store.set({ snapshot: null }));
   const element = make("div", { class: "then-bar" }, text, back);
   const update = (): void => {
