@@ -1,8 +1,8 @@
 /** Draws a scene and keeps it up to date: levels, figures, wires by size, and values that travel when the step changes. */
 
 import { make, makeSvg, write } from "./elements";
+import { evaluate, names } from "./expression";
 import type { Moment } from "./moment";
-import { evaluate } from "./program";
 import { path, type Scene, type SceneNode, type SceneWire } from "./scene";
 import { calm, figure } from "./words";
 
@@ -35,6 +35,7 @@ export function diagram(scene: Scene, title: string, open: (node: string) => voi
   above.append(...nodes.map((one) => one.group));
   for (const { x, y, text } of scene.notes) above.append(makeSvg("text", { class: "note", x, y, "text-anchor": "middle" }, text));
   let moving: Animation[] = [];
+  let last = 0; // when values last set out
 
   function update(moment: Moment, opened: string | null, changed: (name: string) => boolean): void {
     for (const one of wires) one.update(moment, opened);
@@ -43,7 +44,9 @@ export function diagram(scene: Scene, title: string, open: (node: string) => voi
 
   function travel(): void {
     stop();
-    if (calm()) return;
+    const since = performance.now() - last;
+    last = performance.now();
+    if (calm() || since < TRAVEL) return; // who hurries through the steps sees the values alone
     for (const { wire, size } of wires) {
       const spark = makeSvg("circle", { class: `spark tone-${wire.tone}`, r: 3 + 4 * Math.min(1, Math.abs(size())) });
       spark.style.offsetPath = `path("${path(wire)}")`;
@@ -142,8 +145,9 @@ function drawWire(wire: SceneWire, open: (node: string) => void) {
     group.classList.toggle("negative", value < 0);
     group.classList.toggle("nan", Number.isNaN(value) && moment.doc.computed && wire.opens !== "input");
     group.classList.toggle("open", opened === wire.opens);
-    if (text) write(text, Number.isNaN(value) && moment.doc.computed === false ? "" : figure(value));
-    group.setAttribute("aria-label", `${wire.name}${Number.isNaN(value) && wire.opens === "input" ? "" : `, ${figure(value)}`}, opens the arithmetic`);
+    const known = names(wire.value).every(moment.has);
+    if (text) write(text, known ? figure(value) : "");
+    group.setAttribute("aria-label", `${wire.name}${known && wire.opens !== "input" ? `, ${figure(value)}` : ""}, opens the arithmetic`);
   }
 
   return { wire, group, update, size: () => (Number.isFinite(value) ? value : 0) };
@@ -176,7 +180,7 @@ function drawNode(node: SceneNode, hatch: string, open: (node: string) => void) 
 
   function update(moment: Moment, opened: string | null, changed: boolean): void {
     const number = evaluate(node.value, moment.read);
-    const text = node.text ?? (node.opens === "input" && moment.layer.input > 1 ? `${moment.layer.input} values` : figure(number));
+    const text = textOf(node, moment, number);
     write(value, node.shape === "op" || node.shape === "sum" ? "" : text);
     group.classList.toggle("open", opened === node.opens);
     group.classList.toggle("changed", changed);
@@ -187,6 +191,12 @@ function drawNode(node: SceneNode, hatch: string, open: (node: string) => void) 
   }
 
   return { node, group, update };
+}
+
+/** The figure of a node; a dash where the page does not have it. */
+function textOf(node: SceneNode, moment: Moment, value: number): string {
+  if (node.opens === "input" && moment.layer.input > 1) return `${moment.layer.input} values`;
+  return names(node.value).every(moment.has) ? figure(value) : "–";
 }
 
 /** The level inside a gate: from the bottom for a share, from the middle for a signed value. */
@@ -237,6 +247,6 @@ function short(text: string, most: number): string {
 export function described(scene: Scene, moment: Moment): HTMLElement {
   const lines = scene.nodes
     .filter((node) => node.shape === "gate" || node.shape === "port")
-    .map((node) => make("li", {}, `${node.name || node.symbol} (${node.symbol}): ${node.text ?? figure(evaluate(node.value, moment.read))}`));
+    .map((node) => make("li", {}, `${node.name || node.symbol} (${node.symbol}): ${textOf(node, moment, evaluate(node.value, moment.read))}`));
   return make("ul", { class: "visually-hidden" }, ...lines);
 }

@@ -133,7 +133,7 @@ function placed(cell: CellDoc, model: Model, rows: Vertex[][], edges: Edge[], wi
 const room = (row: Vertex[]): number => row.reduce((sum, one) => sum + (one.bend ? BEND : 1), 0);
 
 function box(cell: CellDoc, model: Model, { id }: Vertex, [x, y]: [number, number], [w, h]: [number, number]): SceneNode {
-  const plain = { id, x, y, symbol: symbol(id), tone: tone(cell, id), opens: id, value: name(id), squash: "", text: null, under: "none" as const };
+  const plain = { id, x, y, symbol: symbol(id), tone: tone(cell, id), opens: id, value: name(id), squash: "", under: "none" as const };
   const port = id === "input" || id.startsWith("s.");
   const sum = id.startsWith("x.") || id.startsWith("u.");
   if (port) {

@@ -15,6 +15,8 @@ export interface Moment {
   earlier: number; // the step before, in the layer's direction; −1: the initial memories
   /** A site, "s.STATE", "x.GATE", "u.GATE", "p.NAME", "input"; "from_h.GATE" and "from_x.GATE" are the parts of a sum. NaN where unknown. */
   read(name: string): number;
+  /** Whether the page knows a name's value: large models bring some units' maps only, and no sums. */
+  has(name: string): boolean;
   terms(gate: string): Term[];
 }
 
@@ -58,7 +60,16 @@ export function moment(store: Store, run: Run = store.run(), edited = true, time
     return values ? valueAt(values, time, state.unit) : NaN;
   }
 
-  return { doc, layer, run, item: run.item, unit: state.unit, time, earlier, read, terms };
+  function has(name: string): boolean {
+    if (doc.computed) return true;
+    const site = name.startsWith("s.") ? name.slice(2) : name;
+    if (name === "input") return Boolean(run.places[layer.place].input) || layer.layer === 0;
+    if (name.startsWith("s.") && earlier < 0) return true;
+    const values = run.places[layer.place].sites[site];
+    return values !== undefined && (values.units === null || values.units.includes(state.unit));
+  }
+
+  return { has, doc, layer, run, item: run.item, unit: state.unit, time, earlier, read, terms };
 }
 
 const whole = (term: Term): boolean => term.kind !== "peephole";

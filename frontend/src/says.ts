@@ -16,6 +16,7 @@ export function equationText(tree: Expression): string {
 export function sentenceOf(moment: Moment, site: string, model: Model): string {
   const { cell } = moment.doc;
   const value = moment.read(site);
+  if (!moment.has(site)) return "This unit is not in the page: large models are thinned.";
   if (Number.isNaN(value)) return `${capital(label(cell, site))} is not a number (NaN) at this step.`;
   const own = role(moment, site, model);
   if (own) return own;

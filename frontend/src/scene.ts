@@ -21,7 +21,6 @@ export interface SceneNode {
   range: "share" | "signed" | "free";
   squash: string; // the function that makes a gate of a sum, in a corner of its box
   under: "above" | "below" | "none"; // where a port's name stands
-  text: string | null; // shown in place of a value
 }
 
 export interface SceneWire {

@@ -153,7 +153,7 @@ class Picture {
   }
 
   node(id: string, shape: SceneNode["shape"], x: number, y: number, size: [number, number], rest: Partial<SceneNode> & { opens: string; value: Expression }): void {
-    const plain = { symbol: "", name: "", tone: "plain" as Tone, range: "free" as const, squash: "", under: "none" as const, text: null };
+    const plain = { symbol: "", name: "", tone: "plain" as Tone, range: "free" as const, squash: "", under: "none" as const };
     this.scene.nodes.push({ id, shape, x, y, w: size[0], h: size[1], ...plain, ...rest });
   }
 

@@ -23,7 +23,7 @@ interface Row {
   drawn: string;
 }
 
-/** sites: null for the cell's own order; the LSTM's letters in the order of the picture. */
+/** The input, then these sites from top to bottom. `open` is told whose name was pressed. */
 export function strips(store: Store, sites: string[], open: (node: string) => void): Strips {
   const { doc } = store.model;
   const rows = ["input", ...sites].map((site) => strip(store, site, open));
@@ -32,6 +32,7 @@ export function strips(store: Store, sites: string[], open: (node: string) => vo
   const over = make("div", { class: "strip-over", role: "slider", tabindex: 0, "aria-label": "Step", "aria-valuemin": 1 }, cursor);
   const plots = make("div", { class: "strip-plots" }, ...rows.map((row) => row.element), over);
   const element = make("section", { class: "strips", "aria-label": "over time" }, plots, letters);
+  let room = 0; // pixels
   const identities = new Map<object, number>();
   const identity = (one: object): number => identities.get(one) ?? (identities.set(one, identities.size), identities.size - 1);
 
@@ -56,7 +57,7 @@ export function strips(store: Store, sites: string[], open: (node: string) => vo
     const { state } = store;
     const [run, original] = [store.run(), store.original()];
     const both = state.compare && state.edits.some((edit) => edit.on);
-    const width = Math.max(120, Math.round(over.clientWidth || 600));
+    const width = Math.max(120, Math.round(room || over.clientWidth || 600));
     for (const row of rows) {
       const drawn = [identity(run), both ? identity(original) : "", state.place, state.unit, width].join();
       if (row.drawn !== drawn) draw(row, run, both ? original : null, width);
@@ -82,7 +83,10 @@ export function strips(store: Store, sites: string[], open: (node: string) => vo
     paint(row.plot, features ?? [series[0]], features ? null : series[1], range, width);
   }
 
-  const resized = new ResizeObserver(() => update());
+  const resized = new ResizeObserver(([entry]) => {
+    room = entry.contentRect.width;
+    update();
+  });
   resized.observe(over);
   return { element, update, destroy: () => resized.disconnect() };
 }

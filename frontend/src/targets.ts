@@ -3,7 +3,7 @@
 import type { Moment } from "./moment";
 import { levels } from "./recurrence";
 import type { CellDoc, Edit, Term } from "./types";
-import { feature, label, memory } from "./words";
+import { feature, label } from "./words";
 
 export interface Target {
   key: string;
@@ -42,10 +42,10 @@ export function siteAt(cell: CellDoc, place: string, site: string, time: number 
 export function stateAt({ doc, layer, item, earlier }: Moment, state: string, unit: number): Target {
   const many = layer.hidden > 1 ? ` of unit ${unit}` : "";
   if (earlier >= 0) {
-    return { ...siteAt(doc.cell, layer.place, state, earlier, unit), key: `s.${state} ${unit}`, name: `${memory(doc.cell, state)}${many} of the step before` };
+    return { ...siteAt(doc.cell, layer.place, state, earlier, unit), key: `s.${state} ${unit}`, name: `${label(doc.cell, state)}${many} of the step before` };
   }
   return {
-    ...{ key: `s.${state} ${unit}`, name: `first ${memory(doc.cell, state)}${many}`, step: 0.05 },
+    ...{ key: `s.${state} ${unit}`, name: `first ${label(doc.cell, state)}${many}`, step: 0.05 },
     edit: (value) => ({ on: true, kind: "initial", item, place: layer.place, state, unit, value }),
   };
 }

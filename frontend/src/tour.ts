@@ -40,10 +40,11 @@ export function makeTour(store: Store): View {
     chart.element.hidden = !last;
     arithmetic.element.hidden = last;
     card.update(number, look(inner, chart.gate()));
-    picture.update();
+    const now = moment(inner);
+    picture.update(now);
     table.update();
     const changed = inner.state.edits.length > 0;
-    arithmetic.update(moment(inner), changed ? moment(inner, inner.original(), false) : null, opened(inner));
+    arithmetic.update(now, changed ? moment(inner, inner.original(), false) : null, opened(inner));
   }
 
   const leave = inner.subscribe(update);

@@ -42,16 +42,19 @@ export class Picture {
   private wide: boolean | null = null;
   private travelled = "";
   private pointed: string[] = [];
-  private readonly resized = new ResizeObserver(() => this.update());
+  private room = 0; // known from the observer: to ask the element would cost a layout at every step
+  private readonly resized = new ResizeObserver(([entry]) => {
+    this.room = entry.contentRect.width;
+    this.update();
+  });
 
   constructor(private readonly store: Store) {
     this.resized.observe(this.element);
   }
 
-  update(): void {
-    const wide = (this.element.clientWidth || 800) >= ROOM;
+  update(now = moment(this.store)): void {
+    const wide = (this.room || this.element.clientWidth || ROOM) >= ROOM;
     if (wide !== this.wide) this.draw(wide);
-    const now = moment(this.store);
     const { state } = this.store;
     this.drawn!.update(now, opened(this.store), (name) => isChanged(now, name, this.store));
     const words = described(this.scene!, now);
@@ -109,8 +112,9 @@ export function makeUnit(store: Store): View {
     const layer = doc.layers.find((one) => one.place === state.place)!;
     write(title, [doc.cell.name, doc.layers.length > 1 ? layer.place : "", layer.hidden > 1 ? `unit ${state.unit} of ${layer.hidden}` : ""].filter(Boolean).join(" · "));
     const changed = state.compare && state.edits.some((edit) => edit.on);
-    picture.update();
-    arithmetic.update(moment(store), changed ? moment(store, store.original(), false) : null, opened(store));
+    const now = moment(store);
+    picture.update(now);
+    arithmetic.update(now, changed ? moment(store, store.original(), false) : null, opened(store));
     lines.update();
   }
 

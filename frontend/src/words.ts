@@ -39,18 +39,11 @@ function tone_of_gate(cell: CellDoc, name: string): Tone {
   return name === "input" ? "input" : tone(cell, name.slice(2));
 }
 
-export const isLong = (cell: CellDoc, state: string): boolean => state === "c" && cell.state.includes("c") && cell.state[0] !== "c";
-
 const WORDS: Record<string, string> = { h: "short memory", c: "long memory" };
 
 /** What a site, state or gate is called: "forget gate". */
 export function label(cell: CellDoc, name: string): string {
   return cell.labels[name] ?? WORDS[name] ?? name;
-}
-
-/** What an entry of a state is called where it is read: "short memory". */
-export function memory(cell: CellDoc, state: string): string {
-  return label(cell, state);
 }
 
 /** A name as the picture and the equations write it: s.c is c of the step before. */

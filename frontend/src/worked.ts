@@ -90,8 +90,8 @@ class Panel {
     if (tree) {
       parts.push(make("p", { class: "equation" }, `${symbol(site)} = ${equationText(tree)}`));
       for (const name of names(tree)) if (/^[xu]\./.test(name) && moment.doc.computed) parts.push(this.terms(moment, name));
-      parts.push(this.numbers(moment, site, tree));
-    } else parts.push(this.bare(moment, site));
+      parts.push(names(tree).every(moment.has) ? this.numbers(moment, site, tree) : this.bare(site));
+    } else parts.push(this.bare(site));
     parts.push(this.sentence(site));
     if (moment.doc.computed) parts.push(this.holding(moment, site, tree));
     return parts;
@@ -120,7 +120,7 @@ class Panel {
       else line.append(this.number(behind(moment, token.name), (now) => now.read(token.name), moment));
     }
     const result = make("strong", { class: `result tone-${tone(moment.doc.cell, site)}` });
-    line.append(" = ", result);
+    line.append(" ", make("span", { class: "equals" }, "= ", result));
     this.refreshes.push((now) => {
       const value = evaluate(tree, now.read);
       write(result, figure(value));
@@ -129,8 +129,10 @@ class Panel {
     return line;
   }
 
-  bare(moment: Moment, site: string): HTMLElement {
-    return make("p", { class: "numbers" }, `${symbol(site)} = `, this.number(null, (now) => now.read(site), moment));
+  bare(site: string): HTMLElement {
+    const text = make("span", { class: "number" });
+    this.refreshes.push((now) => write(text, now.has(site) ? figure(now.read(site)) : "–"));
+    return make("p", { class: "numbers" }, `${symbol(site)} = `, text);
   }
 
   /** The terms of a gate's sum, one a line, and what they add up to. */
