@@ -195,14 +195,23 @@ def named_step(x, u, s, p):
 
 
 def test_a_cell_of_ones_own() -> None:
-    own = Cell("own", ("f", "g"), ("h", "c"), own_step)
+    own = Cell("unnamed", ("f", "g"), ("h", "c"), own_step)
     with pytest.raises(explain.NotAdditiveError, match="c: it depends on the pre-activation of g directly: give that a site"):
         explain.ledger(recorded(own))
-    named = Cell("named", ("f", "g"), ("h", "c"), named_step)
+    named = Cell("lerped", ("f", "g"), ("h", "c"), named_step)
     trace = recorded(named)
     book = explain.ledger(trace, cell=named)
     torch.testing.assert_close(book.keep, trace["l0.f"][..., 0], rtol=0, atol=1e-15)
     assert (book.values.sum(1) + book.initial - book.memory).abs().max() < 1e-12
+
+
+def test_two_cells_of_one_name_are_told_apart() -> None:
+    first, second = Cell("twin", ("f", "g"), ("h", "c"), own_step), Cell("twin", ("f", "g"), ("h", "c"), named_step)
+    recorded(first)
+    trace = recorded(second)
+    with pytest.raises(LookupError, match="a cell 'twin', and the one known by that name is another: say cell="):
+        explain.ledger(trace)
+    assert explain.ledger(trace, cell=second).cell == "twin"
 
 
 def test_a_square_is_no_sum() -> None:

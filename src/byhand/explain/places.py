@@ -56,8 +56,10 @@ def cell_of(trace: Trace, place: str, cell: Cell | None = None) -> Cell:
         if cell.name == name:
             return cell
     found = registered(name) or find(name)
-    if found is None:
-        raise LookupError(f"the trace was made by a cell {name!r}, which this process does not know: say cell=that cell")
+    run = trace.run(place)
+    if found is None or set(found.state) != set(run.initial) or not set(run.sites) <= {*found.sites, "m"}:
+        known = "which this process does not know" if found is None else "and the one known by that name is another"
+        raise LookupError(f"the trace was made by a cell {name!r}, {known}: say cell=that cell")
     return found
 
 
