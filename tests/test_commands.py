@@ -137,6 +137,21 @@ def test_two_processes_are_one_with_the_joint_batch(folder: Path, here: Here) ->
         torch.testing.assert_close(together["state_dict"][name], value, rtol=0, atol=1e-6)
 
 
+def test_a_text_is_predicted_with_the_alphabet_of_its_training(folder: Path, here: Here) -> None:
+    """Of another text and prompt, as if it were the first."""
+    for name, text in (("first", "abcd" * 200), ("second", "bcdez" * 200)):
+        Path(f"{name}.txt").write_text(text)
+    sizes = "{steps: 20, batch_size: 2, characters: 30, path: first.txt}"
+    Path("words.yaml").write_text(f"data: {{class_path: Text, init_args: {sizes}}}\nmodel: {{hidden_size: 4}}\n")
+    here(folder, "fit", "--config", "words.yaml", "--trainer.max_epochs", "1", "--name", "words")
+    best = "runs/words/version_0/checkpoints/best.ckpt"
+    for name in ("first", "second"):
+        path = ["--data.path", f"{name}.txt", "--data.prompt", "abc", "--output", f"said-{name}.txt"]
+        here(folder, "predict", "--config", "words.yaml", "--ckpt_path", best, *path)
+    first, second = (Path(f"said-{name}.txt").read_text() for name in ("first", "second"))
+    assert first == second and len(first) == 33 and set(first) <= set("abcd")
+
+
 def test_ctrl_c_keeps_what_was_learned(trained: Path) -> None:
     words = ["fit", "--config", "small.yaml", "--trainer.max_epochs", "100000", "--name", "cut"]
     with subprocess.Popen(

@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -99,6 +100,25 @@ def test_what_two_processes_get_is_what_one_gets(name: str) -> None:
         for together, dim, *parts in zip(joint, dims, *shares, strict=True):
             assert (together is None) == (parts[0] is None)
             assert together is None or torch.equal(torch.cat(parts, dim), together)
+
+
+def test_fewer_sequences_than_processes_are_refused() -> None:
+    """A share without sequences has no mean: NaN would spread from it to all."""
+    made = Adding(8, batch_size=2, batches=3, sequences=13)
+    for world, refused in ((1, False), (2, True), (3, True), (6, True), (7, False)):
+        made.trainer = SimpleNamespace(world_size=world, global_rank=world - 1)  # type: ignore[assignment]
+        assert len(made.train_dataloader()) == 3
+        if refused:
+            with pytest.raises(ValueError, match=f"^val: expected at least a sequence for each of {world} processes, got 1 in"):
+                made.val_dataloader()
+        else:
+            assert all(batch.input.shape[1] for batch in made.val_dataloader())
+    companies = Companies()
+    companies.trainer = SimpleNamespace(world_size=3, global_rank=0)  # type: ignore[assignment]
+    with pytest.raises(
+        ValueError, match=r"^train: expected at least a sequence for each of 3 processes, got 2 in the last batch"
+    ):
+        companies.train_dataloader()
 
 
 @pytest.mark.parametrize("name", [name for name in TASKS if name != "ContinualReber"])

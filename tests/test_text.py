@@ -5,6 +5,7 @@ import math
 import re
 from collections import Counter, defaultdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ def test_parts_are_cut_by_position(rhyme: Text) -> None:
         "test": RHYME[int(0.95 * n) :],
     }
     assert rhyme.alphabet == "".join(sorted(set(RHYME[: int(0.9 * n)])))
-    assert rhyme.form == (len(rhyme.alphabet) + 1, len(rhyme.alphabet) + 1, "classes", True, True, True, 0.0)
+    assert rhyme.form == (len(rhyme.alphabet) + 1, len(rhyme.alphabet) + 1, "classes", True, True, True, 0.0, rhyme.alphabet)
 
 
 @pytest.mark.parametrize("part", ["train", "val", "test"])
@@ -98,7 +99,10 @@ def test_unknown_characters_are_one_symbol_more(tmp_path: Path) -> None:
     assert made.alphabet == "ab" and made.encode("a☃é\U0001f600b").tolist() == [0, other, other, other, 1]
     targets = torch.cat([batch.target for batch in made.test_dataloader()])
     assert read(made, targets[targets != UNASKED]) == "ab�abab�ab"
-    assert "2 different in the training part; others: 4 in the validation part, 2 in the test part" in made.report
+    assert (
+        "2 different in the training part; others: 0 in the training part, 4 in the validation part, 2 in the test part"
+        in made.report
+    )
 
 
 def test_the_default_is_pythons_own_help() -> None:
@@ -305,7 +309,8 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
         made.text(model)
     other = Text(written(tmp_path, RHYME.upper() + RHYME))
     with pytest.raises(
-        ValueError, match=r"^text: expected a model of \d+ symbols, as this text has, got one of \d+; give the path"
+        ValueError,
+        match=r"^text: expected a model of the \d+ characters of this text, got one of \d+, others: write Text\(path",
     ):
         other.text(model)
     made.prompt = ""
@@ -315,6 +320,30 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
         made.text(model)
     with pytest.raises(ValueError, match="expected bidirectional=False: in this task what comes next is asked for"):
         untrained(made, bidirectional=True)
+
+
+def test_another_text_is_read_with_the_alphabet_of_the_model(tmp_path: Path) -> None:
+    made = Text(written(tmp_path), characters=20)
+    model, path = untrained(made), tmp_path / "other.txt"
+    path.write_text("".join(sorted(set(RHYME)))[3:-2] * 30 + "☃" * 9)
+    other, known = Text(path), Text(path, characters=20, alphabet=model.form.alphabet[::-1])
+    assert other.alphabet != made.alphabet and known.alphabet == made.alphabet and known.form == made.form
+    assert known.encode("☃")[0] == len(made.alphabet) and f"{len(made.alphabet)} known, as given" in known.report
+    assert len(known.text(model)) == 20
+    with pytest.raises(ValueError, match="alphabet: expected the known characters, got none"):
+        Text(path, alphabet="")
+
+
+def test_a_checkpoint_of_other_characters_is_refused(tmp_path: Path) -> None:
+    """Even of as many: what each symbol stood for would be lost without a word."""
+    made, shifted = (Text(written(tmp_path, text)) for text in ("abcd" * 400, "bcde" * 400))
+    assert made.form.output_size == shifted.form.output_size
+    checkpoint: dict[str, Any] = {"hyper_parameters": dict(untrained(made).hparams)}
+    untrained(made).on_load_checkpoint(checkpoint)
+    with pytest.raises(
+        ValueError, match=r"^checkpoint: expected a model of the 4 characters of this text, got one of 4, others"
+    ):
+        untrained(shifted).on_load_checkpoint(checkpoint)
 
 
 def test_a_model_learns_it_and_bits_are_of_every_character_asked_for(tmp_path: Path) -> None:

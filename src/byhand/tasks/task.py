@@ -27,6 +27,7 @@ class Form(NamedTuple):
     every: an answer at every step, not one after the last. symbols: inputs are whole numbers.
     stateful: the sequences of a batch go on where those of the batch before ended.
     tolerance: of "values": how near an answer has to be to count as right; 0 if there is no such thing.
+    alphabet: the characters that the symbols stand for, in order, if they stand for such.
     """
 
     input_size: int
@@ -36,6 +37,7 @@ class Form(NamedTuple):
     symbols: bool = False
     stateful: bool = False
     tolerance: float = 0.0
+    alphabet: str = ""
 
 
 class Sequences(NamedTuple):
@@ -81,10 +83,22 @@ class Task(L.LightningDataModule):
         """Batch `index` of an epoch, `size` sequences; always the same for the same arguments and seed."""
 
     def loader(self, part: Part) -> DataLoader[Sequences]:
-        """Of this process's share of each batch."""
+        """Of this process's share of each batch. ValueError if a batch has fewer sequences than there are processes."""
         world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer is not None else (1, 0)
+        if world > 1:
+            self._check_shares(part, world)
         batches = Batches(self, part, rank, world)
         return DataLoader(batches, batch_size=None, sampler=Order(batches))
+
+    def _check_shares(self, part: Part, world: int) -> None:
+        """A mean over no sequences is none; only the last batch of an epoch can be small."""
+        size = self.batch_size * world
+        last = self.batch(part, 0, self.count(part, size) - 1, size).input.shape[1]
+        if last < world:
+            raise ValueError(
+                f"{part}: expected at least a sequence for each of {world} processes, got {last} in the last batch: take another"
+                " batch_size, or fewer processes"
+            )
 
     def train_dataloader(self) -> DataLoader[Sequences]:
         return self.loader("train")

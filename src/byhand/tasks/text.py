@@ -52,7 +52,8 @@ class Text(Task):
     prompt, characters, temperature: what `text` writes: so many characters that go on from the prompt, or, if there is none, from the
     end of the training part, which is not repeated; see text_sampling.sample.
 
-    alphabet: the known characters, in order; the symbol after them stands for all others. report: what was read. ValueError or
+    alphabet: the known characters, that of a model's form if it was trained on another text; None: those of the training part. The
+    attribute has them in order; the symbol after them stands for all others. report: what was read. ValueError or
     OSError for what is no text, or too short for its batches.
     """
 
@@ -67,6 +68,7 @@ class Text(Task):
         prompt: str = "",
         characters: int = 1000,
         temperature: float = 1.0,
+        alphabet: str | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__(batch_size, seed)
@@ -79,13 +81,17 @@ class Text(Task):
         for part in SHARES:
             self._stream(part, batch_size)
         self.parts = {part: self.whole[slice(*self._limits(part))] for part in SHARES}
-        self.alphabet = "".join(sorted(set(self.parts["train"])))
+        if alphabet == "":
+            raise ValueError("alphabet: expected the known characters, got none; leave it out for those of the training part")
+        self.alphabet = "".join(sorted(set(self.parts["train"] if alphabet is None else alphabet)))
         self.symbols = torch.from_numpy(self.encode(self.whole))
-        self.form = Form(len(self.alphabet) + 1, len(self.alphabet) + 1, "classes", every=True, symbols=True, stateful=True)
+        among = len(self.alphabet) + 1
+        self.form = Form(among, among, "classes", every=True, symbols=True, stateful=True, alphabet=self.alphabet)
         others = {part: int((self.encode(text) == len(self.alphabet)).sum()) for part, text in self.parts.items()}
         self.report = (
-            f"{path or 'pydoc_data.topics'}: {len(self.whole)} characters, {len(self.alphabet)} different in the training part; others:"
-            f" {others['val']} in the validation part, {others['test']} in the test part"
+            f"{path or 'pydoc_data.topics'}: {len(self.whole)} characters,"
+            f" {len(self.alphabet)} {'different in the training part' if alphabet is None else 'known, as given'}; others:"
+            f" {others['train']} in the training part, {others['val']} in the validation part, {others['test']} in the test part"
         )
         LOG.info("%s", self.report)
 
@@ -145,10 +151,10 @@ class Text(Task):
 
     def text(self, model: Predictor) -> str:
         """The prompt and what the model writes behind it. ValueError for a prompt with unknown characters, or a model of another text."""
-        if model.head.out_features != self.form.output_size:
+        if model.form.alphabet != self.alphabet:
             raise ValueError(
-                f"text: expected a model of {self.form.output_size} symbols, as this text has, got one of {model.head.out_features};"
-                " give the path of the text that it was trained on"
+                f"text: expected a model of the {len(self.alphabet)} characters of this text, got one of {len(model.form.alphabet)},"
+                " others: write Text(path, alphabet=model.form.alphabet)"
             )
         start = self.encode(self.prompt)
         if (start == len(self.alphabet)).any():

@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
     from byhand.nn import LSTM
+    from byhand.tasks.task import Form
 
 
 class Predictor(Protocol):
     """What byhand.train.SequenceModel has."""
 
+    form: Form
     lstm: LSTM
     head: nn.Linear
 

@@ -54,12 +54,14 @@ class Command(LightningCLI):
         parser.add_argument("--output", default="predictions.csv", help="the file that predict writes")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        """Whether the checkpoint is one is told before anything is made of it."""
+        """Whether the checkpoint is one is told before anything is made of it. A text is read with the characters that its model knows."""
         super().parse_arguments(parser, args)
         subcommand = self.config.subcommand
         config = self.config[subcommand]
         if config.ckpt_path is not None:
-            check_checkpoint(config.ckpt_path)
+            form = form_in(config.ckpt_path)
+            if "alphabet" in form and "alphabet" in config.data.init_args:
+                config.data.init_args.alphabet = form["alphabet"]
         elif subcommand != "fit":
             raise ValueError("expected the model: write --ckpt_path runs/NAME/version_N/checkpoints/best.ckpt, as fit tells")
         if subcommand in ("validate", "test"):
@@ -88,8 +90,8 @@ class Command(LightningCLI):
         return trainer
 
 
-def check_checkpoint(path: str) -> None:
-    """ValueError or OSError unless fit has written it."""
+def form_in(path: str) -> dict[str, Any]:
+    """Of the model in a checkpoint. ValueError or OSError unless fit has written it."""
     expected = f"--ckpt_path {path}: expected a checkpoint that byhand fit has kept"
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -97,8 +99,10 @@ def check_checkpoint(path: str) -> None:
         raise ValueError(f"{expected}, got a file that is damaged or none ({type(error).__name__})") from None
     except OSError as error:
         raise ValueError(f"{expected}, got: {error.strerror or error}") from None
-    if not isinstance(content, dict) or "form" not in content.get(SequenceModel.CHECKPOINT_HYPER_PARAMS_KEY, {}):
+    settings = content.get(SequenceModel.CHECKPOINT_HYPER_PARAMS_KEY, {}) if isinstance(content, dict) else {}
+    if "form" not in settings:
         raise ValueError(f"{expected}, got one of another program")
+    return settings["form"]
 
 
 def as_dict(form: Any) -> dict[str, Any]:

@@ -199,6 +199,15 @@ class SequenceModel(L.LightningModule):
         """The words and numbers suffice to make the model again: whether the command line made it is no matter."""
         checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY].pop("_instantiator", None)
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """ValueError for the weights of a model whose symbols stand for other characters."""
+        theirs = checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY]["form"].get("alphabet", "")
+        if theirs and theirs != self.form.alphabet:
+            raise ValueError(
+                f"checkpoint: expected a model of the {len(self.form.alphabet)} characters of this text, got one of {len(theirs)}, others:"
+                " give the text the option alphabet, the model's form.alphabet"
+            )
+
     def on_train_epoch_start(self) -> None:
         self.carried.pop("train", None)
 
