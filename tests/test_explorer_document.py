@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import documents
 import pytest
 import torch
+from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -373,3 +375,13 @@ def test_without_anywidget_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
         _ = made.widget
     bundle, _ = made._repr_mimebundle_()
     assert "pip install" in bundle["text/plain"] and made.edits == {}
+
+
+def test_the_lines_of_the_documentation_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/explorer.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == 4
+    names: dict[str, Any] = {}
+    for block in blocks:
+        exec(compile(block, "docs/explorer.md", "exec"), names)
+    assert "byhand-document" in (tmp_path / "page.html").read_text()
