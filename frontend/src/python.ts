@@ -44,9 +44,7 @@ function editBlock(doc: Doc, edits: SiteEdit[]): string[] {
 }
 
 function weightLine(doc: Doc, { place, part, row, column, value }: WeightEdit): string {
-  const { module, layer, reverse } = whose(doc, place);
-  const doc_ = doc.layers.find((one) => one.place === place);
-  const hidden = doc_?.hidden ?? 1;
+  const { module, layer, reverse, hidden } = whose(doc, place);
   const suffix = place ? `_l${layer}${reverse ? "_reverse" : ""}` : "";
   if (part === "projection") return `${module}.weight_hr${suffix}[${row}, ${column}] = ${number(value)}`;
   const gate = doc.cell.gates[Math.floor(row / hidden)];
@@ -77,12 +75,12 @@ function initialLines(doc: Doc, edits: InitialEdit[]): string[] {
 }
 
 /** The module that a place belongs to, as Python finds it. */
-function whose(doc: Doc, place: string): { module: string; layer: number; reverse: boolean } {
+function whose(doc: Doc, place: string): { module: string; layer: number; reverse: boolean; hidden: number } {
   const found = doc.layers.find((one) => one.place === place);
   const path = place.replace(/\.?l\d+(\.reverse)?$/, "");
   const plain = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/.test(path);
   const module = !path ? doc.name : plain ? `${doc.name}.${path}` : `${doc.name}.get_submodule(${quoted(path)})`;
-  return { module, layer: found?.layer ?? 0, reverse: found?.reverse ?? false };
+  return { module, layer: found?.layer ?? 0, reverse: found?.reverse ?? false, hidden: found?.hidden ?? 1 };
 }
 
 /** A float in Python. */
