@@ -247,3 +247,10 @@ def test_a_list_of_numbers_is_no_list_of_changes() -> None:
     expected = r"expected byhand.at\(...\) or functions in its list, got a float.*torch.tensor"
     with pytest.raises(TypeError, match=expected), edit(layer, {"l0.f": [0.1, 0.2]}):
         pass
+
+
+def test_a_number_is_exact_in_double_precision() -> None:
+    lstm = byhand.LSTM(1, 2, dtype=torch.float64)
+    with byhand.edit(lstm, {"l0.f": 0.3}), byhand.record(lstm) as trace:
+        lstm(torch.zeros(2, 1, 1, dtype=torch.float64))
+    assert (trace["l0.f"] == 0.3).all()
