@@ -37,7 +37,11 @@ def traced(
     """A recorded run; several sequences if there are lengths, of which the first must be the longest. size: of the weights."""
     x = waves(steps, max(1, len(lengths)), 3, size=2.0)
     given = torch.nn.utils.rnn.pack_padded_sequence(x, torch.tensor(lengths)) if lengths else x
-    with torch.no_grad(), byhand.record(model := layer(units, cell, size=size, **options)) as trace:
+    with (
+        byhand.use_engine("reference"),
+        torch.no_grad(),
+        byhand.record(model := layer(units, cell, size=size, **options)) as trace,
+    ):
         model(given)
     return trace
 

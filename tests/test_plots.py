@@ -220,7 +220,11 @@ def test_a_text_is_shown_as_it_is() -> None:
 
 
 WRONG: list[tuple[Callable[[], object], type[Exception], str]] = [
-    (lambda: plots.gates(layer(2)), TypeError, "gates expected a Trace, got a LSTM: with byhand.record(model) as trace"),
+    (
+        lambda: plots.gates(layer(2)),
+        TypeError,
+        r"gates expected a Trace, got a LSTM: with byhand.record\(model\) as trace: model\(x\)",
+    ),
     (lambda: plots.gates(byhand.Trace()), ValueError, "empty trace: call the model inside `with byhand.record"),
     (lambda: plots.gates(traced(2, 3), "l1"), UnknownSiteError, "knows no 'l1'; it knows l0"),
     (lambda: plots.gates(traced(2, 3), item=1), IndexError, "a sequence from 0 to 0, got 1"),

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.patches import Patch
 
 from byhand.explain.ablation import Ablated, Ablation
-from byhand.plots.axes import canvas
+from byhand.plots.axes import canvas, key
 from byhand.plots.looks import ORDER, colour_of
 from byhand.plots.style import ink, mixed, shortened, styled
 
@@ -47,7 +47,7 @@ def ablation(ablation: Ablation, *, most: int = MOST) -> Figure:
     axes.grid(axis="x")
     axes.locator_params(axis="x", nbins=7)
     axes.set_xlabel(f"change of the score (it is {ablation.base:.4g} with nothing held)")
-    figure.legend(handles=key(), loc="outside lower center", ncols=3)
+    key(figure, [Patch(label=WORDS[held], **style("#808080", held)) for held in HELD])
     return figure
 
 
@@ -87,7 +87,3 @@ def style(colour: str, held: str) -> dict[str, Any]:
     """Full, empty, hatched."""
     fill = {"open": colour, "shut": "white", "mean": mixed(colour, "white", 0.6)}[held]
     return {"facecolor": fill, "edgecolor": ink(colour), "linewidth": 1.0, "hatch": "////" if held == "mean" else None}
-
-
-def key() -> list[Patch]:
-    return [Patch(label=WORDS[held], **style("#808080", held)) for held in HELD]

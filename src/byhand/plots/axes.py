@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from byhand.plots.style import SMALL, TITLE, inches, shortened, visible
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
 
@@ -32,6 +33,14 @@ def fitted(title: str, width: float) -> str:
     while inches(shortened(title, most), TITLE) * BOLD > width:
         most -= 1
     return shortened(title, most)
+
+
+def key(figure: Figure, handles: Sequence[Artist]) -> None:
+    """What lines, markers and hatchings mean, below, in as many columns as there is room for."""
+    if handles:
+        widest = max(inches(str(one.get_label())) for one in handles) + 0.85
+        columns = min(len(handles), max(1, int((figure.get_size_inches()[0] - 0.3) / widest)))
+        figure.legend(handles=handles, loc="outside lower center", ncols=columns, handlelength=3, columnspacing=1.6)
 
 
 def thinned(count: int, most: int) -> list[int]:

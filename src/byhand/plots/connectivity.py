@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from byhand.explain.connectivity import Connectivity
-from byhand.plots.axes import canvas, number, time_axis
+from byhand.plots.axes import canvas, key, number, time_axis
 from byhand.plots.looks import rounded
 from byhand.plots.panels import scale
 from byhand.plots.style import BROWN, TEAL, share_map, shortened, styled
@@ -42,7 +42,7 @@ def connectivity(connectivity: Connectivity, *, characters: Sequence[str] | None
         each(stack[1], values, connectivity.at)
     time_axis(stack[-1], np.arange(steps), letters)
     figure.align_ylabels(list(stack))
-    figure.legend(*stack[0].get_legend_handles_labels(), loc="outside lower center")
+    key(figure, stack[0].lines[-1:])
     return figure
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from byhand.explain.gradient_paths import Paths
-from byhand.plots.axes import canvas, time_axis
+from byhand.plots.axes import canvas, key, time_axis
 from byhand.plots.style import BROWN, CANDIDATE, INK, SLATE, TEAL, ink, shortened, styled
 from byhand.plots.window import inside, numbers
 
@@ -55,8 +55,7 @@ def gradient_paths(paths: Found, others: Mapping[str, Found] | None = None, *, i
         logarithmic(axes)
     longest = max(len(one.valid) for every in (found, *compared.values()) for one in every.values())
     time_axis(stack[-1], np.arange(longest), None)
-    handles, labels = stack[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, handlelength=3)
+    key(figure, stack[0].lines)
     return figure
 
 

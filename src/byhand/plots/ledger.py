@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.patches import Patch
 
 from byhand.explain.ledger import Ledger
-from byhand.plots.axes import canvas, round_names, spell_down, time_axis
+from byhand.plots.axes import canvas, key, round_names, spell_down, time_axis
 from byhand.plots.looks import rounded
 from byhand.plots.panels import ENDED, scale, stretches, typical
 from byhand.plots.style import INK, SMALL, luminance, memory_map, shortened, styled
@@ -64,8 +64,7 @@ def legend(figure: Figure, several: Sequence[Axes], ended: np.ndarray) -> None:
         for axes, (first, size) in product(several, stretches(ended)):
             axes.axhspan(first - 0.5, first + size - 0.5, zorder=2.2, **ENDED)
         handles.append(Patch(label="the sequence has ended", **ENDED))
-    if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    key(figure, handles)
 
 
 def triangle(ledger: Ledger, item: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from byhand.plots.axes import canvas, number, time_axis
+from byhand.plots.axes import canvas, key, number, time_axis
 from byhand.plots.looks import Look, look_of
 from byhand.plots.style import BROWN, SMALL, TEAL, mixed
 
@@ -182,7 +182,4 @@ def legend(figure: Figure, drawn: Sequence[tuple[Window, Panel]]) -> None:
             handles["ended"] = Patch(label="the sequence has ended", **ENDED)
         if broken(shown, one.values).any():
             handles["broken"] = Patch(label="not a finite number", **BROKEN)
-    if handles:
-        figure.legend(
-            handles=list(handles.values()), loc="outside lower center", ncols=len(handles), handlelength=2.4, columnspacing=1.6
-        )
+    key(figure, list(handles.values()))

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from byhand.explain.saturation import Saturation
-from byhand.plots.axes import canvas
+from byhand.plots.axes import canvas, key
 from byhand.plots.looks import ORDER, colour_of
 from byhand.plots.style import FAINT, ink, mixed, shortened, styled
 from byhand.plots.window import numbers
@@ -46,7 +46,7 @@ def saturation(saturation: Mapping[str, Saturation]) -> Figure:
         axes.set_xlabel("left-saturated:\nnearly shut (share, 0–1)")
         axes.tick_params(labelbottom=True)
     if len(places) > 1:
-        figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+        key(figure, grid[0, 0].collections)
     return figure
 
 

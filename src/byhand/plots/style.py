@@ -108,7 +108,8 @@ def memory_map() -> Colormap:
 
 
 def coloured(*colours: str) -> Colormap:
-    return LinearSegmentedColormap.from_list("byhand", list(colours)).with_extremes(bad="0.88")
+    """An odd number of steps, so that there is one for the middle."""
+    return LinearSegmentedColormap.from_list("byhand", list(colours), N=257).with_extremes(bad="0.88")
 
 
 def shortened(text: str, most: int) -> str:
