@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,15 @@ def test_another_task_whose_symbols_are_numbers_or_letters() -> None:
     found = shown(best, "--input", "words.txt")
     assert [item["characters"] for item in found["items"]] == [[*"BTBPVVETE"], [*"BPBT"]]
     assert [item["name"] for item in found["items"]] == ["line 1", "line 3"]
+
+
+def test_without_lightning_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save({"state_dict": {}, "hyper_parameters": {"form": {}}}, "best.ckpt")
+    for name in ("byhand.explorer.fitted", "lightning", "byhand.train", "byhand.train.model"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "lightning", None)
+    assert main(["explore", "best.ckpt", "--save", "page.html"]) == 2
+    assert "needs lightning, not installed here: pip install 'byhand[train]'" in capsys.readouterr().err
 
 
 def test_a_config_of_somebody_elses_class_is_not_made(tmp_path: Path) -> None:

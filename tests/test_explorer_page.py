@@ -62,6 +62,17 @@ def test_every_view_of_every_kind_of_model(open_page: Opener, kind: str) -> None
         assert page.locator(".view").inner_text().strip()
 
 
+def test_a_large_model_is_there_at_once(open_page: Opener) -> None:
+    """4 layers of 512 units, 1,000 steps, as thinned maps; nothing of it may be missing in any view."""
+    page = open_page(documents.large())
+    painted = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    assert painted < 5000  # a second is the aim, on a machine that does nothing else
+    for view in VIEWS[:-1]:
+        show(page, view)
+        picture(page, f"large-{view}")
+    assert "each 3rd unit is there" in page.locator(".byhand-explorer").inner_text()
+
+
 def test_hostile_words_stay_words(open_page: Opener) -> None:
     document = documents.hostile()
     html = html_of(document)

@@ -96,5 +96,7 @@ def explorer_of(options: argparse.Namespace) -> Explorer:
 
 def words_of(problem: Exception) -> str:
     """In one line; of an OSError, what was said of the file."""
+    if isinstance(problem, ModuleNotFoundError):
+        return f"a checkpoint of byhand fit needs {problem.name}, not installed here: pip install 'byhand[train]'"
     said = problem.strerror if isinstance(problem, OSError) and problem.strerror and problem.filename is None else str(problem)
     return " ".join(said.split())
