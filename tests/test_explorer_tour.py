@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from browser import NARROW
+from browser import NARROW, violations
 
 import byhand
 from byhand import LSTM
@@ -202,4 +202,13 @@ def test_on_a_phone_nothing_is_cut(open_page: Any, own: dict[str, Any]) -> None:
     for _ in range(STAGES):
         settle(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.locator(".tour-buttons .primary").click()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(open_page: Any, own: dict[str, Any], scheme: str) -> None:
+    page = open_page(own, fragment="view=tour", color_scheme=scheme)
+    for _ in range(STAGES):
+        settle(page)
+        assert violations(page) == []
         page.locator(".tour-buttons .primary").click()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from browser import NARROW, WIDE
+from browser import NARROW, WIDE, violations
 from torch import Tensor
 
 import byhand
@@ -373,3 +373,12 @@ def test_values_travel_unless_motion_is_unwanted(open_page: Any) -> None:
         assert (page.locator(".spark").count() > 0) is moves
         page.wait_for_timeout(450)
         assert page.locator(".spark").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["lstm", "gru", "layernorm_lstm"])
+def test_axe_finds_nothing(open_page: Any, name: str, scheme: str) -> None:
+    example = Example((STANDARD | OTHERS | {"layernorm_lstm": cells.layernorm_lstm})[name])
+    page = open_page(example.document, fragment="view=unit&time=1&node=h&edits=l0.h~1~0~0", color_scheme=scheme)
+    settle(page)
+    assert violations(page) == []

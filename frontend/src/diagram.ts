@@ -48,7 +48,7 @@ export function diagram(scene: Scene, title: string, open: (node: string) => voi
     last = performance.now();
     if (calm() || since < TRAVEL) return; // who hurries through the steps sees the values alone
     for (const { wire, size } of wires) {
-      const spark = makeSvg("circle", { class: `spark tone-${wire.tone}`, r: 3 + 4 * Math.min(1, Math.abs(size())) });
+      const spark = makeSvg("circle", { class: `spark tone-${wire.tone}${wire.tone === "memory" && size() < 0 ? " negative" : ""}`, r: 3 + 4 * Math.min(1, Math.abs(size())) });
       spark.style.offsetPath = `path("${path(wire)}")`;
       sparks.append(spark);
       const animation = spark.animate(
@@ -181,6 +181,7 @@ function drawNode(node: SceneNode, hatch: string, open: (node: string) => void) 
   function update(moment: Moment, opened: string | null, changed: boolean): void {
     const number = evaluate(node.value, moment.read);
     const text = textOf(node, moment, number);
+    value.classList.toggle("count", node.opens === "input" && moment.layer.input > 1);
     write(value, node.shape === "op" || node.shape === "sum" ? "" : text);
     group.classList.toggle("open", opened === node.opens);
     group.classList.toggle("changed", changed);
@@ -195,7 +196,7 @@ function drawNode(node: SceneNode, hatch: string, open: (node: string) => void) 
 
 /** The figure of a node; a dash where the page does not have it. */
 function textOf(node: SceneNode, moment: Moment, value: number): string {
-  if (node.opens === "input" && moment.layer.input > 1) return `${moment.layer.input} values`;
+  if (node.opens === "input" && moment.layer.input > 1) return node.w > 60 ? `${moment.layer.input} values` : `×${moment.layer.input}`;
   return names(node.value).every(moment.has) ? figure(value) : "–";
 }
 
