@@ -57,12 +57,14 @@ def descending(values):
 
 
 def test_units_are_sorted_by_what_they_do(small, open_page):
-    explorer, values, _, _ = small
+    explorer, values, lstm, x = small
+    with torch.no_grad(), byhand.record(lstm) as trace:
+        lstm(x)
     page = open_page(explorer.document, fragment="view=layer")
     assert order(page) == list(range(UNITS))
     gates = torch.stack([values[f"l0.{gate}"] for gate in "ifo"])
     expected = {
-        "half-life": (torch.tensor(0.5).log() / values["l0.f"].log().mean(0)).tolist(),
+        "half-life": byhand.explain.half_life(trace)["l0.c"].tolist(),
         "saturation": ((gates < 0.1) | (gates > 0.9)).double().mean((0, 1)).tolist(),
         "activity": values["l0.c"].std(0, correction=0).tolist(),
     }
@@ -96,6 +98,13 @@ def moves(values, first, last):
     """The largest move of any gate of a unit within the span, from the step before it."""
     gates = torch.stack([values[f"l0.{gate}"] for gate in "ifo"])[:, max(0, first - 1) : last + 1]
     return (gates.amax(1) - gates.amin(1)).amax(0).tolist()
+
+
+def test_a_cell_that_keeps_nothing_has_no_half_life(open_page):
+    explorer = byhand.explore(LSTM(1, UNITS, cell=byhand.cells.layernorm_lstm), torch.randn(STEPS, 1, 1))
+    page = open_page(explorer.document, fragment="view=layer&sort=half-life")
+    assert "nothing to measure the rest by" in page.inner_text(".layer-title")
+    assert order(page) == list(range(UNITS))
 
 
 def test_a_span_is_brushed_and_the_units_that_switch_there_come_first(small, open_page):
@@ -242,6 +251,13 @@ def test_maps_of_a_thinned_document_have_the_axes_of_the_whole(open_page):
     assert page.locator(".overview-place").count() == 4
     page.click(".overview-place >> nth=2")
     assert store(page, "place") == "l2"
+
+
+def test_a_projected_output_has_units_of_its_own(open_page):
+    page = open_page(byhand.explore(LSTM(2, 6, proj_size=3), torch.randn(5, 1, 2)).document, fragment="view=layer")
+    page.wait_for_selector("[data-site=m] canvas[data-drawn]")
+    assert page.get_attribute("[data-site=m] canvas", "aria-label").startswith("output before the projection: 6 units")
+    assert page.get_attribute("[data-site=h] canvas", "aria-label").startswith("short memory: 3 units")
 
 
 @pytest.mark.parametrize("view", ["layer", "ledger"])

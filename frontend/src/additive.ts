@@ -70,12 +70,8 @@ function opened(model: Model, tree: Expression): Expression {
 export function additive(model: Model, state: string): Additive | { why: string } {
   const { cell } = model.doc;
   if (!cell.sites.includes(state)) return { why: `${cell.name} does not name ${state} among its sites.` };
-  let equation: Expression;
-  try {
-    equation = model.equation(state);
-  } catch {
-    return { why: `The equation of ${state} is not known to the page: ${model.doc.why_not ?? "the cell could not be read line by line"}.` };
-  }
+  if (!cell.program) return { why: `The equation of ${state} is not known to the page: ${model.doc.why_not ?? "the cell could not be read line by line"}.` };
+  const equation = model.equation(state);
   let line = lineIn(equation, `s.${state}`);
   if (line && isNumber(line.keep, 0)) line = lineIn(opened(model, equation), `s.${state}`);
   if (!line) return { why: `${state} of ${cell.name} is squeezed on its way from step to step, so its parts do not add up.` };
@@ -85,7 +81,8 @@ export function additive(model: Model, state: string): Additive | { why: string 
 
 /** All states of the cell that are added to; the reasons for the others. */
 export function memories(model: Model): { found: Additive[]; reasons: string[] } {
-  const all = model.doc.cell.state.map((state) => additive(model, state));
+  const [output, ...others] = model.doc.cell.state;
+  const all = [...others, output].map((state) => additive(model, state)); // a long memory before the output
   return {
     found: all.filter((one): one is Additive => !("why" in one)),
     reasons: all.filter((one): one is { why: string } => "why" in one).map(({ why }) => why),

@@ -1,7 +1,7 @@
 /** The Layer view: maps of every gate and memory, units x time, over one time axis. */
 
 import "./layer.css";
-import { keepValues } from "./additive";
+import { isReverse, keepValues } from "./additive";
 import { Axis } from "./axis";
 import { Bar } from "./bar";
 import { largest, lookOf, paletteOf, schemeOf } from "./colours";
@@ -19,6 +19,7 @@ import type { CellDoc, Run, Sort, State, Store, Values, View } from "./types";
 class LayerView implements View {
   readonly element = make("div", { class: "layer-view" });
   private readonly maps: SiteMap[];
+  private readonly sites: string[];
   private readonly axis: Axis;
   private readonly input = new Stream("input");
   private readonly output = new Stream("output");
@@ -60,7 +61,8 @@ class LayerView implements View {
       choose: ({ time, unit }: Cell) => store.set({ time, unit, playing: false }),
       open: ({ time, unit }: Cell) => store.set({ time, unit, view: "unit", playing: false }),
     };
-    this.maps = cell.sites.map((site) => new SiteMap(site, cell.labels[site] ?? site, cell, events));
+    this.sites = sitesOf(store);
+    this.maps = this.sites.map((site) => new SiteMap(site, cell.labels[site] ?? site, cell, events));
     for (const map of this.maps) map.box.addEventListener("keydown", (event) => this.key(map, event));
     this.bar = new Bar(store, () => this.toggleZoom());
     this.switching = new Switching(store);
@@ -83,7 +85,7 @@ class LayerView implements View {
     const rows = [this.input.element, this.axis.element, ...this.maps.map(({ element }) => element)];
     if (doc.head) rows.push(this.output.element);
     this.stack.append(...rows);
-    for (const site of doc.cell.sites) {
+    for (const site of this.sites) {
       const value = make("dd");
       const label = doc.cell.labels[site] ?? "";
       this.figures.set(site, value);
@@ -234,6 +236,14 @@ class LayerView implements View {
   }
 }
 
+/** All that is known of a step: the cell's sites, and the output before a projection. */
+function sitesOf(store: Store): string[] {
+  const { cell } = store.model.doc;
+  const there = Object.values(store.run().places).flatMap(({ sites }) => Object.keys(sites));
+  const all = [...new Set([...cell.sites, ...there])];
+  return cell.state[0] === undefined || all.length === cell.sites.length ? all : [...all.filter((site) => site !== cell.state[0]), cell.state[0]];
+}
+
 function hiddenOf({ model, state }: Store): number {
   return model.doc.layers.find(({ place }) => place === state.place)?.hidden ?? 0;
 }
@@ -248,7 +258,7 @@ function materialOf(store: Store, run: Run): Material {
   const whole = names.find((name) => sites[name].width === hiddenOf(store) || sites[name].units) ?? names[0];
   const memory = sites[whole];
   const units = memory.units ?? Array.from({ length: memory.width }, (_, unit) => unit);
-  return { units, memory, keep: kept?.keep ?? null, shares: sharesOf(cell, sites) };
+  return { units, memory, keep: kept?.keep ?? null, reverse: isReverse(model, state.place), shares: sharesOf(cell, sites) };
 }
 
 function sharesOf(cell: CellDoc, sites: Record<string, Values>): Material["shares"] {

@@ -102,21 +102,22 @@ class LedgerView implements View {
     const size = Math.max(...found.entries.map(({ left }) => Math.abs(left) || 0), Math.abs(found.first) || 0, 1e-12);
     const order = [...found.entries].sort((a, b) => rank(b.left) - rank(a.left) || b.time - a.time);
     this.ranked.replaceChildren(...order.slice(0, NAMED).map(({ time: written, left, written: whole }) => this.row(this.stepName(written), left, size, say(whole))));
-    if (found.first !== 0) this.ranked.append(this.row("the first memory", found.first, size, say(ledger.first)));
+    if (ledger.first !== 0) this.ranked.append(this.row("the first memory", found.first, size, say(ledger.first)));
     const others = order.slice(NAMED);
     const together = others.reduce((all, { left }) => all + left, 0);
     write(this.rest, others.length ? `and ${count(others.length, "other step")}, together ${say(together)}` : "");
     this.checkSum(ledger, found, time);
   }
 
-  private checkSum(ledger: Ledger, { entries, first, sum, memory }: Balance, time: number): void {
+  private checkSum(ledger: Ledger, { entries, sum, memory }: Balance, time: number): void {
     const difference = Math.abs(sum - memory);
     const right = difference <= 1e-9 * Math.max(1, Math.abs(memory));
     this.check.classList.toggle("right", right);
-    const whole = `${entries.length === 1 ? "1 entry" : `${entries.length} entries`}${first ? " and the first memory" : ""} sum to ${say(sum)}`;
+    const whole = `${entries.length === 1 ? "1 entry" : `${entries.length} entries`}${ledger.first ? " and the first memory" : ""} sum to ${say(sum)}`;
     const held = right ? `= ${ledger.state} at step ${time + 1}` : `but ${ledger.state} at step ${time + 1} is ${say(memory)}`;
-    const rough = right || Number.isNaN(difference) || this.store.model.doc.computed ? "" : ": the values of this file are rounded";
-    write(this.check, `${right ? "✓ " : ""}${whole} ${held}${rough}`);
+    const rough = right || this.store.model.doc.computed ? "" : ": the values of this file are rounded";
+    if (Number.isNaN(memory)) write(this.check, `${ledger.state} at step ${time + 1} is NaN, not a number: so is something that was written into it`);
+    else write(this.check, `${right ? "✓ " : ""}${whole} ${held}${rough}`);
   }
 
   private row(name: string, left: number, size: number, detail: string): HTMLElement {

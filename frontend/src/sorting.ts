@@ -8,6 +8,7 @@ export interface Material {
   units: number[];
   memory: Values;
   keep: Values | null;
+  reverse: boolean;
   shares: { site: string; values: Values }[]; // the gates between 0 and 1
 }
 
@@ -29,9 +30,9 @@ export function sorted(sort: Sort, material: Material): { units: number[]; measu
 }
 
 function measureOf(sort: Sort, material: Material): Map<number, number> | null {
-  const { units, keep, memory, shares } = material;
+  const { units, keep, memory, shares, reverse } = material;
   if (sort === "activity") return each(units, memory, deviation);
-  if (sort === "half-life") return keep && each(units, keep, halfLife);
+  if (sort === "half-life") return keep && each(units, keep, (series) => halfLife(series, reverse));
   if (!shares.length) return null;
   const several = shares.map(({ values }) => each(units, values, saturation));
   return new Map(units.map((unit) => [unit, mean(several.map((one) => one.get(unit) ?? NaN))]));
@@ -57,11 +58,10 @@ function descending(units: number[], measure: Map<number, number>): number[] {
   return [...units].sort((a, b) => (size(a) === size(b) ? a - b : size(b) - size(a)));
 }
 
-/** ln ½ / mean ln keep: the half-life of a memory that keeps, on geometric average, that much at each step. */
-export function halfLife(keep: ArrayLike<number>): number {
-  const logs = Array.from(keep, (value) => Math.log(Math.abs(value)));
-  const average = mean(logs);
-  return average === 0 ? Infinity : average === -Infinity ? 0 : -Math.LN2 / average;
+/** ln ½ / mean ln keep, as in byhand.explain.half_life: what the first step of the sequence keeps was not written by it. */
+export function halfLife(keep: Float64Array, reverse: boolean): number {
+  const average = mean((reverse ? keep.slice(0, -1) : keep.slice(1)).map((value) => Math.log(Math.abs(value))));
+  return average >= 0 ? Infinity : -Math.LN2 / average;
 }
 
 /** The share of steps below 0.1 or above 0.9 (Karpathy, Johnson & Fei-Fei 2015, section 4.2). */

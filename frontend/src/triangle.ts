@@ -144,19 +144,22 @@ export class Triangle {
   }
 }
 
-/** One pixel a cell; what cannot have been written yet stays clear, NaN is hatched. */
+/** Each cell some pixels a side, so that NaN can be hatched; what cannot have been written yet stays clear. */
 function fill(canvas: HTMLCanvasElement, size: number, cells: Float64Array, scheme: Scheme, reverse: boolean): void {
-  canvas.width = canvas.height = size;
+  const side = Math.max(1, Math.floor(SIDE / size));
+  canvas.width = canvas.height = size * side;
   const context = canvas.getContext("2d");
   if (!context) return;
-  const image = context.createImageData(size, size);
+  const image = context.createImageData(canvas.width, canvas.height);
   const pixels = new Uint32Array(image.data.buffer);
   const scale = 255 / (scheme.high - scheme.low);
-  for (let read = 0; read < size; read += 1) {
+  const hatch = [packed([128, 128, 128]), scheme.table[128]];
+  for (let y = 0; y < canvas.height; y += 1) {
+    const read = Math.floor(y / side);
     for (let written = reverse ? read : 0; written < (reverse ? size : read + 1); written += 1) {
       const value = cells[read * size + written];
-      const at = Math.max(0, Math.min(255, Math.round((value - scheme.low) * scale)));
-      pixels[read * size + written] = Number.isNaN(value) ? packed((read + written) % 2 ? [128, 128, 128] : [192, 192, 192]) : scheme.table[at];
+      const colour = scheme.table[Math.max(0, Math.min(255, Math.round((value - scheme.low) * scale)))];
+      for (let x = written * side; x < (written + 1) * side; x += 1) pixels[y * canvas.width + x] = Number.isNaN(value) ? hatch[(x + y) % 6 < 3 ? 0 : 1] : colour;
     }
   }
   context.putImageData(image, 0, 0);
