@@ -39,7 +39,9 @@ def unit() -> LSTM:
     with torch.no_grad():
         for name, (short, given, bias) in PUBLISHED.items():
             gate = lstm.gates()[name]
-            assert gate.weight_h is not None and gate.bias is not None and gate.bias_h is not None
+            assert gate.weight_h is not None
+            assert gate.bias is not None
+            assert gate.bias_h is not None
             gate.weight_h.fill_(short)
             gate.weight_x.fill_(given)
             gate.bias.fill_(bias)
