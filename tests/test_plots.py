@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from drawn_texts import problems, texts
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.testing.compare import compare_images
 from pictured import FIGURES, broken, layer, traced, waves
@@ -19,10 +20,12 @@ from pictured import FIGURES, broken, layer, traced, waves
 import byhand
 from byhand import cells, explain, plots
 from byhand.plots.style import (
+    BROWN,
     CANDIDATE,
     FORGET,
     INPUT,
     OUTPUT,
+    TEAL,
     luminance,
     memory_map,
     share_map,
@@ -184,6 +187,39 @@ def test_nothing_hangs_on_colour_alone() -> None:
     assert [one.get_title(loc="left")[0] for one in grid] == list("fio")
     layers = [marks.get_paths()[0].vertices.tolist() for marks in grid[0].collections]
     assert layers[0] != layers[1]
+
+
+def test_half_lives_of_0_and_infinity_have_their_own_bars() -> None:
+    odd = torch.tensor([torch.inf, 0.0, torch.nan])
+    few, many = torch.tensor([3.0, 1e6]), 10 ** torch.linspace(-1, 3, 300)
+    figure = plots.half_life({"l0.c": torch.cat([odd, few]), "l1.c": torch.cat([odd, many])})
+    assert problems(figure) == []
+    for axes in figure.axes:
+        assert {"0", "∞", "?"} <= {text for text, box in texts(figure) if text in "0∞?"}
+        assert any(bar.get_hatch() for bar in axes.patches)
+    assert sum(bar.get_height() for bar in figure.axes[1].patches) == 303
+
+
+def test_over_many_steps_several_units_are_a_map_and_one_is_a_line() -> None:
+    several, one = plots.gates(traced(2, 400)), plots.gates(traced(2, 400), units=1)
+    assert several.axes[0].images and not several.axes[0].lines
+    assert one.axes[0].lines and not one.axes[0].images
+
+
+def test_rows_of_a_long_map_do_not_run_into_each_other() -> None:
+    """Five units over many steps, 1 and -1 by turns: all but the borders of the rows stand in the two ends' own colours."""
+    trace = traced(5, 2000)
+    trace.run("l0").sites["c"] = torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0]).expand(2000, 1, 5)
+    figure = plots.memories(trace)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    box = figure.axes[0].get_window_extent()
+    column = np.asarray(canvas.buffer_rgba())[::-1][int(box.y0) + 2 : int(box.y1) - 2, int(box.x0 + box.x1) // 2, :3].astype(
+        int
+    )
+    ends = [np.array(mpl.colors.to_rgb(colour)) * 255 for colour in (TEAL, BROWN)]
+    own = [min(abs(pixel - end).max() for end in ends) < 10 for pixel in column]
+    assert len(own) - sum(own) <= 12
 
 
 def test_end_of_a_sequence_and_nan_are_hatched_and_named() -> None:

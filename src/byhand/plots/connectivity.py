@@ -9,7 +9,7 @@ import numpy as np
 from byhand.explain.connectivity import Connectivity
 from byhand.plots.axes import canvas, key, number, time_axis
 from byhand.plots.looks import rounded
-from byhand.plots.panels import scale
+from byhand.plots.panels import field, scale
 from byhand.plots.style import BROWN, TEAL, share_map, shortened, styled
 from byhand.plots.window import numbers, read
 
@@ -73,8 +73,7 @@ def each(axes: Axes, values: np.ndarray, at: int) -> None:
     steps, inputs = values.shape
     top = rounded(float(np.nanmax(np.where(np.isfinite(values), values, 0.0), initial=0.0)))
     edges = (-0.5, steps - 0.5, inputs - 0.5, -0.5)
-    colours = share_map(TEAL)
-    image = axes.imshow(np.ma.masked_invalid(values.T), cmap=colours, vmin=0, vmax=top, aspect="auto", extent=edges)
+    image = field(axes, values.T, edges, share_map(TEAL), (0.0, top))
     number(axes.yaxis, list(range(inputs)), 5)
     axes.set_ylabel("input")
     axes.set_title("each input")

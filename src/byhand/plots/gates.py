@@ -28,7 +28,8 @@ def gates(
     steps: tuple[int, int] | None = None,
     characters: Sequence[str] | None = None,
 ) -> Figure:
-    """What the gates of a layer did, step by step: lines for up to four units, maps for more.
+    """What the gates of a layer did, step by step: lines for up to four units, maps for more, or over
+    more than 300 steps.
 
     place: a layer's number, or a name as in "l1.reverse". item: which sequence of the batch. units: which of them; all if not given.
     steps: (first, one after the last). characters: one for each step, written along time where they fit. TypeError for what is no

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.ticker import FuncFormatter
 from torch import Tensor
 
 from byhand.plots.axes import canvas, number
-from byhand.plots.style import INK, SMALL, TEAL, shortened, styled
+from byhand.plots.style import SMALL, TEAL, shortened, styled
 from byhand.plots.window import numbers
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def bars(axes: Axes, values: np.ndarray) -> None:
     axes.set_ylim(0, 1.15 * top)
     axes.set_xlim(-0.6, max(len(drawn), 6) - 0.4)
     axes.locator_params(axis="y", nbins=4)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
     axes.grid(axis="y")
     number(axes.xaxis, [str(unit) for unit in order], EACH)
     axes.set_xlabel("unit, the longest half-life first")
@@ -83,14 +85,23 @@ def histogram(axes: Axes, values: np.ndarray) -> None:
     low, high = octaves(finite)
     edges = 2.0 ** np.arange(low, high + 1)
     counts, _ = np.histogram(finite.clip(edges[0], edges[-1]), edges)
-    odd = {"0": int((values == 0).sum()), "∞": int(np.isposinf(values).sum()), "?": int(np.isnan(values).sum())}
-    columns: list[tuple[str, int, bool]] = [("0", odd["0"], True)] * (odd["0"] > 0)
-    columns += [(f"{edge:.3g}–{2 * edge:.3g}", int(count), False) for edge, count in zip(edges, counts, strict=False)]
-    columns += [(name, odd[name], True) for name in ("∞", "?") if odd[name]]
-    for at, (_, count, special) in enumerate(columns):
-        axes.bar(at, count, width=0.92, **(ODD if special else BAR))
-        axes.annotate(str(count), (at, count), (0, 2), textcoords="offset points", ha="center", fontsize=SMALL, color=INK)
-    label(axes, columns)
+    columns = [(float(at), int(count), BAR) for at, count in enumerate(counts)]
+    ticks = [(at - 0.5, f"{edge:.4g}") for at, edge in enumerate(edges)][:: 1 if len(edges) < 10 else 2]
+    beyond = {"0": values == 0, "∞": np.isposinf(values), "?": np.isnan(values)}
+    places = {"0": -1.5, "∞": len(counts) + 0.5, "?": len(counts) + 1.5}
+    for name in (name for name, where in beyond.items() if where.any()):
+        columns.append((places[name], int(beyond[name].sum()), ODD))
+        ticks.append((places[name], name))
+    for at, count, look in columns:
+        axes.bar(at, count, width=0.92, **look)
+        axes.annotate(str(count), (at, count), (0, 2), textcoords="offset points", ha="center", fontsize=SMALL)
+    axes.set_xlim(min(at for at, _, _ in columns) - 0.6, max(7.0, *(at for at, _, _ in columns)) + 0.6)
+    axes.set_ylim(0, 1.25 * max(count for _, count, _ in columns))
+    axes.set_xticks([at for at, _ in ticks], [name for _, name in ticks])
+    axes.locator_params(axis="y", nbins=4, integer=True)
+    axes.grid(axis="y")
+    axes.set_xlabel("half-life (steps)")
+    axes.set_ylabel("units")
 
 
 def octaves(finite: np.ndarray) -> tuple[int, int]:
@@ -99,13 +110,3 @@ def octaves(finite: np.ndarray) -> tuple[int, int]:
         return 0, 1
     low, high = int(np.floor(np.log2(finite.min()))), int(np.floor(np.log2(finite.max()))) + 1
     return max(low, min(high - 14, -2)), min(high, max(low, -2) + 14)
-
-
-def label(axes: Axes, columns: Sequence[tuple[str, int, bool]]) -> None:
-    axes.set_xlim(-0.6, max(len(columns), 7) - 0.4)
-    axes.set_ylim(0, 1.25 * max(count for _, count, _ in columns))
-    axes.set_xticks(range(len(columns)), [name for name, _, _ in columns], rotation=0 if len(columns) <= 9 else 45)
-    axes.locator_params(axis="y", nbins=4, integer=True)
-    axes.grid(axis="y")
-    axes.set_xlabel("half-life (steps)")
-    axes.set_ylabel("units")

@@ -1,4 +1,4 @@
-"""One panel: a site over time, as lines for a few units and as a map for many."""
+"""One panel: a site over time, as lines for a few units, as a map for many of them, or for several over many steps."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from byhand.plots.style import BROWN, SMALL, TEAL, mixed
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
     Numbers = np.ndarray
 
+SEEN = (60, 400)  # rows and columns of a map that can be seen singly
 LINES = 4  # units that lines can still tell apart
+DASHED = 300  # steps over which dashes can still be seen; beyond them only a single line is one
 MARKED = 40  # steps that can still be marked one by one
 DASHES = ("-", (0, (5, 1.6)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
 MARKERS = ("o", "s", "^", "D")
@@ -43,7 +46,8 @@ class Panel:
 
     @property
     def mapped(self) -> bool:
-        return self.values.shape[1] > LINES
+        steps, rows = self.values.shape
+        return rows > (LINES if steps <= DASHED else 1)
 
     def range(self) -> tuple[float, float]:
         if not self.mapped:
@@ -132,10 +136,10 @@ def line_style(colour: str, index: int, steps: int) -> dict[str, Any]:
     """What makes one unit's line differ from the others'."""
     return {
         "color": mixed(colour, "white", 0.16 * index),
-        "linestyle": DASHES[index] if steps <= 300 else "-",
-        "linewidth": 1.7 if steps <= 300 else 0.9,
+        "linestyle": DASHES[index],
+        "linewidth": 1.7 if steps <= DASHED else 0.9,
         "marker": MARKERS[index] if steps <= MARKED else None,
-        "markersize": 4.5,
+        "markersize": 4.5 if steps > 1 else 8.0,
         "markeredgecolor": "white",
         "markeredgewidth": 0.5,
     }
@@ -145,11 +149,32 @@ def heat(axes: Axes, one: Panel, shown: Window, limits: tuple[float, float]) -> 
     """Units downward, time to the right."""
     rows = one.values.shape[1]
     edges = (shown.start - 0.5, shown.stop - 0.5, rows - 0.5, -0.5)
-    values = np.ma.masked_invalid(one.values.T)
-    image = axes.imshow(values, cmap=one.look.map, vmin=limits[0], vmax=limits[1], aspect="auto", extent=edges)
+    image = field(axes, one.values.T, edges, one.look.map, limits)
     number(axes.yaxis, list(one.names), 5)
     axes.set_ylabel(one.what)
     return image
+
+
+def field(
+    axes: Axes, values: Numbers, edges: tuple[float, float, float, float], colours: Colormap, limits: tuple[float, float]
+) -> AxesImage:
+    """Values as colours, one sharp field each as long as they can be seen singly.
+
+    Matplotlib smooths a map along both sides or neither: where only one side has too many values, those of the other are repeated.
+    """
+    sharp = values.shape[0] <= SEEN[0] and values.shape[1] <= SEEN[1]
+    if not sharp:
+        for side, most in enumerate(SEEN):
+            values = values.repeat(-(-8 * most // values.shape[side]), axis=side)
+    return axes.imshow(
+        np.ma.masked_invalid(values),
+        cmap=colours,
+        vmin=limits[0],
+        vmax=limits[1],
+        aspect="auto",
+        extent=edges,
+        interpolation="nearest" if sharp else None,
+    )
 
 
 def mark(axes: Axes, shown: Window, values: Numbers) -> None:
