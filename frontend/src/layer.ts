@@ -1,20 +1,20 @@
 /** The Layer view: maps of every gate and memory, units x time, over one time axis. */
 
 import "./layer.css";
-import { isReverse, keepValues } from "./additive";
 import { Axis } from "./axis";
 import { Bar } from "./bar";
 import { largest, lookOf, paletteOf, schemeOf } from "./colours";
 import { make, say, visible, write } from "./elements";
 import { makeListening } from "./listening";
 import { sayAt, valueAt, type Window } from "./maps";
+import { hiddenOf, materialOf, sitesOf } from "./material";
 import { makeOverview } from "./overview";
 import { SiteMap, type Cell } from "./sitemap";
-import { sorted, switches, type Material, type Switch } from "./sorting";
+import { sorted, switches, type Switch } from "./sorting";
 import { PICTURE } from "./picture";
 import { Passage, Stream } from "./streams";
 import { MARKED, Switching } from "./switching";
-import type { CellDoc, Run, Sort, State, Store, Values, View } from "./types";
+import type { Run, Sort, State, Store, View } from "./types";
 
 class LayerView implements View {
   readonly element = make("div", { class: "layer-view" });
@@ -234,35 +234,6 @@ class LayerView implements View {
     this.listening.destroy();
     this.overview?.destroy();
   }
-}
-
-/** All that is known of a step: the cell's sites, and the output before a projection. */
-function sitesOf(store: Store): string[] {
-  const { cell } = store.model.doc;
-  const there = Object.values(store.run().places).flatMap(({ sites }) => Object.keys(sites));
-  const all = [...new Set([...cell.sites, ...there])];
-  return cell.state[0] === undefined || all.length === cell.sites.length ? all : [...all.filter((site) => site !== cell.state[0]), cell.state[0]];
-}
-
-function hiddenOf({ model, state }: Store): number {
-  return model.doc.layers.find(({ place }) => place === state.place)?.hidden ?? 0;
-}
-
-/** What units can be sorted by, here. */
-function materialOf(store: Store, run: Run): Material {
-  const { state, model } = store;
-  const { cell } = model.doc;
-  const sites = run.places[state.place]?.sites ?? {};
-  const kept = keepValues(model, state, run, state.place);
-  const names = [kept?.memory, ...cell.state, ...cell.sites].filter((name): name is string => name !== undefined && sites[name] !== undefined);
-  const whole = names.find((name) => sites[name].width === hiddenOf(store) || sites[name].units) ?? names[0];
-  const memory = sites[whole];
-  const units = memory.units ?? Array.from({ length: memory.width }, (_, unit) => unit);
-  return { units, memory, keep: kept?.keep ?? null, reverse: isReverse(model, state.place), shares: sharesOf(cell, sites) };
-}
-
-function sharesOf(cell: CellDoc, sites: Record<string, Values>): Material["shares"] {
-  return cell.sites.filter((site) => cell.ranges[site] === "share" && sites[site]).map((site) => ({ site, values: sites[site] }));
 }
 
 function measureText(sort: Sort, measure: number): string {
