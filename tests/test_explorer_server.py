@@ -60,9 +60,7 @@ def test_gives_the_page_and_says_how_to_treat_it(server: PageServer) -> None:
     assert ask(server, host=f"localhost:{server.server_port}")[0].status == 200
 
 
-@pytest.mark.parametrize(
-    "path", ["/index.html", "/..", "/../../etc/passwd", "/?x", "/favicon.ico", "/%2e%2e/", "/static/"]
-)
+@pytest.mark.parametrize("path", ["/index.html", "/..", "/../../etc/passwd", "/?x", "/favicon.ico", "/%2e%2e/", "/static/"])
 def test_gives_nothing_else(server: PageServer, path: str) -> None:
     response, content = ask(server, path=path)
     assert response.status == 404 and content == f"There is nothing here but {server.address}"
