@@ -62,9 +62,11 @@ class Explorer:
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """What a notebook shows: the widget, or in its absence the words that say what to do."""
         try:
-            return self.widget._repr_mimebundle_(**options)
+            made = self.widget._repr_mimebundle_(**options)
         except ModuleNotFoundError as problem:
             return {"text/plain": f"{self!r}\n{problem}"}, {}
+        data, metadata = made if isinstance(made, tuple) else (made or {}, {})
+        return data | {"text/plain": repr(self)}, metadata
 
     @property
     def changes(self) -> Changes:
