@@ -168,7 +168,7 @@ SCOPES: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         lambda: inside(edit(layer, {"l0.f": "shut"})),
         TypeError,
-        "edit of l0.f expected a number, a tensor, a function or byhand.at(...), got a str",
+        "edit of l0.f expected a number, a tensor, a function or byhand.at(...), or a list of them, got a str",
     ),  # type: ignore[dict-item]
     (
         lambda: inside(edit(layer, {"l0.f": torch.ones(3)})),
