@@ -145,6 +145,7 @@ def picture(page: Any, name: str, **options: Any) -> Path:
 def violations(page: Any) -> list[str]:
     """What axe-core finds fault with: rule, how bad, and where."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe here: make setup")
+    page.wait_for_function("() => document.getAnimations().every((one) => one.playState !== 'running')")  # colours half-way
     found = axe.Axe().run(page).response["violations"]
     return [f"{one['id']} ({one['impact']}): {node['html'][:160]}" for one in found for node in one["nodes"]]
 
