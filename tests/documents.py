@@ -39,7 +39,7 @@ def text(**options: Any) -> dict[str, Any]:
     letters = sorted(set(words))
     model, head = LSTM(len(letters), 12, 2), nn.Linear(12, len(letters))
     x = nn.functional.one_hot(torch.tensor([letters.index(letter) for letter in words]), len(letters)).float()
-    given = {"characters": words, "features": letters, "head": head, "names": letters, "softmax": True, "title": "Letters"}
+    given = {"characters": words, "features": letters, "head": head, "names": letters, "squash": "softmax", "title": "Letters"}
     return document(model, x, **(given | options))
 
 

@@ -108,7 +108,7 @@ def test_a_run_of_byhand_fit_shows_its_own_task_and_its_training(capsys: pytest.
     assert found["training"]["epochs"] == [0, 1, 2] and len(found["training"]["heads"]) == 3
     model = SequenceModel.load_from_checkpoint(best, map_location="cpu", weights_only=True)
     assert torch.equal(restored(found["head"]["weight"]).float(), model.head.weight)
-    assert found["head"]["names"] == ["prediction"] and not found["head"]["softmax"]
+    assert found["head"]["names"] == ["prediction"] and found["head"]["squash"] == "none"
     assert [layer["place"] for layer in found["layers"]] == ["lstm.l0"]
     assert len(shown(best, "--items", "1")["items"]) == 1
 
@@ -120,7 +120,7 @@ def test_a_model_of_text_shows_characters() -> None:
     found = shown(best)
     assert len(found["items"]) == 4 and all(len(item["characters"]) == item["steps"] == 10 for item in found["items"])
     alphabet = sorted(set("To be, or not to be: that is the question. "))
-    assert found["head"]["softmax"] and found["head"]["names"] == ["␣", *alphabet[1:], "other"]
+    assert found["head"]["squash"] == "softmax" and found["head"]["names"] == ["␣", *alphabet[1:], "other"]
     for item in found["items"]:
         symbols = restored(item["input"]).argmax(1).tolist()
         assert [found["features"][symbol] for symbol in symbols] == item["characters"]

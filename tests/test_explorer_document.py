@@ -290,7 +290,7 @@ REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"lengths": [5, 0]}, ValueError, "expected 2 lengths from 1 to 5"),
     ({"head": nn.Linear(3, 2)}, ValueError, r"head: expected a weight \(outputs, 4\)"),
     ({"head": "linear"}, TypeError, "head: expected an nn.Linear, or a tuple of weight and bias; got a str"),
-    ({"names": ["a"]}, ValueError, "names and softmax are of the outputs of a head"),
+    ({"names": ["a"]}, ValueError, "names and squash are of the outputs of a head"),
     ({"head": nn.Linear(4, 2), "names": ["a"]}, ValueError, "names: expected 2, one for each output; got 1"),
     (
         {"full": ["l7"]},

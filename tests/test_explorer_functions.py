@@ -135,3 +135,17 @@ def test_what_the_page_does_not_compute_is_shown_as_recorded(open_page: Opener) 
     assert "nothing can be changed here" in page.locator(".notices").inner_text()
     page.evaluate(f"{STORE}.edit({{ on: true, kind: 'site', place: 'l0', site: 'f', value: 0, time: 0, unit: 0 }})")
     assert page.evaluate(f"{STORE}.state.edits") == []
+
+
+@pytest.mark.parametrize(
+    ("squash", "function"),
+    [("none", lambda y: y), ("softmax", lambda y: torch.softmax(y, -1)), ("sigmoid", torch.sigmoid)],
+    ids=["none", "softmax", "sigmoid"],
+)
+def test_outputs_of_a_head(open_page: Opener, squash: str, function: Any) -> None:
+    lstm, head = byhand.LSTM(2, 3, bidirectional=True).double(), torch.nn.Linear(6, 4).double()
+    x = torch.randn(5, 1, 2, dtype=torch.float64) * 3
+    page = open_page(document(lstm, x, head=head, squash=squash))
+    values = page.evaluate(f"() => {{ const {{ model, state }} = {STORE}; return [...model.run(0, state.edits, null).head.data]; }}")
+    expected = function(head(lstm(x)[0])).flatten()
+    torch.testing.assert_close(torch.tensor(values, dtype=torch.float64), expected, rtol=0, atol=1e-9)

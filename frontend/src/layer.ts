@@ -156,7 +156,7 @@ class LayerView implements View {
     this.input.show(run.input, { names, share: false, letters: item?.characters ?? null, shown, palette, most: largest(run.input) });
     if (run.head && model.doc.head) {
       const outputs = model.doc.head.names ?? Array.from({ length: run.head.width }, (_, index) => (run.head?.width === 1 ? "output" : `output ${index}`));
-      this.output.show(run.head, { names: outputs, share: model.doc.head.softmax, letters: null, shown, palette, most: largest(run.head) });
+      this.output.show(run.head, { names: outputs, share: model.doc.head.squash !== "none", letters: null, shown, palette, most: largest(run.head) });
     }
   }
 

@@ -230,10 +230,16 @@ function headOf(head: HeadDoc | null, from: Values): Values | null {
   const out = values(from.steps, weight.rows);
   for (let time = 0; time < out.steps; time++) {
     multiply(row(out, time), weight, row(from, time), bias);
-    if (head.softmax) softmax(row(out, time));
+    SQUASHED[head.squash](row(out, time));
   }
   return out;
 }
+
+const SQUASHED: Record<HeadDoc["squash"], (scores: Float64Array) => void> = {
+  none: () => {},
+  softmax,
+  sigmoid: (scores) => scores.forEach((score, k) => (scores[k] = 1 / (1 + Math.exp(-score)))),
+};
 
 function softmax(scores: Float64Array): void {
   const top = scores.reduce((a, b) => Math.max(a, b), -Infinity);

@@ -75,7 +75,7 @@ export interface HeadDoc {
   weight: Packed;
   bias: Packed | null;
   names: string[] | null; // of the outputs
-  softmax: boolean;
+  squash: "none" | "softmax" | "sigmoid";
 }
 
 export interface TrainingDoc {

@@ -49,11 +49,18 @@ def start_parameters(owner: Owner, forget_bias: float | None) -> None:
     if isinstance(owner.cell.recurrent, Mapping):
         weight = owner.get("weight_hh")
         weight.mul_(wiring(owner.cell, owner.sizes, weight))
-    if forget_bias is not None and owner.cell.biases == 0:
-        owner.get("b_f").fill_(forget_bias)
-    elif forget_bias is not None:
-        for name, value in (("bias_ih", forget_bias), ("bias_hh", 0.0))[: owner.cell.biases]:
-            owner.get(name)[blocks(owner.cell, owner.sizes)["f"]].fill_(value)
+    if forget_bias is not None:
+        start_bias(owner, "f", forget_bias)
+
+
+@torch.no_grad()
+def start_bias(owner: Owner, gate: str, value: float | Tensor) -> None:
+    """One value for all units, or one for each of the gate's free rows; the second bias, if there is one, is 0."""
+    if owner.cell.biases == 0:
+        owner.get(f"b_{gate}").copy_(torch.as_tensor(value))
+        return
+    for name, start in (("bias_ih", value), ("bias_hh", 0.0))[: owner.cell.biases]:
+        owner.get(name)[blocks(owner.cell, owner.sizes)[gate]] = start
 
 
 def weights(owner: Owner) -> Weights:

@@ -33,7 +33,7 @@ def document(
     items: Sequence[str] | None = None,
     head: nn.Module | tuple[Tensor, Tensor | None] | None = None,
     names: Sequence[str] | None = None,
-    softmax: bool = False,
+    squash: str = "none",
     training: Snapshots | None = None,
     full: Sequence[str] = (),
     title: str | None = None,
@@ -55,7 +55,7 @@ def document(
     chosen = chosen_places(asked, {layer["place"]: layer["hidden"] for layer in found_layers})
     sequences, notices = item_documents(shown(recording, items, characters), recording, chosen, maps=why_not is not None)
     last = [layer for layer in found_layers if layer["layer"] == found_layers[-1]["layer"]]
-    head_found = head_document(head, names, softmax=softmax, width=sum(layer["output"] for layer in last))
+    head_found = head_document(head, names, squash=squash, width=sum(layer["output"] for layer in last))
     lapse, notice = None, None
     if training is not None and why_not is None:
         lapse, notice = training_document(training, recording, head_found, SNAPSHOTS)

@@ -112,7 +112,7 @@ def explore(
     items: Sequence[str] | None = None,
     head: nn.Module | tuple[Tensor, Tensor | None] | None = None,
     names: Sequence[str] | None = None,
-    softmax: bool = False,
+    squash: str = "none",
     training: Snapshots | None = None,
     full: Sequence[str] = (),
     title: str | None = None,
@@ -126,8 +126,8 @@ def explore(
     hx, lengths: first memories, and lengths of padded sequences; of a byhand.LSTM only.
     characters: what stands at each step where the input is text or symbols: a text, or one for each sequence.
     features, items: names of the inputs and of the sequences.
-    head, names, softmax: a linear layer on the outputs (or its weight and bias), the names of what it gives, and whether that is
-        made into probabilities.
+    head, names, squash: a linear layer on the outputs (or its weight and bias), the names of what it gives, and what that is put
+        through: "softmax" (probabilities), "sigmoid", or "none".
     training: byhand.explorer.Snapshots, for the time-lapse.
     full: of a model too large to put in, layers and units whose maps are not thinned, as in ["l0", "l1.unit 3"]; "weights" puts
         all of it in.
@@ -146,7 +146,7 @@ def explore(
             items=items,
             head=head,
             names=names,
-            softmax=softmax,
+            squash=squash,
             training=training,
             full=full,
             title=title,

@@ -31,7 +31,7 @@ def of_fit(path: Path, hyper_parameters: dict[str, Any], state: dict[str, Tensor
         ) from problem
     task = task_of(path, model)
     alphabet = alphabet_of(task, model)
-    options: dict[str, Any] = {"head": model.head, "softmax": model.form.goal != "values", "name": "model"}
+    options: dict[str, Any] = {"head": model.head, "squash": squash_of(model), "name": "model"}
     options |= {"features": features_of(task, model, alphabet), "names": outputs_of(task, model, alphabet)}
     options["training"] = snapshots_of(path)
     scale = columns = None
@@ -41,6 +41,11 @@ def of_fit(path: Path, hyper_parameters: dict[str, Any], state: dict[str, Tensor
     title = f"{type(task).__name__ if task is not None else path.stem}: {model.lstm.cell.name}, {counted(model.lstm.hidden_size, 'unit')}"
     example = example_of(task, alphabet, count) if task is not None else None
     return Trained(model, title, model.form.input_size, options, example, alphabet, columns, scale, sequence_model=True)
+
+
+def squash_of(model: SequenceModel) -> str:
+    """What the page is to put the head's outputs through: what the model does; classes otherwise become probabilities."""
+    return "sigmoid" if model.squash == "sigmoid" else "softmax" if model.form.goal != "values" else "none"
 
 
 def task_of(path: Path, model: SequenceModel) -> Task | None:

@@ -13,6 +13,8 @@ from byhand import parameters
 from byhand.explorer.packing import packed, size
 from byhand.layout import dense, shapes
 
+SQUASHINGS = ("none", "softmax", "sigmoid")  # what the page can put the outputs of a head through
+
 if TYPE_CHECKING:
     from byhand.cells import Cell
     from byhand.engine.call import Weights
@@ -76,12 +78,14 @@ def weights_size(lstm: LSTM) -> int:
     return size(count, "f8" if lstm.weight_ih_l0.dtype == torch.float64 else "f4")
 
 
-def head_document(head: object, names: Sequence[str] | None, *, softmax: bool, width: int) -> Document | None:
+def head_document(head: object, names: Sequence[str] | None, *, squash: str, width: int) -> Document | None:
     """A linear layer, or its weight and bias. TypeError, ValueError."""
     if head is None:
-        if names is not None or softmax:
-            raise ValueError("names and softmax are of the outputs of a head: give it too, as in head=model.head")
+        if names is not None or squash != "none":
+            raise ValueError("names and squash are of the outputs of a head: give it too, as in head=model.head")
         return None
+    if squash not in SQUASHINGS:
+        raise ValueError(f"squash: expected one of {', '.join(SQUASHINGS)}; got {squash!r}")
     match head:
         case nn.Linear():
             weight, bias = head.weight, head.bias
@@ -96,7 +100,7 @@ def head_document(head: object, names: Sequence[str] | None, *, softmax: bool, w
         "weight": packed(weight),
         "bias": None if bias is None else packed(bias),
         "names": labels("names", names, len(weight), "output"),
-        "softmax": softmax,
+        "squash": squash,
     }
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,14 +17,34 @@ from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError
 from byhand.tasks.task import UNASKED, Form, Sequences
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Float, Int
+
+
+class Squash(NamedTuple):
+    """What the head's numbers are put through, and the loss for answers that are one of several classes."""
+
+    apply: Callable[[Tensor], Tensor]
+    class_loss: Callable[[Float[Tensor, "answers outputs"], Int[Tensor, " answers"]], Tensor]
+
+
+def cross_entropy(output: Float[Tensor, "answers outputs"], target: Int[Tensor, " answers"]) -> Tensor:
+    return F.cross_entropy(output, target, ignore_index=UNASKED)
+
+
+def squared_error(output: Float[Tensor, "answers outputs"], target: Int[Tensor, " answers"]) -> Tensor:
+    """Half the sum over the outputs of their squared distance from 1 for the right class, 0 for the others; the mean over answers."""
+    asked = target != UNASKED
+    return (output[asked] - F.one_hot(target[asked], output.shape[-1])).square().sum(-1).mean() / 2
+
+
+SQUASHES = {"none": Squash(lambda output: output, cross_entropy), "sigmoid": Squash(torch.sigmoid, squared_error)}
 
 
 class Goal:
-    """The loss and the metrics of a form. output: what the head gives, (batch, outputs), with a leading time if every."""
+    """The loss and the metrics of a form. output: what the model gives, (batch, outputs), with a leading time if every."""
 
-    def __init__(self, form: Form) -> None:
-        self.form = form
+    def __init__(self, form: Form, squash: str = "none") -> None:
+        self.form, self.squash = form, SQUASHES[squash]
 
     @abstractmethod
     def loss(self, output: Float[Tensor, "... outputs"], batch: Sequences) -> Tensor:
@@ -64,18 +85,21 @@ class Values(Goal):
 
 
 class Classes(Goal):
-    """One of several. accuracy: the share of answers that are right; bits: how many it takes to say the right one."""
+    """One of several. accuracy: the share of answers that are right; bits: how many it takes to say the right one, if the outputs
+    say how likely each is.
+    """
 
     def loss(self, output: Float[Tensor, "... outputs"], batch: Sequences) -> Tensor:
-        return F.cross_entropy(output.flatten(0, -2), batch.target.flatten(), ignore_index=UNASKED)
+        return self.squash.class_loss(output.flatten(0, -2), batch.target.flatten())
 
     def metrics(self) -> dict[str, Metric]:
         accuracy = MulticlassAccuracy(self.form.output_size, average="micro", ignore_index=UNASKED)
-        return {"accuracy": accuracy, "bits": MeanMetric()}
+        return {"accuracy": accuracy} | ({"bits": MeanMetric()} if self.squash.class_loss is cross_entropy else {})
 
     def update(self, metrics: Any, output: Float[Tensor, "... outputs"], batch: Sequences) -> None:
         metrics["accuracy"].update(output.flatten(0, -2).argmax(-1), batch.target.flatten())
-        metrics["bits"].update(self.loss(output, batch) / math.log(2), self.asked(batch))
+        if "bits" in metrics:
+            metrics["bits"].update(self.loss(output, batch) / math.log(2), self.asked(batch))
 
     def asked(self, batch: Sequences) -> Tensor:
         return (batch.target != UNASKED).sum().float()

@@ -14,8 +14,9 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from byhand.nn import LSTM
 from byhand.tasks.task import Form, Sequences
 from byhand.train.cell_choice import choose
-from byhand.train.goals import GOALS
+from byhand.train.goals import GOALS, SQUASHES
 from byhand.train.optimisation import OPTIMISERS, SCHEDULES, rate
+from byhand.train.starts import start
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -29,6 +30,9 @@ class SequenceModel(L.LightningModule):
     form: what the task asks for, the fields of byhand.tasks.Form; the command line takes it from the task.
     cell: its name as it is printed, such as peephole or no_input_gate(lstm); of your own: module:name.
     hidden_size, num_layers, dropout, bidirectional, proj_size, forget_bias: as in byhand.LSTM.
+    gate_biases: gate -> where its bias starts, in every layer: a number for all units, or for each unit (or block that shares the
+        gate) its own. init_range: all other weights and biases start evenly in -range … range; 0: as in byhand.LSTM and nn.Linear.
+    squash: what the head's numbers are put through: none, or sigmoid; classes are then learnt by squared error, not cross-entropy.
     embedding_size: whole numbers come in as learnt vectors of that size; 0: one-hot.
     optimiser, learning_rate, weight_decay; warmup: steps up to the full rate; schedule: constant, or down to 0 by cosine or linear
         over the whole training, or halved at the ends of equal quarters ("halving").
@@ -48,6 +52,9 @@ class SequenceModel(L.LightningModule):
         bidirectional: bool = False,
         proj_size: int = 0,
         forget_bias: float | None = 1.0,
+        gate_biases: dict[str, list[float]] | None = None,
+        init_range: float = 0.0,
+        squash: str = "none",
         embedding_size: int = 0,
         optimiser: str = "adam",
         learning_rate: float = 0.01,
@@ -62,7 +69,7 @@ class SequenceModel(L.LightningModule):
         self.form = Form(**form)
         self.optimiser, self.learning_rate, self.weight_decay = optimiser, learning_rate, weight_decay
         self.schedule, self.warmup, self.clip, self.tbptt_steps = schedule, warmup, clip, tbptt_steps
-        self.embedding_size = embedding_size
+        self.embedding_size, self.squash = embedding_size, squash
         self._check(bidirectional=bidirectional)
         made = choose(cell)
         self.embedding = nn.Embedding(self.form.input_size, embedding_size) if embedding_size else None
@@ -71,7 +78,8 @@ class SequenceModel(L.LightningModule):
         options = {"proj_size": proj_size, "forget_bias": forget_bias if has_forget_gate else None}
         self.lstm = LSTM(features, hidden_size, num_layers, dropout=dropout, bidirectional=bidirectional, cell=made, **options)
         self.head = nn.Linear((proj_size or hidden_size) * (2 if bidirectional else 1), self.form.output_size)
-        self.goal = GOALS[self.form.goal](self.form)
+        start(self, self.lstm, init_range, gate_biases or {})
+        self.goal = GOALS[self.form.goal](self.form, squash)
         self.scores = nn.ModuleDict({part: nn.ModuleDict(self.goal.metrics()) for part in ("val", "test")})
         self.automatic_optimization = not tbptt_steps
         self.carried: dict[str, State] = {}  # part -> the memories that a stateful task carries from batch to batch
@@ -81,7 +89,7 @@ class SequenceModel(L.LightningModule):
             raise ValueError(
                 "SequenceModel expected bidirectional=False: in this task what comes next is asked for, and it would be read"
             )
-        for name, known in (("optimiser", OPTIMISERS), ("schedule", SCHEDULES)):
+        for name, known in (("optimiser", OPTIMISERS), ("schedule", SCHEDULES), ("squash", SQUASHES)):
             if getattr(self, name) not in known:
                 raise ValueError(f"SequenceModel expected {name} to be one of {', '.join(known)}; got {getattr(self, name)!r}")
         for name in ("weight_decay", "warmup", "clip", "tbptt_steps", "embedding_size"):
@@ -89,6 +97,10 @@ class SequenceModel(L.LightningModule):
                 raise ValueError(f"SequenceModel expected {name} of at least 0; got {getattr(self, name)}")
         if not 0 < self.learning_rate < float("inf"):
             raise ValueError(f"SequenceModel expected a finite learning_rate above 0; got {self.learning_rate}")
+        if self.squash != "none" and self.form.alphabet:
+            raise ValueError(
+                f"SequenceModel expected squash none, for text is drawn by how likely characters are; got {self.squash!r}"
+            )
         if self.embedding_size and not self.form.symbols:
             raise ValueError(
                 f"SequenceModel expected embedding_size 0, for this task's inputs are no symbols; got {self.embedding_size}"
@@ -100,14 +112,18 @@ class SequenceModel(L.LightningModule):
         lengths: Int[Tensor, " batch"] | None = None,
         state: State | None = None,
     ) -> tuple[Float[Tensor, "... outputs"], State]:
-        """What the head gives, (batch, outputs), with a leading time if the form says every; and the memories after the last step."""
+        """What the head gives, squashed: (batch, outputs), with a leading time if the form says every; and the memories after the
+        last step.
+        """
         x = self.features(input)
         packed = x if lengths is None else pack_padded_sequence(x, lengths.cpu(), enforce_sorted=False)
         y, after = self.lstm(packed, state)
         if self.form.every:
-            return self.head(pad_packed_sequence(y, total_length=len(x))[0] if isinstance(y, PackedSequence) else y), after
-        last = short_memory(after)
-        return self.head(torch.cat((last[-2], last[-1]), -1) if self.lstm.bidirectional else last[-1]), after
+            read = pad_packed_sequence(y, total_length=len(x))[0] if isinstance(y, PackedSequence) else y
+        else:
+            last = short_memory(after)
+            read = torch.cat((last[-2], last[-1]), -1) if self.lstm.bidirectional else last[-1]
+        return self.goal.squash.apply(self.head(read)), after
 
     def features(self, input: Tensor) -> Float[Tensor, "time batch features"]:
         if not self.form.symbols:
