@@ -146,6 +146,8 @@ def test_outputs_of_a_head(open_page: Opener, squash: str, function: Any) -> Non
     lstm, head = byhand.LSTM(2, 3, bidirectional=True).double(), torch.nn.Linear(6, 4).double()
     x = torch.randn(5, 1, 2, dtype=torch.float64) * 3
     page = open_page(document(lstm, x, head=head, squash=squash))
-    values = page.evaluate(f"() => {{ const {{ model, state }} = {STORE}; return [...model.run(0, state.edits, null).head.data]; }}")
+    values = page.evaluate(
+        f"() => {{ const {{ model, state }} = {STORE}; return [...model.run(0, state.edits, null).head.data]; }}"
+    )
     expected = function(head(lstm(x)[0])).flatten()
     torch.testing.assert_close(torch.tensor(values, dtype=torch.float64), expected, rtol=0, atol=1e-9)

@@ -271,7 +271,9 @@ def test_one_unit_and_one_step(open_page, view):
 def test_hostile_characters_are_text(open_page, view):
     text = list("<img src=x onerror=alert(1)>")
     x = torch.eye(len(text)).unsqueeze(1)
-    explorer = byhand.explore(LSTM(len(text), 3), x, characters=[text], head=nn.Linear(3, len(text)), names=text, squash="softmax")
+    explorer = byhand.explore(
+        LSTM(len(text), 3), x, characters=[text], head=nn.Linear(3, len(text)), names=text, squash="softmax"
+    )
     page = open_page(explorer.document, fragment=f"view={view}&time=3&table=1", viewport=NARROW)
     assert page.locator(".view img").count() == 0
     assert not scrolls_sideways(page)

@@ -54,7 +54,9 @@ def test_biases_of_gates(settings: dict[str, Any], gate: str, expected: list[flo
         assert its.bias_h is None or its.bias_h.unique().tolist() == [0.0]
         for name, other in model.lstm.gates(layer).items():
             if name != gate:
-                assert all(torch.equal(a, b) for a, b in zip(other, before.lstm.gates(layer)[name], strict=True) if a is not None)
+                assert all(
+                    torch.equal(a, b) for a, b in zip(other, before.lstm.gates(layer)[name], strict=True) if a is not None
+                )
 
 
 def test_biases_of_a_cell_that_keeps_them_apart() -> None:

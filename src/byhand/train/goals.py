@@ -94,7 +94,8 @@ class Classes(Goal):
 
     def metrics(self) -> dict[str, Metric]:
         accuracy = MulticlassAccuracy(self.form.output_size, average="micro", ignore_index=UNASKED)
-        return {"accuracy": accuracy} | ({"bits": MeanMetric()} if self.squash.class_loss is cross_entropy else {})
+        bits: dict[str, Metric] = {"bits": MeanMetric()} if self.squash.class_loss is cross_entropy else {}
+        return {"accuracy": accuracy} | bits
 
     def update(self, metrics: Any, output: Float[Tensor, "... outputs"], batch: Sequences) -> None:
         metrics["accuracy"].update(output.flatten(0, -2).argmax(-1), batch.target.flatten())
