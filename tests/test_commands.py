@@ -8,13 +8,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from inspect import isclass, signature
 from pathlib import Path
 
 import pytest
 import torch
+from jsonargparse import ArgumentParser
 
-from byhand import LSTM
+from byhand import LSTM, tasks
 from byhand.train import SequenceModel
+from byhand.train.callbacks import Gates, Reached, SampleText
 from byhand.train.command import main
 
 Here = Callable[..., str]
@@ -250,3 +253,16 @@ def test_help_explains(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
         assert done.value.code == 0
         out = capsys.readouterr().out
         assert all(word in out for word in expected)
+
+
+TAKEN = [one for one in vars(tasks).values() if isclass(one) and issubclass(one, tasks.Task) and one is not tasks.Task]
+
+
+@pytest.mark.parametrize("made", [SequenceModel, Gates, SampleText, Reached, *TAKEN], ids=lambda made: made.__name__)
+def test_the_help_explains_every_option(made: type) -> None:
+    """As the parser of the command reads what is written under the class."""
+    parser, names = ArgumentParser(), set(signature(made).parameters)
+    parser.add_class_arguments(made, "it")
+    told = {action.dest.partition(".")[2]: action.help for action in parser._actions if action.dest.startswith("it.")}
+    assert set(told) == names
+    assert [name for name, text in told.items() if not (text or "").strip()] == []

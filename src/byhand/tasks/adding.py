@@ -20,7 +20,15 @@ from byhand.tasks.marked import MarkedValues
 
 
 class Adding(MarkedValues):
-    """length: T, the least number of steps. The rest as in Generated."""
+    """Two marked numbers are to be added.
+
+    Args:
+        length: T, the least number of steps; the most is a tenth more.
+        batch_size: sequences in a batch.
+        batches: of a training epoch.
+        sequences: of the validation part, and of the test part.
+        seed: of all that is drawn.
+    """
 
     lowest, neutral = -1, 0
 

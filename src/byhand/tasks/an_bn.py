@@ -34,8 +34,20 @@ START, A, B = 0, 1, 2  # then c where there is one, then T
 
 
 class AnBn(Generated):
-    """symbols: 2, for aⁿ bⁿ, or 3, for aⁿ bⁿ cⁿ. least, most: n in training and validation; test_least, test_most: in the test.
-    The rest as in Generated. ValueError for other symbols, or if a least is above its most.
+    """Strings that can only be predicted by counting.
+
+    Args:
+        symbols: 2, for aⁿ bⁿ, or 3, for aⁿ bⁿ cⁿ.
+        least: the least n in training and validation.
+        most: the greatest n there.
+        test_least: the least n in the test.
+        test_most: the greatest n there.
+        batch_size: sequences in a batch.
+        batches: of a training epoch.
+        sequences: of the validation part, and of the test part.
+        seed: of all that is drawn.
+
+    ValueError for other symbols, or if a least is above its most.
     """
 
     def __init__(

@@ -23,7 +23,12 @@ PRICES = ((0.0, 0.5, 0.25, 1.0), (1.0, 0.5, 0.25, 1.0))
 
 
 class Companies(Stored):
-    """batch_size: 1, a step of the optimiser for each company, or 2. seed: of no effect."""
+    """Two companies, four days each; the fifth is asked for.
+
+    Args:
+        batch_size: 1, a step of the optimiser for each company, or 2.
+        seed: of no effect: nothing is drawn.
+    """
 
     form = Form(input_size=1, output_size=1, goal="values", tolerance=0.1)
     shuffle = False

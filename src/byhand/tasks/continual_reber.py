@@ -41,8 +41,16 @@ class Streams(NamedTuple):
 
 
 class ContinualReber(Task):
-    """Streams start anew with every epoch. steps: of a piece. pieces: of a training epoch, a batch each; test_pieces: of the
-    validation and of the test part. batch_size: streams side by side. ValueError if one of them is below 1.
+    """Embedded Reber strings in streams that never end, and start anew with every epoch.
+
+    Args:
+        steps: of a piece of the streams, which is a batch.
+        batch_size: streams side by side.
+        pieces: of a training epoch.
+        test_pieces: of the validation part, and of the test part.
+        seed: of all that is drawn.
+
+    ValueError if one of them is below 1.
     """
 
     form = Form(len(SYMBOLS), len(SYMBOLS), goal="successors", every=True, symbols=True, stateful=True)

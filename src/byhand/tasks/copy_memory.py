@@ -27,7 +27,15 @@ BLANK, DELIMITER = 8, 9
 
 
 class CopyMemory(Generated):
-    """delay: T, the steps from the last symbol to the first that is to be said, less one. The rest as in Generated."""
+    """Ten symbols are to be said again after a delay.
+
+    Args:
+        delay: T, the steps from the last symbol to the first that is to be said, less one.
+        batch_size: sequences in a batch.
+        batches: of a training epoch.
+        sequences: of the validation part, and of the test part.
+        seed: of all that is drawn.
+    """
 
     form = Form(input_size=SYMBOLS + 2, output_size=SYMBOLS + 1, goal="classes", every=True, symbols=True)
 

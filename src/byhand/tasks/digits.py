@@ -27,8 +27,15 @@ SHARES = (0.7, 0.15)  # for training and for validation; the rest for the test
 
 
 class Digits(Stored):
-    """by: "rows", 8 steps of 8 pixels, or "pixels", 64 steps of 1. seed: which digits are for training (70 %), validation (15 %) and
-    test (15 %), each digit in the same shares; and the order in training. ValueError if `by` is neither.
+    """Handwritten digits, read line by line or pixel by pixel.
+
+    Args:
+        by: "rows", 8 steps of 8 pixels, or "pixels", 64 steps of 1.
+        batch_size: sequences in a batch.
+        seed: which digits are for training (70 %), validation (15 %) and test (15 %), each digit in the same shares; and the order
+            in training.
+
+    ValueError if `by` is neither.
     """
 
     def __init__(self, by: By = "rows", batch_size: int = 32, seed: int = 0) -> None:

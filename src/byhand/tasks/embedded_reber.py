@@ -29,7 +29,14 @@ from byhand.tasks.task import UNASKED, Form, Part, Sequences
 
 
 class EmbeddedReber(Generated):
-    """The options are those of Generated. Strings have 9 symbols or more, without a limit; one of 40 is rare."""
+    """Strings of the embedded Reber grammar: 9 symbols or more, without a limit; one of 40 is rare.
+
+    Args:
+        batch_size: sequences in a batch.
+        batches: of a training epoch.
+        sequences: of the validation part, and of the test part.
+        seed: of all that is drawn.
+    """
 
     form = Form(len(SYMBOLS), len(SYMBOLS), goal="successors", every=True, symbols=True)
 

@@ -22,7 +22,15 @@ from byhand.tasks.marked import MarkedValues
 
 
 class Multiplication(MarkedValues):
-    """length: T, the least number of steps. The rest as in Generated."""
+    """Two marked numbers are to be multiplied.
+
+    Args:
+        length: T, the least number of steps; the most is a tenth more.
+        batch_size: sequences in a batch.
+        batches: of a training epoch.
+        sequences: of the validation part, and of the test part.
+        seed: of all that is drawn.
+    """
 
     lowest, neutral = 0, 1
 

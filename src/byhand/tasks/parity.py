@@ -26,7 +26,16 @@ from byhand.tasks.task import Form, Part, Sequences, at_least
 
 
 class Parity(Generated):
-    """length: bits of a sequence. running: asked for at every step. The rest as in Generated."""
+    """Is the number of ones even or odd?
+
+    Args:
+        length: bits of a sequence.
+        running: asked for at every step; else after the last.
+        batch_size: sequences in a batch.
+        batches: of a training epoch.
+        sequences: of the validation part, and of the test part.
+        seed: of all that is drawn.
+    """
 
     def __init__(
         self,

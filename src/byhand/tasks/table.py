@@ -51,20 +51,30 @@ Step = Literal["found", "rows"]
 
 
 class Table(Numbered):
-    """path: a CSV (UTF-8, names of columns in its first row) or Parquet file; None: sunspots. target: the column that is predicted.
-    features: the columns that come in; None: the target alone. time: the column that orders the rows: numbers, or times as ISO 8601
-    writes them; None: rows are in order. series: the column that names the series each row belongs to; None: there is one.
+    """A series of numbers, of a table of your own; windows of it come in, what follows them is asked for.
 
-    window: steps that come in. horizon: values that are asked for. season: of seasonal-naive, in steps, at most the window; None: found
-    in the training part, see forecasts.season_of. fill: so many missing steps in succession are filled. step: "found", by the time
-    column, or "rows": every row is the next step, whatever the time. time_format: as of strftime, where times are not ISO 8601.
+    Args:
+        path: a CSV (UTF-8, names of columns in its first row) or Parquet file; None: sunspots.
+        target: the column that is predicted.
+        features: the columns that come in; None: the target alone.
+        time: the column that orders the rows: numbers, or times as ISO 8601 writes them; None: rows are in order.
+        series: the column that names the series each row belongs to; None: there is one.
+        window: steps that come in.
+        horizon: values that are asked for.
+        season: of seasonal-naive, in steps, at most the window; None: found in the training part, see forecasts.season_of.
+        fill: so many missing steps in succession are filled.
+        step: "found", by the time column, or "rows": every row is the next step, whatever the time.
+        time_format: as of strftime, where times are not ISO 8601.
+        predict: what predict is about: the "test" part, or the "future": of each series the window at its end.
+        fit_path: another table, which gives training and validation part, scales and season; that at path is then for the test, as
+            a whole.
+        separator: between the columns of a CSV.
+        decimal: point, in a CSV.
+        batch_size: windows in a batch.
+        seed: the order in training.
 
-    predict: what predict is about: the "test" part, or the "future": of each series the window at its end. fit_path: another table,
-    which gives training and validation part, scales and season; that at path is then for the test, as a whole.
-    separator, decimal: of CSV. seed: the order in training.
-
-    report: what was read, and what was missing. scaling: means and standard deviations. ValueError or OSError for what cannot be read,
-    naming row and column.
+    report: what was read, and what was missing. scaling: means and standard deviations. ValueError or OSError for what cannot be
+    read, naming row and column.
     """
 
     monitor = "val_mse"

@@ -29,7 +29,18 @@ WHERE = {"6a": ((10, 20), (50, 60)), "6b": ((10, 20), (33, 43), (66, 76))}  # of
 
 
 class TemporalOrder(Generated):
-    """length: the least number of steps; the rest as in Generated. ValueError if the kind is neither "6a" nor "6b"."""
+    """In which order did the two, or three, symbols come that matter?
+
+    Args:
+        kind: "6a", two symbols and four classes, or "6b", three and eight.
+        length: the least number of steps; the most is a tenth more.
+        batch_size: sequences in a batch.
+        batches: of a training epoch.
+        sequences: of the validation part, and of the test part.
+        seed: of all that is drawn.
+
+    ValueError if the kind is neither.
+    """
 
     def __init__(
         self,

@@ -46,15 +46,20 @@ SHARES: dict[Part, tuple[float, float]] = {"train": (0.0, 0.9), "val": (0.9, 0.9
 
 
 class Text(Task):
-    """path: a file in UTF-8, or a folder: all its *.txt and *.md; None: what Python's help() says. steps: characters of a stream in a
-    batch. batch_size: streams. seed: of what predict draws.
+    """A text of your own: the next character is asked for.
 
-    prompt, characters, temperature: what `text` writes: so many characters that go on from the prompt, or, if there is none, from the
-    end of the training part, which is not repeated; see text_sampling.sample.
+    Args:
+        path: a file in UTF-8, or a folder: all its *.txt and *.md; None: what Python's help() says.
+        steps: characters of a stream in a batch.
+        batch_size: streams side by side.
+        prompt: what `text` goes on from; if there is none, the end of the training part, which is not repeated.
+        characters: so many are written; see text_sampling.sample.
+        temperature: of writing: 1 as the model says, lower for likelier characters only, 0 always the likeliest.
+        alphabet: the known characters, that of a model's form if it was trained on another text; None: those of the training part.
+        seed: of what is written.
 
-    alphabet: the known characters, that of a model's form if it was trained on another text; None: those of the training part. The
-    attribute has them in order; the symbol after them stands for all others. report: what was read. ValueError or
-    OSError for what is no text, or too short for its batches.
+    The attribute alphabet has the characters in order; the symbol after them stands for all others. report: what was read.
+    ValueError or OSError for what is no text, or too short for its batches.
     """
 
     monitor = "val_bits"

@@ -27,7 +27,19 @@ from byhand.tasks.task import UNASKED, Form, Part, Sequences, at_least
 
 
 class Timing(Generated):
-    """least, most: steps from spike to spike. intervals: of a sequence. The rest as in Generated. ValueError if most is not above least."""
+    """How long was it since the spike before?
+
+    Args:
+        least: steps of the shortest interval, from spike to spike.
+        most: steps of the longest one.
+        intervals: of a sequence.
+        batch_size: sequences in a batch.
+        batches: of a training epoch.
+        sequences: of the validation part, and of the test part.
+        seed: of all that is drawn.
+
+    ValueError if most is not above least.
+    """
 
     def __init__(
         self,

@@ -25,6 +25,9 @@ LOG = logging.getLogger(__name__)
 class Reproducible(Callback):
     """Random numbers of a step (dropout, zoneout) depend on seed, step and process only: to stop and go on, at the end of an epoch,
     gives the weights of a training that never stopped, bit for bit.
+
+    Args:
+        seed: the one of the training.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -39,8 +42,13 @@ class Gates(Callback):
     """Looks into the layers at the first batch of a validation, every so many epochs.
 
     Logs to TensorBoard, for every site of every layer, a histogram, and for those between 0 and 1 the share of values within 0.05
-    of either end; warns of a gate that is saturated in `warn` of its values or more. pictures: with those of byhand.plots, gates and
-    memories of each layer and the saturation of all, in epochs 0, 1, 2, 4, 8, ... of those.
+    of either end.
+
+    Args:
+        every_n_epochs: how often.
+        warn: of a gate that is saturated in this share of its values or more.
+        pictures: log those of byhand.plots, too: gates and memories of each layer and the saturation of all, in epochs 0, 1, 2, 4, 8,
+            ... of those.
     """
 
     def __init__(self, every_n_epochs: int = 1, warn: float = 0.98, pictures: bool = True) -> None:
@@ -94,6 +102,9 @@ class SampleText(Callback):
 
     The text is what `byhand predict` writes: the task says the prompt, how many characters and at which temperature. Other tasks have
     nothing to write, and nothing is done.
+
+    Args:
+        every_n_epochs: how often.
     """
 
     def __init__(self, every_n_epochs: int = 1) -> None:
@@ -118,7 +129,13 @@ class SampleText(Callback):
 
 
 class Reached(Callback):
-    """Ends a training as soon as a metric of the validation is good enough: at least or at most so much."""
+    """Ends a training as soon as a metric of the validation is good enough.
+
+    Args:
+        metric: its name, such as val_mse.
+        at_least: where more is better.
+        at_most: where less is better.
+    """
 
     def __init__(self, metric: str, at_least: float | None = None, at_most: float | None = None) -> None:
         if (at_least is None) == (at_most is None):

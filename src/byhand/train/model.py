@@ -27,19 +27,30 @@ if TYPE_CHECKING:
 class SequenceModel(L.LightningModule):
     """byhand.LSTM and a linear head.
 
-    form: what the task asks for, the fields of byhand.tasks.Form; the command line takes it from the task.
-    cell: its name as it is printed, such as peephole or no_input_gate(lstm); of your own: module:name.
-    hidden_size, num_layers, dropout, bidirectional, proj_size, forget_bias: as in byhand.LSTM.
-    gate_biases: gate -> where its bias starts, in every layer: a number for all units, or for each unit (or block that shares the
-        gate) its own. init_range: all other weights and biases start evenly in -range … range; 0: as in byhand.LSTM and nn.Linear.
-    squash: what the head's numbers are put through: none, or sigmoid; classes are then learnt by squared error, not cross-entropy.
-    embedding_size: whole numbers come in as learnt vectors of that size; 0: one-hot.
-    optimiser, learning_rate, weight_decay; warmup: steps up to the full rate; schedule: constant, or down to 0 by cosine or linear
-        over the whole training, or halved at the ends of equal quarters ("halving").
-    clip: the norm that gradients are clipped to; 0: not clipped.
-    tbptt_steps: sequences are cut into pieces of so many steps, a step of the optimiser each, the memory carried on; 0: not cut.
-
     Everything is a number or a word, so that checkpoints load with weights_only=True. ValueError for values out of range.
+
+    Args:
+        form: what the task asks for, the fields of byhand.tasks.Form; the command line takes it from the task.
+        cell: its name as it is printed, such as peephole or no_input_gate(lstm); of your own: module:name.
+        hidden_size: units of a layer.
+        num_layers: layers, each reading the one below.
+        dropout: the share of values between layers that is left out in training.
+        bidirectional: a second LSTM in each layer reads from the end.
+        proj_size: the short memory is projected to so many values; 0: it is not.
+        forget_bias: where forget gates start; null: as torch draws them.
+        gate_biases: gate -> where its bias starts, in every layer: one number for all units, or one for each unit (or block that
+            shares the gate), such as {i: [-3, -6]}.
+        init_range: all other weights and biases start evenly in -range … range; 0: as torch draws them.
+        squash: what the head's numbers are put through: none, or sigmoid; classes are then learnt by squared error, not
+            cross-entropy.
+        embedding_size: whole numbers come in as learnt vectors of that size; 0: one-hot.
+        optimiser: adam, rmsprop, sgd or momentum.
+        learning_rate: the full rate, see schedule.
+        weight_decay: how much weights shrink, times the rate, at every step.
+        schedule: constant; down to 0 by cosine or linear over the whole training; or halved at the ends of equal quarters (halving).
+        warmup: steps up to the full rate.
+        clip: the norm that gradients are clipped to; 0: not clipped.
+        tbptt_steps: sequences are cut into pieces of so many steps, a step of the optimiser each, the memory carried on; 0: not cut.
     """
 
     def __init__(
