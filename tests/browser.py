@@ -151,8 +151,7 @@ def violations(page: Any) -> list[str]:
 
 
 def show(page: Any, view: str, more: str = "") -> None:
-    """Go to a view of the page by its address, which the page itself writes too, a moment after each change."""
-    page.wait_for_timeout(250)
+    """Go to a view of the page by its address."""
     page.evaluate(f"location.hash = 'view={view}{more}'")
     page.wait_for_selector(f".view[data-view={view}] > *", state="attached")
 

@@ -175,39 +175,6 @@ def test_edits_are_listed_switched_off_and_removed(open_page: Opener, doc: dict[
     page.locator(".changes").wait_for(state="hidden")
 
 
-@pytest.mark.parametrize(
-    ("cell", "options"),
-    [(cells.lstm, {"num_layers": 2, "bidirectional": True}), (cells.gru, {}), (cells.peephole, {})],
-    ids=["lstm", "gru", "peephole"],
-)
-def test_the_python_text_does_the_same(open_page: Opener, cell: cells.Cell, options: dict[str, Any]) -> None:
-    lstm, x = make(cell, **options)
-    page = open_page(document(lstm, x))
-    if cell is cells.lstm:
-        changes = [*EDITS, site(0.5, "f", time=None, unit=2)]
-    else:
-        first, gate = cell.state[0], cell.gates[0]
-        changes = [site(0.5, gate), {"kind": "initial", "item": 0, "place": "l0", "state": first, "unit": 1, "value": 0.5}]
-        changes += [
-            {"kind": "weight", "place": "l0", "part": name, "row": 2, "column": 0, "value": 0.5} for name in cell.vectors
-        ]
-    for one in changes:
-        edit(page, one)
-    text = page.evaluate(f"{STORE}.python()")
-    names: dict[str, Any] = {"lstm": lstm, "x": x}
-    exec(text, names)  # what the page offers to copy
-    for item in range(2):
-        last = page.evaluate(
-            "([place, item]) => {"
-            f" const {{ model, state }} = {STORE};"
-            " return Object.entries(model.run(item, state.edits, null).places)"
-            "   .filter(([name]) => name.startsWith(place)).map(([, { sites }]) => [...sites.h.data]); }",
-            [f"l{lstm.num_layers - 1}", item],
-        )
-        ours = torch.cat([torch.tensor(one, dtype=torch.float64).reshape(len(x), -1) for one in last], -1)
-        assert float((ours - names["y"][:, item].detach()).abs().max()) < 1e-9, text
-
-
 def test_the_keyboard_alone(open_page: Opener, doc: dict[str, Any]) -> None:
     page = open_page(doc)
     for key, name, value in [

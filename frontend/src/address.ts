@@ -9,6 +9,7 @@
  */
 
 import type { Doc, Edit, Sort, State, ViewName } from "./types";
+import { block, isWired, source } from "./wires";
 
 const VIEWS: ViewName[] = ["tour", "unit", "layer", "ledger", "training"];
 const SORTS: Sort[] = ["number", "half-life", "saturation", "activity", "similarity"];
@@ -168,7 +169,8 @@ function inputOf(doc: Doc, on: boolean, [which, when, what]: string[], value: nu
 }
 
 function weightOf(doc: Doc, on: boolean, [place, part, across, along]: string[], value: number): Edit | null {
-  const weights = doc.layers.find((one) => one.place === place)?.weights;
+  const layer = doc.layers.find((one) => one.place === place);
+  const weights = layer?.weights;
   if (!weights) return null;
   const vectors: Record<string, unknown> = weights.vectors;
   const known = ["input", "recurrent", "bias_input", "bias_recurrent", "projection"].includes(part);
@@ -176,7 +178,10 @@ function weightOf(doc: Doc, on: boolean, [place, part, across, along]: string[],
   if (!packed) return null;
   const row = whole(across, packed.shape[0]);
   const column = whole(along, packed.shape[1] ?? 1);
-  return row === null || column === null ? null : { on, kind: "weight", place, part, row, column, value };
+  if (row === null || column === null) return null;
+  const read = part === "recurrent" ? source(doc.cell, layer, column) : null;
+  if (read && !isWired(doc.cell, doc.cell.gates[Math.floor(row / layer.hidden)], read.state, read.unit)) return null;
+  return { on, kind: "weight", place, part, row: block(doc.cell, layer, part, row).first, column, value };
 }
 
 function initialOf(doc: Doc, on: boolean, [which, place, state, one]: string[], value: number): Edit | null {

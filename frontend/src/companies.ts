@@ -9,6 +9,15 @@ export const companies: Doc = {
  "features": [
   "price"
  ],
+ "call": {
+  "around": null,
+  "packed": false,
+  "batched": true,
+  "batch_first": false,
+  "lengths": null,
+  "states": false,
+  "random": false
+ },
  "cell": {
   "name": "lstm",
   "gates": [
@@ -33,6 +42,21 @@ export const companies: Doc = {
   "sources": [
    "h"
   ],
+  "reads": {
+   "i": [
+    "h"
+   ],
+   "f": [
+    "h"
+   ],
+   "g": [
+    "h"
+   ],
+   "o": [
+    "h"
+   ]
+  },
+  "shared": {},
   "ranges": {
    "i": "share",
    "f": "share",

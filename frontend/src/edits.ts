@@ -1,7 +1,8 @@
 /** The list of edits as people read it. */
 
 import { targetOf } from "./changes";
-import type { Doc, Edit } from "./types";
+import type { Doc, Edit, LayerDoc } from "./types";
+import { block, source } from "./wires";
 import { feature } from "./words";
 
 /** A number as it stands in a sentence: short, and never "-0". */
@@ -47,14 +48,16 @@ export function labelled(doc: Doc, site: string): string {
 }
 
 function weightName(doc: Doc, edit: Extract<Edit, { kind: "weight" }>): string {
-  const hidden = doc.layers.find((layer) => layer.place === edit.place)?.hidden ?? 1;
+  const layer = doc.layers.find((one) => one.place === edit.place)!;
+  const { hidden } = layer;
   const gate = labelled(doc, doc.cell.gates[Math.floor(edit.row / hidden)] ?? "");
-  const unit = hidden > 1 ? `, unit ${edit.row % hidden}` : "";
+  const { first, size } = block(doc.cell, layer, edit.part, edit.row);
+  const unit = size > 1 ? `, units ${first % hidden}–${(first % hidden) + size - 1}` : hidden > 1 ? `, unit ${first % hidden}` : "";
   switch (edit.part) {
     case "input":
       return `${gate}${unit}: weight of ${feature(doc, edit.column)}`;
     case "recurrent":
-      return `${gate}${unit}: weight of ${hidden > 1 ? `memory ${edit.column}` : "the memory"}`;
+      return `${gate}${unit}: weight of ${memoryName(doc, layer, edit.column)}`;
     case "bias_input":
       return `${gate}${unit}: bias`;
     case "bias_recurrent":
@@ -64,4 +67,10 @@ function weightName(doc: Doc, edit: Extract<Edit, { kind: "weight" }>): string {
     default:
       return `${edit.part} of unit ${edit.row}`;
   }
+}
+
+function memoryName(doc: Doc, layer: LayerDoc, column: number): string {
+  const read = source(doc.cell, layer, column);
+  if (!read) return `memory ${column}`;
+  return `${labelled(doc, read.state)}${layer.hidden > 1 ? ` of unit ${read.unit}` : ""}`;
 }

@@ -60,13 +60,18 @@ function open(root: HTMLElement, doc: Doc, options: MountOptions): Mounted {
 
   let { edits } = store.state;
   let written = fragmentOf(doc, store.state);
+  let address = location.hash; // as last read or written here: another is news, of which the event is on its way
   let timer = 0;
   const remember = (): void => {
     timer = 0;
     const fragment = fragmentOf(doc, store.state);
     if (fragment === written) return;
+    if (options.address && location.hash !== address) return;
     written = fragment;
-    if (options.address) history.replaceState(null, "", `#${fragment}`);
+    if (options.address) {
+      history.replaceState(null, "", `#${fragment}`);
+      address = location.hash;
+    }
     options.onState?.(fragment);
   };
   const leave = store.subscribe(() => {
@@ -74,7 +79,8 @@ function open(root: HTMLElement, doc: Doc, options: MountOptions): Mounted {
     timer ||= window.setTimeout(remember, PAUSE);
   });
   const changed = (): void => {
-    if (location.hash.slice(1) !== written) store.set(stateOf(doc, location.hash));
+    address = location.hash;
+    if (address.slice(1) !== fragmentOf(doc, store.state)) store.set(stateOf(doc, address));
   };
   if (options.address) window.addEventListener("hashchange", changed);
   const destroy = (): void => {

@@ -3,6 +3,7 @@
 import type { Moment } from "./moment";
 import { levels } from "./recurrence";
 import type { CellDoc, Edit, Term } from "./types";
+import { block, source } from "./wires";
 import { feature, label } from "./words";
 
 export interface Target {
@@ -71,7 +72,9 @@ export function inputAt({ doc, layer, item, time }: Moment, index: number): Targ
   return null;
 }
 
-export function weightAt({ layer }: Moment, part: string, row: number, column: number): Target {
+/** A weight that units share is edited in the first of them. */
+export function weightAt({ doc, layer }: Moment, part: string, unit: number, column: number): Target {
+  const row = block(doc.cell, layer, part, unit).first;
   return {
     ...{ key: `weight ${part} ${row} ${column}`, name: "weight", step: 0.05 },
     edit: (value) => ({ on: true, kind: "weight", place: layer.place, part, row, column, value }),
@@ -84,13 +87,8 @@ export function multiplied(moment: Moment, term: Term): Target | null {
   if (term.kind === "input") return inputAt(moment, term.source.index);
   if (term.kind === "peephole") return behind(moment, term.label.split(" ")[0]);
   if (term.kind === "bias") return null;
-  let first = 0;
-  for (const state of moment.doc.cell.sources) {
-    const width = state === moment.doc.cell.state[0] ? moment.layer.output : moment.layer.hidden;
-    if (term.source.column < first + width) return stateAt(moment, state, term.source.index);
-    first += width;
-  }
-  return null;
+  const read = source(moment.doc.cell, moment.layer, term.source.column);
+  return read && stateAt(moment, read.state, read.unit);
 }
 
 /** Whether an edit that is on stands at a target; one at every step or for every unit stands at each of them. */

@@ -4,6 +4,7 @@ import type { Matrix } from "./document";
 import { summands } from "./program";
 import { before, row, type Weights } from "./recurrence";
 import type { CellDoc, Expression, LayerDoc, Term, Values } from "./types";
+import { isWired } from "./wires";
 
 /** A place in a run, with its weights. */
 export interface Context {
@@ -59,6 +60,7 @@ function recurrentTerms(context: Context, gate: string, unit: number, time: numb
     const given = last < 0 ? initial[state] : row(sites[state], last);
     const name = cell.labels[state] ?? state;
     for (let k = 0; k < given.length; k++) {
+      if (!isWired(cell, gate, state, k)) continue;
       const label = given.length > 1 ? `${name} of unit ${k} × weight` : `${name} × weight`;
       const source = { part: "recurrent", row: index, column: offset + k, index: k };
       terms.push(term(label, "recurrent", source, given[k], weights.recurrent));

@@ -23,6 +23,8 @@ export interface CellDoc {
   state: string[]; // the first is the output
   sites: string[]; // in the order in which a step computes them
   sources: string[]; // the states that the recurrent product reads
+  reads: Record<string, string[]>; // gate -> those of them that it reads
+  shared: Record<string, number>; // gate or state -> how many neighbouring units have it in common, where that is more than one
   ranges: Record<string, "share" | "signed" | "free">; // site -> 0..1, -1..1, or neither
   labels: Record<string, string>;
   equations: string[]; // as the cell's own docstring writes them
@@ -85,11 +87,23 @@ export interface TrainingDoc {
   heads: HeadDoc[] | null;
 }
 
+/** How the model was called, for the Python text. */
+export interface CallDoc {
+  around: "x" | "*x" | "**x" | null; // null: the layer itself was called; else how the model around it takes x
+  packed: boolean; // of the layer's input, as are the next two
+  batched: boolean;
+  batch_first: boolean;
+  lengths: number[] | null; // of a padded x that has to be packed first
+  states: boolean; // first states were given
+  random: boolean; // in training, the model draws at random
+}
+
 export interface Doc {
   schema: 1;
   title: string;
   name: string; // of the model, in the Python text that is offered: "lstm"
   features: string[] | null; // names of the inputs
+  call: CallDoc | null; // null: not known
   cell: CellDoc;
   layers: LayerDoc[]; // l0, l0.reverse, l1, l1.reverse, ...
   items: ItemDoc[];

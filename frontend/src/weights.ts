@@ -3,7 +3,8 @@
 import { weightEdits, type WeightEdit } from "./changes";
 import { matrix, type Matrix } from "./document";
 import type { Weights } from "./recurrence";
-import type { Doc, Edit, HeadDoc, Packed, WeightsDoc } from "./types";
+import type { Doc, Edit, HeadDoc, LayerDoc, Packed, WeightsDoc } from "./types";
+import { block } from "./wires";
 
 const MATRICES = ["input", "recurrent", "bias_input", "bias_recurrent", "projection"] as const;
 
@@ -18,7 +19,8 @@ export class WeightStore {
     const key = JSON.stringify([place, snapshot, changes.map(({ part, row, column, value }) => [part, row, column, value])]);
     let found = this.kept.get(key);
     if (!found) {
-      found = changed(read(this.document(place, snapshot)), changes);
+      const layer = this.doc.layers.find((one) => one.place === place)!;
+      found = changed(read(this.document(place, snapshot)), changes.flatMap((edit) => this.spread(layer, edit)));
       this.kept.set(key, found);
       if (this.kept.size > 8 * this.doc.layers.length + 40) this.kept.delete(this.kept.keys().next().value!);
     }
@@ -27,6 +29,12 @@ export class WeightStore {
 
   head(snapshot: number | null): HeadDoc | null {
     return (snapshot === null ? null : this.doc.training?.heads?.[snapshot]) ?? this.doc.head;
+  }
+
+  /** An edit of a weight that units share, in each of their rows. */
+  private spread(layer: LayerDoc, edit: WeightEdit): WeightEdit[] {
+    const { first, size } = block(this.doc.cell, layer, edit.part, edit.row);
+    return Array.from({ length: size }, (_, k) => ({ ...edit, row: first + k }));
   }
 
   private document(place: string, snapshot: number | null): WeightsDoc {

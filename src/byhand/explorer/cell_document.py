@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -28,6 +29,8 @@ def cell_document(cell: Cell, *, projected: bool) -> tuple[dict[str, Any], str |
         "state": list(cell.state),
         "sites": list(cell.sites),
         "sources": list(cell.sources),
+        "reads": {gate: list(reads(cell, gate)) for gate in cell.gates},
+        "shared": dict(cell.shared),
         "ranges": ranges(cell),
         "labels": labels | dict(cell.labels),
         "equations": equations(cell),
@@ -37,6 +40,11 @@ def cell_document(cell: Cell, *, projected: bool) -> tuple[dict[str, Any], str |
         "program": program,
     }
     return about, why_not
+
+
+def reads(cell: Cell, gate: str) -> tuple[str, ...]:
+    """The states that a gate's recurrent product reads."""
+    return tuple(cell.recurrent[gate]) if isinstance(cell.recurrent, Mapping) else cell.sources
 
 
 def step_program(cell: Cell) -> tuple[dict[str, Any] | None, str | None]:
@@ -93,6 +101,8 @@ def unknown_cell(name: str, state: list[str], sites: list[str]) -> dict[str, Any
         "state": state,
         "sites": sites,
         "sources": [],
+        "reads": {},
+        "shared": {},
         "ranges": dict.fromkeys(sites, "free"),
         "labels": {site: KINDS[site] for site in sites if site in KINDS},
         "equations": [],

@@ -66,6 +66,7 @@ def document(
         "title": title if title is not None else title_of(model, recording),
         "name": name,
         "features": labels("features", features, found_layers[0]["input"], "input"),
+        "call": recording.call,
         "cell": cell,
         "layers": found_layers,
         "items": sequences,

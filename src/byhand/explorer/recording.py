@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
+from byhand.explorer.calling import call_document, listening
 from byhand.nn import LSTM
 from byhand.record import record
 from byhand.saving.cell_names import find
@@ -26,13 +27,14 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Recording:
     """trace: one call of each place. lstm: the one layer stack, and its path in the model; None where there is not exactly one.
-    why_not: why the page cannot compute it anew.
+    call: how the layer was called, for whoever wants to call it again. why_not: why the page cannot compute it anew.
     """
 
     trace: Trace
     lstm: LSTM | None
     path: str
     cell: Cell | None
+    call: dict[str, Any] | None = None
     why_not: str | None = None
 
     @property
@@ -58,7 +60,7 @@ def recorded(model: nn.Module | Trace, x: Any, hx: Any, lengths: Any, *, sites: 
     if x is None:
         raise TypeError("explore expected an input to show the model on, got none: byhand.explore(model, x)")
     wanted = None if sites or stack is None else [join(path, stack.places[0], stack.cell.state[0])]
-    with torch.no_grad(), evaluating(model), record(model, wanted) as trace:
+    with torch.no_grad(), evaluating(model), record(model, wanted) as trace, listening(stack) as calls:
         run(model, x, hx, lengths)
     why_not = None
     if not trace.runs:
@@ -67,7 +69,10 @@ def recorded(model: nn.Module | Trace, x: Any, hx: Any, lengths: Any, *, sites: 
         why_not = f"{type(model).__name__} holds several recurrent layers or a single cell ({', '.join(map(repr, stacks))})"
     elif any(len(runs) > 1 for runs in trace.runs.values()):
         why_not = f"{type(model).__name__} calls its LSTM several times; shown are all calls, one after the other"
-    return Recording(trace if why_not is None else trace.joined(), stack, path, same_cell(list(stacks.values())), why_not)
+    cell = same_cell(list(stacks.values()))
+    if why_not is not None:
+        return Recording(trace.joined(), stack, path, cell, why_not=why_not)
+    return Recording(trace, stack, path, cell, call_document(model, x, lengths, calls[0]) if calls else None)
 
 
 def of_trace(trace: Trace, others: Sequence[Any]) -> Recording:
@@ -78,7 +83,7 @@ def of_trace(trace: Trace, others: Sequence[Any]) -> Recording:
     trace = trace.joined().detached()
     names = {trace.cell(place) for place in trace.places}
     cell = find(names.pop()) if len(names) == 1 else None
-    return Recording(trace, None, "", cell, "it was made from a trace, which holds no weights")
+    return Recording(trace, None, "", cell, why_not="it was made from a trace, which holds no weights")
 
 
 def same_cell(modules: Sequence[Any]) -> Cell | None:
