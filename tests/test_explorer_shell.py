@@ -104,6 +104,32 @@ def test_the_address_holds_all_that_is_seen(open_page: Opener, doc: dict[str, An
     assert len(address) < 600
 
 
+def test_addresses_that_follow_each_other_quickly(open_page: Opener, doc: dict[str, Any]) -> None:
+    """Away and back again before the page has written down where it was; and a change while it is about to write."""
+    page = open_page(doc, fragment="view=unit")
+    page.evaluate(
+        """async () => {
+            const settled = () => new Promise((done) => setTimeout(done, 60));
+            location.hash = "view=layer&time=3";
+            await settled();
+            location.hash = "view=unit";
+            await settled();
+        }"""
+    )
+    assert (state(page)["view"], state(page)["time"]) == ("unit", 0)
+    page.evaluate(
+        f"""async () => {{
+            {STORE}.set({{ time: 2 }});
+            await {FRAME};
+            const end = performance.now() + 400; // busy until after the moment at which the page writes its address
+            setTimeout(() => {{ while (performance.now() < end); location.hash = "view=ledger&time=4"; }}, 100);
+            await new Promise((done) => setTimeout(done, 800));
+        }}"""
+    )
+    assert (state(page)["view"], state(page)["time"]) == ("ledger", 4)
+    assert page.evaluate("location.hash") == "#view=ledger&time=4"
+
+
 def test_an_address_of_nonsense_does_no_harm(open_page: Opener, doc: dict[str, Any]) -> None:
     page = open_page(
         doc, fragment="view=unit&unit=999&time=1e9&item=-3&place=%E0%A4%A&node=__proto__&span=9~x&stage=NaN&edits=l9.f~1~1~1"
@@ -297,6 +323,7 @@ def test_epochs_show_the_values_as_they_were(open_page: Opener, trained: tuple[S
     ours = page.evaluate(f"[...{STORE}.run().places.l0.sites.c.data]")
     found = torch.tensor(ours, dtype=torch.float64).reshape(len(x), 4)
     assert float((found - trace["l0.c"][:, 0]).abs().max()) < 1e-9
+    page.evaluate(FRAME)
     assert page.locator(".training .epoch").inner_text() == "epoch 1"
     page.locator(".loss-curve svg").click(position={"x": 60, "y": 60})
     assert state(page)["snapshot"] == 0

@@ -86,7 +86,8 @@ function weightLine(doc: Doc, { place, part, row, column, value }: WeightEdit): 
   const suffix = place ? `_l${layer}${reverse ? "_reverse" : ""}` : "";
   if (part === "projection") return `${module}.weight_hr${suffix}[${row}, ${column}] = ${number(value)}`;
   const gate = doc.cell.gates[Math.floor(row / hidden)];
-  const unit = (row % hidden) / block(doc.cell, found, part, row).size;
+  const { first, size } = block(doc.cell, found, part, row);
+  const unit = (first % hidden) / size;
   const parts: Record<string, string> = {
     input: `weight_x[${unit}, ${column}]`,
     recurrent: `weight_h[${unit}, ${ownColumn(doc.cell, found, column)}]`,

@@ -1,0 +1,63 @@
+"""How a model and the layer in it were called: what the page's Python text needs to do the same again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from byhand.nn import LSTM
+
+
+class Given(NamedTuple):
+    """What a layer was handed: its input, and its first states or None."""
+
+    layer: LSTM
+    input: Tensor | PackedSequence
+    states: Any
+
+
+@contextmanager
+def listening(layer: LSTM | None) -> Iterator[list[Given]]:
+    """A list of the layer's calls inside the block."""
+    calls: list[Given] = []
+    if layer is None:
+        yield calls
+        return
+
+    def hear(module: LSTM, given: tuple[Any, ...], named: Mapping[str, Any]) -> None:
+        found = dict(zip(("input", "hx"), given, strict=False)) | dict(named)
+        calls.append(Given(module, found["input"], found.get("hx")))
+
+    with layer.register_forward_pre_hook(hear, with_kwargs=True):
+        yield calls
+
+
+def call_document(model: nn.Module, x: Any, lengths: Any, given: Given) -> dict[str, Any]:
+    """For the page, which writes Python text.
+
+    around: None if the layer itself was called; else how the model around it takes x. packed, batched, batch_first: of the layer's
+    input. lengths: of a padded x that has to be packed first. states: whether first states were given. random: whether the
+    model draws anything at random while it is trained.
+    """
+    layer, packed = given.layer, isinstance(given.input, PackedSequence)
+    return {
+        "around": None if model is layer else taken(x),
+        "packed": packed,
+        "batched": isinstance(given.input, PackedSequence) or given.input.dim() == 3,
+        "batch_first": layer.batch_first and (not packed or lengths is not None),
+        "lengths": None if lengths is None else torch.as_tensor(lengths).tolist(),
+        "states": given.states is not None,
+        "random": model is not layer or bool(layer.dropout or layer.cell.noise),
+    }
+
+
+def taken(x: Any) -> str:
+    """As arguments: see recording.run."""
+    if isinstance(x, Mapping):
+        return "**x"
+    return "*x" if isinstance(x, tuple) and not isinstance(x, PackedSequence) else "x"
