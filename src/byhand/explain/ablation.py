@@ -5,9 +5,9 @@
 for a whole gate or one unit of it. Held at its mean a gate still has its usual size, but decides nothing any more: what is lost is
 what its deciding was worth, and not that the rest had to work with numbers it never saw.
 
-Ablating by the mean instead of zero: Morcos, Barrett, Rabinowitz & Botvinick, On the Importance of Single Directions for
-Generalization, ICLR 2018. Gates left out one by one and trained anew, which this is not: Greff et al., LSTM: A Search Space Odyssey,
-IEEE TNNLS 28(10), 2017.
+Units held at a fixed value, to see what a network loses: Morcos, Barrett, Rabinowitz & Botvinick, On the Importance of Single
+Directions for Generalization, ICLR 2018. Gates left out one by one and trained anew, which this is not: Greff et al., LSTM: A Search
+Space Odyssey, IEEE TNNLS 28(10), 2017.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from math import isfinite, isnan
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from byhand.edits import At, at, edit
-from byhand.explain.places import name_of
-from byhand.explain.running import run, same_random_numbers
+from byhand.explain.places import inside, name_of
+from byhand.explain.running import function, run, same_random_numbers
 from byhand.explain.saturation import gate_sites
 from byhand.record import record
 from byhand.scope import join
@@ -60,8 +62,8 @@ class Ablation:
     rows: tuple[Ablated, ...]
 
     def ranked(self) -> tuple[Ablated, ...]:
-        """The greatest changes first."""
-        return tuple(sorted(self.rows, key=lambda row: -abs(row.change)))
+        """The greatest changes first; last what is no number, where the score could not be had."""
+        return tuple(sorted(self.rows, key=lambda row: (isnan(row.change), -abs(row.change))))
 
     def table(self) -> str:
         """As text, in the order of the rows."""
@@ -96,6 +98,7 @@ def ablation(
     """
     gates = gates_of(model)
     wanted = chosen(model, gates, sites)
+    function(score, "ablation", "score")
     seed = int(torch.empty((), dtype=torch.int64).random_().item()) if model.training else 0
 
     def scored() -> float:
@@ -104,8 +107,12 @@ def ablation(
 
     with record(model, wanted) as trace:
         base = scored()
+    if not isfinite(base):
+        raise ValueError(
+            f"ablation has nothing to compare with: the model's own score is {base}; byhand.check_finite finds the module"
+        )
     means = {site: mean(trace.runs[site.rpartition(".")[0]], site.rpartition(".")[2]) for site in wanted}
-    plan = [one for site in wanted for one in changes(site, means[site], site in gates, units)]
+    plan = [one for site in wanted for one in changes(site, means[site], site in gates, several(units, site, len(means[site])))]
     rows = []
     for done, (site, unit, held, change) in enumerate(plan, 1):
         with edit(model, {site: change}):
@@ -130,8 +137,8 @@ def chosen(model: nn.Module, gates: list[str], sites: Sequence[str] | None) -> l
         if not gates:
             raise ValueError("ablation found no gates in this model: name what to hold, as in sites=['l0.h']")
         return gates
-    if isinstance(sites, str):
-        raise TypeError(f"ablation expected a list of names or patterns, got {sites!r}: write [{sites!r}]")
+    if isinstance(sites, str) or not all(isinstance(one, str) for one in sites):
+        raise TypeError(f"ablation expected a list of names or patterns, got {sites!r}: write ['l0.f']")
     known = names(layers(model, "ablation"))
     for pattern in sites:
         if not any(fnmatchcase(name, pattern) for name in known):
@@ -144,24 +151,31 @@ def mean(runs: Sequence[Any], site: str) -> Float[Tensor, " hidden"]:
     return torch.cat([run.value(site)[run.valid] for run in runs]).mean(0)
 
 
+def several(units: Literal["all"] | Iterable[int] | None, site: str, width: int) -> list[int]:
+    """The units to be held alone. TypeError, IndexError."""
+    if units is None or units == "all":
+        return [] if units is None else list(range(width))
+    if isinstance(units, str) or not isinstance(units, Iterable):
+        raise TypeError(f"ablation expected units='all' or a list of numbers, as in units=[3], got {units!r}")
+    return [inside(unit, width, f"units of {site}", "ablation") for unit in units]
+
+
 def changes(
-    site: str, mean: Tensor, gate: bool, units: Literal["all"] | Iterable[int] | None
+    site: str, mean: Tensor, gate: bool, units: Iterable[int]
 ) -> Iterator[tuple[str, int | None, Held, Tensor | float | At]]:
     """What is held, and the edit that holds it."""
     values: dict[Held, Tensor | float] = {"open": 1.0, "shut": 0.0, "mean": mean} if gate else {"shut": 0.0, "mean": mean}
     for held, value in values.items():
         yield site, None, held, value
-    for unit in range(len(mean)) if units == "all" else () if units is None else units:
-        if unit not in range(len(mean)):
-            raise IndexError(f"ablation expected units of {site} from 0 to {len(mean) - 1}, got {unit!r}")
+    for unit in units:
         for held, value in values.items():
-            yield site, int(unit), held, at(value, unit=int(unit))
+            yield site, unit, held, at(value, unit=unit)
 
 
 def number(value: Any) -> float:
     if isinstance(value, Tensor) and value.numel() == 1:
         return float(value)
-    if isinstance(value, int | float):
+    if isinstance(value, Real):
         return float(value)
     got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
     raise TypeError(f"ablation expected score to give one number, got {got}")

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from byhand.explain.places import name_of
+from byhand.explain.places import inside, name_of
 from byhand.explain.running import differentiable, run, same_random_numbers
 from byhand.nn import LSTM
 from byhand.record import record
@@ -102,10 +102,8 @@ def listening(trace: Trace, site: str, first: str, at: int, unit: int | None, it
     steps = steps_of(trace.run(site.rpartition(".")[0]).sites[site.rpartition(".")[2]])
     x = trace.run(first).input
     batch, width = steps[0].shape
-    for what, index, size in (("at", at, len(steps)), ("unit", unit, width), ("item", item, batch)):
-        if index is not None and index not in range(-size, size):
-            raise IndexError(f"connectivity expected {what} from 0 to {size - 1}, got {index!r}")
-    at, item = at % len(steps), item % batch
+    at, item = inside(at, len(steps), "at", "connectivity"), inside(item, batch, "item", "connectivity")
+    unit = None if unit is None else inside(unit, width, "unit", "connectivity")
     if not bool(trace.valid(first)[at, item]):
         raise IndexError(f"sequence {item} has ended before time {at}")
     if not x.requires_grad:
@@ -113,6 +111,10 @@ def listening(trace: Trace, site: str, first: str, at: int, unit: int | None, it
             "connectivity found no gradient by the layer's input: a model must not detach it, nor hold an embedding frozen"
         )
     state = steps[at][item]
+    if not bool(state.isfinite().all()):
+        raise ValueError(
+            f"connectivity found {site} at time {at} not finite, and so all that leads there: see byhand.check_finite"
+        )
     wanted = torch.eye(width, dtype=state.dtype, device=state.device)
     wanted = wanted if unit is None else wanted[unit].unsqueeze(0)
     squares = torch.zeros_like(x[:, item])
@@ -120,4 +122,4 @@ def listening(trace: Trace, site: str, first: str, at: int, unit: int | None, it
         # (∂s_t[k] / ∂x_s[j])² for some k, then their sum
         (by_input,) = torch.autograd.grad(state, x, part, retain_graph=True, is_grads_batched=True, allow_unused=True)
         squares = squares + (0.0 if by_input is None else by_input[:, :, item].square().sum(0))
-    return Connectivity(squares.sqrt(), site, at, None if unit is None else unit % width, item)
+    return Connectivity(squares.sqrt(), site, at, unit, item)

@@ -1,8 +1,9 @@
 """Diagnosis: what is wrong with a model, or looks it, each with its evidence and advice.
 
-Of any module: parameters that nothing depends on, and parameters that are one parameter in disguise (parameter_checks). Of the
-byhand layers inside: numbers that are not finite, dead units, gates that are always shut or open or saturated, duplicated
-units, memories that drift (trace_checks), gradients that vanish or explode over the steps (gradient_checks).
+Of any module: parameters that are not finite or silent, that nothing depends on, or that are one parameter in disguise
+(parameter_checks). Of the byhand layers inside: numbers that are not finite, dead inputs and units, gates that are always shut or
+open or saturated, duplicated units, memories that drift (trace_checks), gradients that vanish or explode over the steps
+(gradient_checks).
 
 A finding is a reason to look, with the number that gave it; limits stand in the files of the checks. Nothing of the model is
 changed: it is run in evaluation mode, and put back as it was.
@@ -11,7 +12,7 @@ changed: it is run in evaluation mode, and put back as it was.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -23,17 +24,15 @@ from byhand.engine.dispatch import use_engine
 from byhand.explain.findings import Diagnosis, Finding
 from byhand.explain.gradient_checks import check_gradients
 from byhand.explain.gradient_paths import cells_of, main_state
-from byhand.explain.parameter_checks import Scalar, check_parameters
+from byhand.explain.parameter_checks import Scalar, check_parameters, check_values
 from byhand.explain.places import is_reverse, name_of
-from byhand.explain.running import differentiable, same_random_numbers
+from byhand.explain.running import differentiable, function, same_random_numbers, single
 from byhand.explain.trace_checks import Seen, check_traces
 from byhand.nn import LSTM, LSTMCell
 from byhand.record import record
 from byhand.trace import Run, steps_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     Loss = Callable[[Any, Any], Tensor]
     Call = Callable[[nn.Module, Any], Any]
 
@@ -55,14 +54,42 @@ def diagnose(
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"diagnose expected a module, got a {type(model).__name__}")
+    items = listed(data, most)
+    call = called if call is None else function(call, "diagnose", "call")
+    scalar = mixture if loss is None else one_number(function(loss, "diagnose", "loss"))
+    with evaluating(model), use_engine("reference"):  # there is nothing to compile for a few runs
+        findings = [
+            *check_values(model),
+            *layer_findings(model, call, items, scalar),
+            *check_parameters(model, call, items, scalar),
+        ]
+    inputs = "1 input" if len(items) == 1 else f"{len(items)} inputs"
+    return Diagnosis(findings, f"looked at {type(model).__name__} on {inputs}")
+
+
+def listed(data: Any, most: int) -> list[Any]:
+    """The items that are looked at. TypeError, ValueError."""
+    if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+        raise ValueError(f"diagnose expected most to be at least 1, got {most!r}")
+    if not isinstance(data, Tensor | PackedSequence | Iterable):
+        raise TypeError(f"diagnose expected an input, or a list or DataLoader of several, got a {type(data).__name__}")
     items = [data] if isinstance(data, Tensor | PackedSequence) else list(itertools.islice(data, most))
     if not items:
         raise ValueError("diagnose expected data with at least one input, got none")
-    call, scalar = called if call is None else call, mixture if loss is None else loss
-    with evaluating(model), use_engine("reference"):  # there is nothing to compile for a few runs
-        findings = [*layer_findings(model, call, items, scalar), *check_parameters(model, call, items, scalar)]
-    inputs = "1 input" if len(items) == 1 else f"{len(items)} inputs"
-    return Diagnosis(findings, f"looked at {type(model).__name__} on {inputs}")
+    for index, item in enumerate(items):
+        found = list(tensors(item))
+        if found and not any(value.numel() for value in found):
+            raise ValueError(f"diagnose got nothing to look at in input {index}: it is of shape {tuple(found[0].shape)}")
+    return items
+
+
+def one_number(loss: Loss) -> Loss:
+    """The same loss. TypeError, ValueError where it gives anything else than one number."""
+
+    def checked(output: Any, item: Any) -> Tensor:
+        return single(loss(output, item), "diagnose", "loss")
+
+    return checked
 
 
 def called(model: nn.Module, item: Any) -> Any:

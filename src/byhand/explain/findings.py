@@ -58,11 +58,11 @@ class Diagnosis(Sequence[Finding]):
         return str(self)
 
 
-def units(indices: Sequence[int], width: int) -> str:
+def units(indices: Sequence[int], width: int, what: str = "unit") -> str:
     """As in "all 4 units", "unit 3", "units 0, 1, 2", "12 of 64 units (0, 1, ...)"."""
     if len(indices) == width > 1:
-        return f"all {width} units"
+        return f"all {width} {what}s"
     if len(indices) == 1:
-        return f"unit {indices[0]}"
+        return f"{what} {indices[0]}"
     listed = ", ".join(map(str, indices[:SHOWN]))
-    return f"units {listed}" if len(indices) <= SHOWN else f"{len(indices)} of {width} units ({listed}, ...)"
+    return f"{what}s {listed}" if len(indices) <= SHOWN else f"{len(indices)} of {width} {what}s ({listed}, ...)"

@@ -12,7 +12,7 @@ is read at t itself.
 
 Computed as two gradients, of the model as it is and of the model with gates and candidates of one place taken as constants.
 
-Hochreiter & Schmidhuber, Long Short-Term Memory, Neural Computation 9(8), 1997, sections 3 and 4 and appendix A.1.
+Hochreiter & Schmidhuber, Long Short-Term Memory, Neural Computation 9(8), 1997.
 
 One unit whose gates do not read the short memory, f = ½ throughout: every step back halves what the last one gets.
 
@@ -37,7 +37,7 @@ from torch import Tensor, nn
 from byhand.edits import edit
 from byhand.explain.additive import additive_states, direct_sites, reads_itself
 from byhand.explain.places import is_reverse, name_of
-from byhand.explain.running import differentiable, run, same_random_numbers, scalar
+from byhand.explain.running import differentiable, function, run, same_random_numbers, scalar
 from byhand.nn import LSTMCell
 from byhand.record import record
 from byhand.scope import EditFunction, join, opened
@@ -85,6 +85,9 @@ def gradient_paths(model: nn.Module, x: Any, target: Target, *, places: Sequence
     if a layer is called several times.
     """
     cells = cells_of(model)
+    function(target, "gradient_paths", "target")
+    if isinstance(places, str):
+        raise TypeError(f"gradient_paths expected a list of places, got {places!r}: write [{places!r}]")
     for place in places or ():
         if place not in cells:
             raise unknown("gradient_paths", place, list(cells))

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from byhand.explain.memory import Memory, in_order, memory
-from byhand.explain.places import checked, name_of, place_of
+from byhand.explain.places import checked, inside, name_of, place_of
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -72,14 +72,9 @@ class Ledger:
     def at(self, time: int, batch: int = 0) -> list[Entry]:
         """All entries of one time, the greatest first; negative times count from the end. IndexError."""
         times, sequences = self.memory.shape
-        for what, index, size in (("a time", time, times), ("a sequence", batch, sequences)):
-            if index not in range(-size, size):
-                raise IndexError(f"the ledger expected {what} from 0 to {size - 1}, got {index!r}")
+        time, batch = inside(time, times, "a time", "the ledger"), inside(batch, sequences, "a sequence", "the ledger")
         if not bool(self.valid[time, batch]):
-            raise IndexError(
-                f"sequence {batch} has ended before time {time % times}: it has {int(self.valid[:, batch].sum())} steps"
-            )
-        time = time % times
+            raise IndexError(f"sequence {batch} has ended before time {time}: it has {int(self.valid[:, batch].sum())} steps")
         written = range(time, times) if self.reverse else range(time + 1)
         found = [Entry(one, self.values[time, one, batch].item()) for one in written if bool(self.valid[one, batch])]
         found.append(Entry(None, self.initial[time, batch].item()))
@@ -99,10 +94,7 @@ def ledger(trace: Trace, layer: int | str = 0, unit: int = 0, *, state: str | No
     """
     place = place_of(checked(trace, "ledger"), layer)
     whole = memory(trace, place, state, cell=cell)
-    width = whole.after.shape[-1]
-    if isinstance(unit, bool) or not isinstance(unit, int) or unit not in range(-width, width):
-        raise IndexError(f"ledger expected a unit from 0 to {width - 1}, got {unit!r}")
-    return of_unit(whole, place, unit % width, trace.cell(place))
+    return of_unit(whole, place, inside(unit, whole.after.shape[-1], "a unit", "ledger"), trace.cell(place))
 
 
 def of_unit(whole: Memory, place: str, unit: int, cell: str) -> Ledger:

@@ -86,25 +86,44 @@ def values(trace: Trace, place: str, site: str, valid: Tensor, *, reverse: bool)
 
 
 def factors(trace: Trace, place: str, cell: Cell, state: str, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
-    """Keep and write. Masks are in no trace: of the values that they can take, those count that give the state that was recorded."""
-    noise, recorded = read_noise(cell, state), torch.finfo(trace[name_of(place, state)].dtype)
-    best: tuple[Tensor, Tensor, Tensor] | None = None
-    for drawn in product(*(candidates(mask) for mask in noise)):
-        form = numbers(trace, place, cell, state, dict(zip((mask.name for mask in noise), drawn, strict=True)))
+    """Keep and write. Masks are in no trace: of the values that they can take, those count that come closest to the recorded state,
+    their means if these alone explain all of it.
+    """
+    noise, eps = read_noise(cell, state), torch.finfo(trace[name_of(place, state)].dtype).eps
+    valid = in_order(trace.valid(place), reverse=is_reverse(place))
+
+    def tried(masks: tuple[float, ...]) -> Tried:
+        form = numbers(trace, place, cell, state, dict(zip((mask.name for mask in noise), masks, strict=True)))
         keep, write = (torch.zeros_like(after) + (0.0 if part is None else part) for part in form)
-        error = (keep * before + write - after).abs() - allowance(keep, before, write, recorded.eps)
-        if best is None:
-            best = keep, write, error
-            continue
-        better = error < torch.where(best[2] <= 0, best[2].new_tensor(-torch.inf), best[2])
-        best = torch.where(better, keep, best[0]), torch.where(better, write, best[1]), torch.where(better, error, best[2])
-    assert best is not None
-    refuse_changed(place, state, best[2], in_order(trace.valid(place), reverse=is_reverse(place)))
-    return best[0], best[1]
+        allowed = ROUNDINGS * (eps * ((keep * before).abs() + write.abs()) + torch.finfo(keep.dtype).tiny)
+        return Tried(keep, write, (keep * before + write - after).abs(), allowed)
+
+    best = tried(tuple(mask.mean for mask in noise))  # as in eval mode
+    if noise and bool((best.wrong & valid.unsqueeze(-1)).any()):
+        mean, *drawn = best, *map(tried, product(*map(drawn_values, noise)))
+        best = drawn[0]
+        for other in drawn[1:]:
+            best = best.where(other.error < best.error, other)
+        best = best.where(best.wrong & ~mean.wrong, mean)  # calls in both modes, joined
+    refuse_changed(place, state, best, valid)
+    return best.keep, best.write
 
 
-def allowance(keep: Tensor, before: Tensor, write: Tensor, eps: float) -> Tensor:
-    return ROUNDINGS * (eps * ((keep * before).abs() + write.abs()) + torch.finfo(keep.dtype).tiny)
+class Tried(NamedTuple):
+    """Keep and write with some values of the masks: how far they are from what was recorded, and how far rounding may take them."""
+
+    keep: Tensor
+    write: Tensor
+    error: Tensor
+    allowed: Tensor
+
+    @property
+    def wrong(self) -> Tensor:
+        return self.error > self.allowed
+
+    def where(self, condition: Tensor, other: Tried) -> Tried:
+        """The other's values under the condition."""
+        return Tried(*(torch.where(condition, theirs, own) for own, theirs in zip(self, other, strict=True)))
 
 
 def read_noise(cell: Cell, state: str) -> list[Noise]:
@@ -120,9 +139,9 @@ def read_noise(cell: Cell, state: str) -> list[Noise]:
     return [mask for mask in cell.noise if mask.name in asked]
 
 
-def candidates(mask: Noise) -> tuple[float, ...]:
-    """What a mask can be: its mean in eval mode, else drawn or not."""
-    return (mask.mean, 0.0, 1 / (1 - mask.rate) if mask.scaled else 1.0)
+def drawn_values(mask: Noise) -> tuple[float, float]:
+    """What a mask can be in training."""
+    return 0.0, 1 / (1 - mask.rate) if mask.scaled else 1.0
 
 
 def numbers(trace: Trace, place: str, cell: Cell, state: str, masks: dict[str, float]) -> Linear:
@@ -144,10 +163,9 @@ def numbers(trace: Trace, place: str, cell: Cell, state: str, masks: dict[str, f
     return linear(cell, state, value)
 
 
-def refuse_changed(place: str, state: str, error: Tensor, valid: Tensor) -> None:
-    """ValueError if a state is not what the equation says."""
-    wrong = (~(error <= 0) & valid.unsqueeze(-1)).nonzero()
-    wrong = wrong[~torch.isnan(error[tuple(wrong.T)])] if len(wrong) else wrong
+def refuse_changed(place: str, state: str, best: Tried, valid: Tensor) -> None:
+    """ValueError if a state is not what the equation says. What is no number is no news here."""
+    wrong = (best.wrong & valid.unsqueeze(-1)).nonzero()
     if len(wrong):
         time, batch, unit = wrong[0].tolist()
         raise ValueError(

@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from byhand.explain.findings import Finding
+from byhand.explain.findings import Finding, units
 from byhand.nn import LSTM, LSTMCell
 
 Scalar = Callable[[Any, Any], Tensor]  # a model's output and the item it was made from -> one number
@@ -32,6 +32,7 @@ DRAWS = 6  # places around the model's own parameters
 LARGE = 100_000  # parameters; above, fewer gradients do, since each holds many numbers
 FEW_ITEMS = 2
 ENOUGH = 3  # gradients other than 0, before anything is said of their ratios
+LARGEST = 2.0  # of the numbers of a parameter there; what was trained at far too high a rate has weights in the hundreds
 SAME, SAME_IN_FLOAT = 1e-8, 1e-4  # relative
 
 
@@ -60,11 +61,13 @@ def check_parameters(
     norms = torch.stack([torch.stack([grad.norm() for grad in row]) for row in rows])  # (rows, parameters)
     unused = [name for name, norm in zip(names, norms.amax(0).tolist(), strict=True) if norm == 0]
     for name in unused:
+        later = " A recurrent layer reads it from the second step on: are the sequences longer than one?"
         yield Finding(
             "unused parameter",
             name,
             f"its gradient is exactly 0 in all {len(rows)} of {len(rows)} gradients taken",
-            "Nothing that the model gives depends on it: look for a value that is computed and not used, or one used in its place.",
+            "Nothing that the model gives depends on it: look for a value that is computed and not used, or one used in its place."
+            + (later if name in recurrent(model) else ""),
         )
     for group, ratios in duplicates(names, rows, norms):
         factors = ", ".join(f"that of {name} is {ratio:.6g} times" for name, ratio in zip(group[1:], ratios, strict=True))
@@ -80,14 +83,43 @@ def check_parameters(
 
 def twin_biases(model: nn.Module) -> set[str]:
     """The second biases of recurrent layers, which are equal to the first by design."""
-    recurrent = nn.RNNBase | nn.RNNCellBase | LSTM | LSTMCell
-    return {
+    return {name for name in recurrent(model) if name.rpartition(".")[2].startswith("bias_hh")}
+
+
+def recurrent(model: nn.Module) -> list[str]:
+    """The parameters of recurrent layers that are not those of the input alone."""
+    return [
         f"{path}.{name}" if path else name
         for path, module in model.named_modules()
-        if isinstance(module, recurrent)
+        if isinstance(module, nn.RNNBase | nn.RNNCellBase | LSTM | LSTMCell)
         for name, _ in module.named_parameters(recurse=False)
-        if name.startswith("bias_hh")
-    }
+        if not name.startswith(("weight_ih", "bias_ih"))
+    ]
+
+
+def check_values(model: nn.Module) -> Iterator[Finding]:
+    """Parameters that are not finite, and inputs of matrices whose weights are all exactly 0."""
+    for name, value in model.named_parameters():
+        bad = value[~value.isfinite()]
+        if len(bad):
+            yield Finding(
+                "not finite",
+                name,
+                f"{len(bad)} of its {value.numel()} values, the first of them {bad[0].item()}",
+                "Go back to a checkpoint from before: no step of training mends it. A lower learning rate or clipped gradients"
+                " (lightning: gradient_clip_val=1.0) keep parameters from getting there.",
+            )
+        if value.dim() != 2 or value.numel() < 2:
+            continue
+        silent = (value == 0).all(0).nonzero().flatten().tolist()
+        if silent:
+            yield Finding(
+                "zero weights",
+                name,
+                f"all weights of {units(silent, value.shape[1], 'input')} are exactly 0",
+                "What comes in there is not heard at all. Right for a layer that is to start silent, or was pruned; else look where these"
+                " weights are set.",
+            )
 
 
 def all_gradients(called: Called, names: list[str], items: Sequence[Any], scalar: Scalar, draw: int) -> Iterator[list[Tensor]]:
@@ -112,13 +144,18 @@ def gradient(called: Called, names: list[str], item: Any, scalar: Scalar, draw: 
         given = converted(item, cast)
         output = torch.func.functional_call(called, {f"model.{name}": value for name, value in state.items()}, (given,))
         value = scalar(output, given)
+        if not value.requires_grad:
+            raise ValueError("diagnose expected loss to depend on the model's parameters, got a value without a gradient")
         return list(torch.autograd.grad(value, leaves, allow_unused=True, materialize_grads=True))
 
 
 def near(value: Tensor, generator: torch.Generator) -> Tensor:
-    """Somewhat smaller, so that saturated gates open, and somewhat moved."""
+    """Somewhat moved, and smaller, so that saturated gates open: in one that is shut entirely all gradients round to 0."""
     if not value.is_floating_point():
         return value
+    size = value.abs().max() if value.numel() else value.new_zeros(())
+    if size > LARGEST:
+        value = value * (LARGEST / size)
     share = 0.25 + 0.75 * torch.rand(value.shape, generator=generator, dtype=torch.float64)
     move = 0.1 * torch.randn(value.shape, generator=generator, dtype=torch.float64)
     width = value.shape[-1] if value.dim() > 1 else 1

@@ -16,12 +16,22 @@ if TYPE_CHECKING:
 
 
 def checked(trace: Trace, purpose: str) -> Trace:
-    """TypeError for anything but a trace."""
+    """TypeError for anything but a trace, ValueError for one in which nothing was recorded."""
     if not isinstance(trace, Trace):
         raise TypeError(
             f"{purpose} expected a Trace, got a {type(trace).__name__}: with byhand.record(model) as trace: model(x)"
         )
+    if not trace.places:
+        raise ValueError(f"{purpose} got an empty trace: call the model inside `with byhand.record(model) as trace:`")
     return trace
+
+
+def inside(index: int, size: int, what: str, purpose: str) -> int:
+    """The index from the start. IndexError unless it is a whole number that counts from either end."""
+    if isinstance(index, bool) or not isinstance(index, int) or index not in range(-size, size):
+        known = f"from 0 to {size - 1}" if size else "and there is none"
+        raise IndexError(f"{purpose} expected {what} {known}, got {index!r}")
+    return index % size
 
 
 def place_of(trace: Trace, layer: int | str) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
+
+F = TypeVar("F")
 
 
 def run(model: nn.Module, x: Any) -> Any:
@@ -33,12 +35,29 @@ def differentiable(x: Any) -> Any:
     return tuple(differentiable(one) for one in x) if type(x) is tuple else x
 
 
+def function(value: F, purpose: str, what: str) -> F:
+    """The same. TypeError for what cannot be called."""
+    if not callable(value):
+        raise TypeError(f"{purpose} expected {what} to be a function, got {value!r}")
+    return value
+
+
 def scalar(value: Any, purpose: str, what: str) -> Tensor:
-    """TypeError or ValueError unless it is one number with a graph."""
+    """TypeError or ValueError unless it is one number, finite and with a graph."""
+    value = single(value, purpose, what)
+    if not value.requires_grad:
+        raise ValueError(f"{purpose} expected {what} to depend on the model's memories, got a value without a gradient")
+    if not bool(value.isfinite()):
+        raise ValueError(
+            f"{purpose} expected {what} to give a finite number, got {value.item()}: byhand.check_finite finds the module"
+        )
+    return value
+
+
+def single(value: Any, purpose: str, what: str) -> Tensor:
+    """As a scalar. TypeError or ValueError unless it is a tensor of one number."""
     if not isinstance(value, Tensor):
         raise TypeError(f"{purpose} expected {what} to give a tensor of one number, got a {type(value).__name__}")
     if value.numel() != 1:
         raise ValueError(f"{purpose} expected {what} to give one number, got shape {tuple(value.shape)}: add .sum() or .mean()")
-    if not value.requires_grad:
-        raise ValueError(f"{purpose} expected {what} to depend on the model's memories, got a value without a gradient")
     return value.reshape(())

@@ -6,7 +6,7 @@
 over all steps and sequences, for each unit. A forget gate that is right-saturated in most values is a unit that remembers for
 long; one that is left-saturated in most works without a memory. Gates that are never either are "half on" all the time.
 
-Karpathy, Johnson & Fei-Fei, Visualizing and Understanding Recurrent Networks, arXiv 1506.02078, 2015, section 4.2.
+Karpathy, Johnson & Fei-Fei, Visualizing and Understanding Recurrent Networks, arXiv 1506.02078, 2015.
 
 >>> shares(torch.tensor([[0.05, 0.5], [0.95, 0.5], [0.02, 0.5], [0.5, 0.99]]))
 Saturation(left=tensor([0.5000, 0.0000]), right=tensor([0.2500, 0.2500]))
@@ -15,6 +15,7 @@ Saturation(left=tensor([0.5000, 0.0000]), right=tensor([0.2500, 0.2500]))
 from __future__ import annotations
 
 from functools import cache
+from numbers import Real
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -45,6 +46,8 @@ def saturation(trace: Trace, *, shut: float = SHUT, open: float = OPEN, cell: Ce
     Gates are what can only be between 0 and 1, so a candidate is none. cell: where the trace was made by one that is not byhand's.
     TypeError, LookupError; ValueError unless 0 ≤ shut ≤ open ≤ 1.
     """
+    if not (isinstance(shut, Real) and isinstance(open, Real)):
+        raise TypeError(f"saturation expected numbers, got shut={shut!r}, open={open!r}")
     if not 0 <= shut <= open <= 1:
         raise ValueError(f"saturation expected 0 <= shut <= open <= 1, got shut={shut}, open={open}")
     found = {}

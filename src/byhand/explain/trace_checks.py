@@ -26,6 +26,9 @@ SATURATED = 0.9  # the share of values beyond SHUT and OPEN from which a gate co
 STILL = 1e-5  # of the range of the layer's liveliest unit
 ALIKE = 1e-9  # 1 − |correlation|, from which on two units count as one
 GROWN, LARGE = 2.0, 3.0  # last quarter of the time against the second; tanh(3) = 0.995, there the output hears no more
+MOST = (
+    0.5  # of the steps of the data; a trained model of the Reber grammar grows in the few that are twice as long as the others
+)
 LEAST = 8  # values, or steps, before anything is said
 
 
@@ -62,6 +65,7 @@ def check_traces(seen: Seen) -> Iterator[Finding]:
         yield from broken
         return
     still = still_units(seen)
+    yield from check_input(seen)
     yield from check_still(seen, still)
     yield from check_gates(seen)
     yield from check_twins(seen, still)
@@ -168,40 +172,73 @@ def check_twins(seen: Seen, still: list[int]) -> Iterator[Finding]:
     unit_length = centred / centred.norm(dim=0)
     correlation = unit_length.T @ unit_length
     pairs = ((1 - correlation.abs()).triu(1) < ALIKE) & torch.ones_like(correlation, dtype=torch.bool).triu(1)
-    for first, second in pairs.nonzero().tolist():
-        if bool(pairs[:first, second].any()):  # said already, with the first of them
+    for first in range(len(alive)):
+        others = pairs[first].nonzero().flatten().tolist()
+        if not others or bool(pairs[:first, first].any()):  # said already, with the first of them
             continue
+        group = [alive[one] for one in (first, *others)]
+        if len(group) == 2:
+            evidence = f"units {group[0]} and {group[1]}: correlation {correlation[first, others[0]].item():.9f}"
+        else:
+            least = correlation[first, others].abs().min().item()
+            evidence = f"{units(group, output.shape[1])}: correlations with the first of them of at least {least:.9f} in size"
         yield Finding(
             "duplicated units",
             seen.name(site),
-            f"units {alive[first]} and {alive[second]}: correlation {correlation[first, second].item():.9f} over {len(output)} steps",
-            "Two units that start equal get equal gradients and stay equal. Start them from different random weights; if they were"
-            " made equal later, one of them is to spare.",
+            f"{evidence}, over {len(output)} steps",
+            "Units that start equal get equal gradients and stay equal. Start them from different random weights; if they were made"
+            " equal later, as saturated units are, one of them is enough.",
         )
 
 
 def check_drift(seen: Seen) -> Iterator[Finding]:
-    """Memories that grow and grow."""
+    """Memories that grow and grow, in the mean over all sequences that are long enough: the longest of a batch may be so for what a
+    unit counted in it. Nothing is said where such sequences are less than half of the data.
+    """
     for state in seen.memories:
-        grown: dict[int, tuple[float, float]] = {}
-        for run in seen.runs:
-            value = precise(run.value(state)).abs()
-            whole = value[:, run.valid.all(0)]  # sequences of full length
-            if len(value) < 2 * LEAST or whole.shape[1] == 0:
-                continue
-            along = (whole.flip(0) if seen.reverse else whole).mean(1)
-            quarter = len(along) // 4
-            early, late = along[quarter : 2 * quarter].mean(0), along[-quarter:].mean(0)
-            drifting = (late > GROWN * early) & (late > LARGE)
-            grown |= {unit: (early[unit].item(), late[unit].item()) for unit in drifting.nonzero().flatten().tolist()}
+        long = [one for run in seen.runs for one in long_sequences(run, state, reverse=seen.reverse)]
+        if sum(map(len, long)) < MOST * sum(int(run.valid.sum()) for run in seen.runs):
+            continue
+        early = torch.stack([one[len(one) // 4 : 2 * (len(one) // 4)].mean(0) for one in long]).mean(0)
+        late = torch.stack([one[-(len(one) // 4) :].mean(0) for one in long]).mean(0)
+        grown = ((late > GROWN * early) & (late > LARGE)).nonzero().flatten().tolist()
         if grown:
-            unit, (early, late) = max(grown.items(), key=lambda one: one[1][1])
+            unit = max(grown, key=lambda one: late[one].item())
             yield Finding(
                 "drift",
                 seen.name(state),
-                f"{units(sorted(grown), seen.values(state).shape[1])}: |{state}| of unit {unit} is {early:.3g} on average in the second"
-                f" quarter of the time and {late:.3g} in the last",
+                f"{units(grown, len(late))}: |{state}| of unit {unit} is {early[unit].item():.3g} on average in the second"
+                f" quarter of the time and {late[unit].item():.3g} in the last, over {len(long)} sequences",
                 "What is written always adds up in one direction, and beyond 3 a tanh no longer tells one value from another. A forget"
                 " gate where there is none (Gers, Schmidhuber & Cummins 2000 made it for this) or a lower bias of it, shorter sequences or"
                 " a reset between them; right only where something is counted.",
             )
+
+
+def long_sequences(run: Run, state: str, *, reverse: bool) -> Iterator[Float[Tensor, "steps hidden"]]:
+    """The size of a memory over each sequence that is long enough, in the order of this direction."""
+    value = precise(run.value(state)).abs()
+    for item, valid in enumerate(run.valid.unbind(1)):
+        along = value[valid, item]
+        if len(along) >= 2 * LEAST:
+            yield along.flip(0) if reverse else along
+
+
+def check_input(seen: Seen) -> Iterator[Finding]:
+    """An input that never moves; of a first layer, for what comes into others is told by the units below."""
+    layer = seen.place.rpartition(".")[2]
+    values = torch.cat([run.input[run.valid] for run in seen.runs])
+    if (
+        layer == "reverse"
+        or (layer[:1] == "l" and layer[1:].isdigit() and layer != "l0")
+        or not bool((values == values[0]).all())
+    ):
+        return
+    yield Finding(
+        "dead input",
+        seen.place or "the layer",
+        f"what is read is the same at all {len(values)} steps, {values.shape[1]} numbers between {values.min().item():.3g} and"
+        f" {values.max().item():.3g}",
+        "Nothing can be learnt from it but how time goes by. Right for a layer that is to run on by itself; else look at what prepares"
+        " the data.",
+    )

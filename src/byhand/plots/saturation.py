@@ -1,6 +1,6 @@
 """Saturation: how often each unit's gates are shut and open, one point a unit.
 
-The picture of Karpathy, Johnson & Fei-Fei, Visualizing and Understanding Recurrent Networks, arXiv 1506.02078, 2015, figure 2.
+The picture of Karpathy, Johnson & Fei-Fei, Visualizing and Understanding Recurrent Networks, arXiv 1506.02078, 2015.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from byhand.explain.places import checked, name_of, place_of
+from byhand.explain.places import checked, inside, name_of, place_of
 from byhand.plots.style import shortened
 
 if TYPE_CHECKING:
@@ -80,9 +80,7 @@ def window(
     purpose: str,
 ) -> Window:
     """TypeError for what is no trace; UnknownSiteError, IndexError, ValueError for what it does not hold."""
-    if not checked(trace, purpose).places:
-        raise ValueError(f"{purpose} got an empty trace: call the model inside `with byhand.record(model) as trace:`")
-    place = place_of(trace, place)
+    place = place_of(checked(trace, purpose), place)
     times, sequences = trace.valid(place).shape
     start, stop = span(steps, times, purpose)
     return Window(
@@ -94,13 +92,6 @@ def window(
         stop,
         read(characters, times, start, stop, purpose),
     )
-
-
-def inside(index: int, size: int, what: str, purpose: str) -> int:
-    """IndexError unless the index counts from either end."""
-    if isinstance(index, bool) or not isinstance(index, int) or index not in range(-size, size):
-        raise IndexError(f"{purpose} expected {what} from 0 to {size - 1}, got {index!r}")
-    return index % size
 
 
 def span(steps: tuple[int, int] | None, times: int, purpose: str) -> tuple[int, int]:
