@@ -21,7 +21,7 @@ test: lint ## every check and every test
 	tools/postgres.sh
 	tools/browser.sh
 	$(PYTHON_IN) tests/kernels.py
-	$(PYTHON_IN) -m pytest --numprocesses auto --dist loadfile
+	$(PYTHON_IN) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 lint: setup ## ruff and pyright
 	$(PYTHON_IN) -m ruff check .
