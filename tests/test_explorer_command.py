@@ -1,17 +1,14 @@
-"""byhand explore, as a user runs it: models of every origin, inputs of the user's, and one clear line for what cannot be done."""
+"""byhand explore, as a user runs it: models of every origin, on their own task and on inputs of the user's."""
 
-import json
-import os
-import re
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import safetensors.torch
 import torch
 import yaml
 from conftest import COLOURS, PUBLISHED, ROOT, run, with_numbers
+from explored import document_in, fit, shown
 from torch import nn
 
 import byhand
@@ -23,29 +20,9 @@ from byhand.train.snapshots import Snapshots as Taking
 from LSTM import COMPANIES
 
 
-def document_in(path: Path) -> dict[str, Any]:
-    found = re.search(r'id="byhand-document">(.*?)</script>', path.read_text(encoding="utf-8"), re.DOTALL)
-    assert found is not None
-    return json.loads(found[1])
-
-
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-
-
-def shown(*words: object) -> dict[str, Any]:
-    """The document that these words give."""
-    assert main(["explore", *map(str, words), "--save", "page.html"]) == 0
-    return document_in(Path("page.html"))
-
-
-def fit(config: str, *words: str) -> Path:
-    """A short training; the folder of the run."""
-    quick = ["--trainer.enable_progress_bar", "false", "--trainer.logger", "CSVLogger", "--trainer.logger.save_dir", "runs"]
-    assert main(["fit", "--config", str(ROOT / "configs" / config), *quick, "--trainer.max_epochs", "2", *words]) == 0
-    (best,) = Path("runs").rglob("last.ckpt")
-    return best
 
 
 def test_the_twelve_numbers_of_the_lesson() -> None:
@@ -145,6 +122,9 @@ def test_a_model_of_a_table_reads_columns_by_name_and_scales_them() -> None:
     Path("words.txt").write_text("rain,sun\nmuch,20\n")
     with pytest.raises(AssertionError):
         shown(best, "--input", "words.txt")
+    Path("weather.csv").unlink()
+    found = shown(best, "--input", "new.csv", "--sequence", "station")
+    assert found["notices"][-1].startswith("the numbers of new.csv go in as they are, not scaled, for its task, Table, cannot")
 
 
 def test_another_task_whose_symbols_are_numbers_or_letters() -> None:
@@ -177,95 +157,22 @@ def test_a_config_of_somebody_elses_class_is_not_made(tmp_path: Path) -> None:
     assert not (tmp_path / "harm").exists()
 
 
-class Harm:
-    """What a pickle runs when it is loaded."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os.system, ("touch harm",)
-
-
-EXPECTED = "expected a checkpoint of byhand fit or LSTM.py, a folder of save_pretrained, or a state_dict of an LSTM"
-REFUSED = [
-    (["nothing.ckpt"], f"nothing.ckpt: {EXPECTED} (.pt, .safetensors); there is no such file"),
-    (["folder"], f"folder: {EXPECTED} (.pt, .safetensors); this folder has no config.json"),
-    (["words.ckpt"], f"words.ckpt: {EXPECTED} (.pt, .safetensors); it is damaged, or something else"),
-    (["words.safetensors"], f"words.safetensors: {EXPECTED}"),
-    (["empty.pt"], f"empty.pt: {EXPECTED}"),
-    (["harm.pt"], f"harm.pt: {EXPECTED}"),
-    (["list.pt"], f"list.pt: {EXPECTED} (.pt, .safetensors); it holds a list"),
-    (["linear.pt"], "In a state_dict one LSTM is expected, with a weight_ih_l0; got none; its names are weight, bias"),
-    (["two.pt"], "got 2 of them, at ['a.', 'b.']"),
-    (["shapes.pt"], "expected the parameters of an LSTM or GRU as torch lays them out, got others"),
-    (["eleven.pt"], "expected the twelve numbers of LSTM.py, got none called w_purple2"),
-    (["good.pt"], "good.pt: the file does not say what the model was trained on: give --input FILE, with 2 columns of numbers"),
-    (["good.pt", "--input", "nothing.csv"], "nothing.csv: expected an input file, got: No such file or directory"),
-    (["good.pt", "--input", "folder"], "folder: expected an input file, got: Is a directory"),
-    (["good.pt", "--input", "three.csv"], "three.csv: expected 2 columns, an input of the model each; got 3: a, b, c"),
-    (["good.pt", "--input", "word.csv"], "word.csv: row 3, column 'b': expected a number, got 'four'"),
-    (["good.pt", "--input", "hole.csv"], "hole.csv: row 2, column 'column 2': expected a number, got ''"),
-    (["good.pt", "--input", "nan.csv"], "nan.csv: row 2, column 'column 1': expected a number, got 'nan'"),
-    (["good.pt", "--input", "ragged.csv"], "ragged.csv: row 3: expected 2 columns, as in row 1, got 3"),
-    (["good.pt", "--input", "empty.pt"], "empty.pt: expected a table with a step in each row, got one without rows of numbers"),
-    (["good.pt", "--input", "head.csv"], "head.csv: expected a table with a step in each row, got one without rows of numbers"),
-    (["good.pt", "--input", "latin.csv"], "latin.csv: expected a file in UTF-8, got byte 0xe4 at 0"),
-    (["good.pt", "--input", "two.csv", "--sequence", "day"], "two.csv: expected a column 'day' in row 1, got a, b"),
-    (["good.pt", "--input", "two.csv", "--full", "l9"], "full: expected 'weights', a layer or LAYER.unit NUMBER out of l0"),
-    (["good.pt", "--input", "two.csv", "--items", "0"], "--items: expected at least 1, got 0"),
-    (["good.pt", "--input", "two.csv", "--port", "70000"], "port: expected 0 (any that is free) to 65535, got 70000"),
-]
-
-
-@pytest.fixture
-def files() -> None:
-    """Files of all kinds."""
-    Path("folder").mkdir()
-    for name in ("words.ckpt", "words.safetensors"):
-        Path(name).write_text("these are words")
-    Path("empty.pt").touch()
-    eleven = {name: value for name, value in with_numbers(PUBLISHED).state_dict().items() if name != "w_purple2"}
-    lstm = nn.LSTM(2, 3).state_dict()
-    two = {f"{name}.{key}": value for name in "ab" for key, value in lstm.items()}
-    shapes = lstm | {"weight_hh_l0": torch.ones(12, 5)}
-    saved = {"list": [1], "linear": nn.Linear(2, 2).state_dict(), "two": two, "shapes": shapes, "eleven": eleven, "good": lstm}
-    for name, content in (saved | {"harm": Harm()}).items():
-        torch.save(content, f"{name}.pt")
-    tables = {
-        "three": "a,b,c\n1,2,3",
-        "word": "a;b\n1;2\n3;four",
-        "hole": "1,2\n3,",
-        "nan": "1,2\nnan,3",
-        "ragged": "1,2\n3,4\n5,6,7",
-    }
-    for name, content in (tables | {"head": "a,b\n", "two": "a,b\n1,2\n"}).items():
-        Path(f"{name}.csv").write_text(content)
-    Path("latin.csv").write_bytes("ä,b\n1,2\n".encode("latin1"))
-
-
-@pytest.mark.usefixtures("files")
-@pytest.mark.parametrize(("words", "message"), REFUSED, ids=lambda one: " ".join(one) if isinstance(one, list) else "")
-def test_what_cannot_be_done_is_told_in_one_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    before = sorted(path.name for path in Path().iterdir())
-    assert main(["explore", *words, "--save", "page.html"]) == 2
-    out, told = capsys.readouterr()
-    assert out == "" and told.startswith("byhand explore: ") and told.count("\n") == 1
-    assert message in told
-    assert sorted(path.name for path in Path().iterdir()) == before
-
-
-@pytest.mark.usefixtures("files")
-def test_a_target_that_cannot_be_written(capsys: pytest.CaptureFixture[str]) -> None:
-    for target in ("nowhere/page.html", "folder"):
-        assert main(["explore", "good.pt", "--input", "two.csv", "--save", target]) == 2
-        assert f"byhand explore: {target}: cannot be written: " in capsys.readouterr().err
-    assert list(Path("folder").iterdir()) == []
-
-
-def test_long_tables_are_shown_from_their_start() -> None:
-    torch.save(LSTM(1, 2).state_dict(), "model.pt")
-    Path("long.csv").write_text("value\n" + "\n".join(map(str, range(5000))))
-    found = shown("model.pt", "--input", "long.csv")
-    assert found["items"][0]["steps"] == 2000 and restored(found["items"][0]["input"])[-1].item() == 1999
-    assert found["notices"] == ["of long.csv, the first 2000 of 5000 steps are here"]
+def test_a_run_whose_data_are_gone(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("words.txt").write_text("To be, or not to be: that is the question. " * 30)
+    quick = ["--data.steps", "10", "--data.batch_size", "2", "--model.hidden_size", "8"]
+    best = fit("text.yaml", "--data.path", "words.txt", *quick)
+    Path("words.txt").unlink()
+    capsys.readouterr()
+    assert main(["explore", str(best), "--save", "page.html"]) == 2
+    told = capsys.readouterr().err
+    assert "its task, Text, cannot be made again here (" in told and "words.txt" in told
+    assert "run this where it was trained, or give --input FILE, with a text" in told
+    Path("mine.txt").write_text("not ~ be?")
+    found = shown(best, "--input", "mine.txt")
+    assert found["items"][0]["characters"] == list("not␣~␣be?") and found["head"]["names"][0] == "␣"
+    assert found["notices"][-1] == "mine.txt: the model reads as one symbol, other, what it was not trained on: ? ~"
+    assert main(["explore", str(best), "--input", "mine.txt", "--sequence", "a", "--save", "page.html"]) == 2
+    assert "--sequence: a column of a table, and this model reads symbols: leave it out" in capsys.readouterr().err
 
 
 def test_the_page_of_the_lesson_shows_how_it_learnt(tmp_path: Path) -> None:

@@ -63,7 +63,10 @@ def main(arguments: list[str]) -> int:
     try:
         if options.items < 1:
             raise ValueError(f"--items: expected at least 1, got {options.items}")
+        if options.sequence is not None and options.input is None:
+            raise ValueError("--sequence: a column of a table: give the table too, with --input FILE")
         check_port(options.port)
+        check_target(options)
         made = explorer_of(options)
         if options.save is None:
             made.serve(options.port)
@@ -78,16 +81,24 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+def check_target(options: argparse.Namespace) -> None:
+    """ValueError if the page would be written over what it is made of."""
+    for source in (options.checkpoint, options.input):
+        if options.save is not None and source is not None and options.save.resolve() == source.resolve():
+            raise ValueError(f"--save: expected a file for the page, got {options.save}, which is read: write --save page.html")
+
+
 def explorer_of(options: argparse.Namespace) -> Explorer:
     trained = open_trained(options.checkpoint, options.items)
     shown, notices = trained.example, []
     if options.input is not None:
         shown, notices = read_input(options.input, trained, options.sequence)
+        if trained.without is not None and trained.alphabet is None:
+            notices.append(f"the numbers of {options.input.name} go in as they are, not scaled, for {trained.without}")
     if shown is None:
-        raise ValueError(
-            f"{options.checkpoint}: the file does not say what the model was trained on: give --input FILE, with"
-            f" {trained.inputs} columns of numbers"
-        )
+        why = trained.without or "the file does not say what the model was trained on"
+        where = "run this where it was trained, or " if trained.without is not None else ""
+        raise ValueError(f"{options.checkpoint}: {why}: {where}give --input FILE, with {trained.wanted}")
     given = trained.options | shown | {"title": options.title or trained.title, "full": options.full}
     made = explore(trained.model, given.pop("x"), **given)
     made.document["notices"] += notices

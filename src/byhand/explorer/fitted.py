@@ -12,9 +12,9 @@ from torch import Tensor
 
 from byhand import tasks
 from byhand.explorer.document import counted
-from byhand.explorer.trained import Alphabet, Trained
+from byhand.explorer.trained import Alphabet, Trained, visible
 from byhand.saving.snapshots import Snapshots
-from byhand.tasks import Companies, Digits, Sequences, Table, Task, Text
+from byhand.tasks import Companies, Digits, Sequences, Table, Task
 from byhand.train.model import SequenceModel
 from byhand.train.snapshots import FILE
 
@@ -29,7 +29,7 @@ def of_fit(path: Path, hyper_parameters: dict[str, Any], state: dict[str, Tensor
         raise ValueError(
             f"{path}: expected a checkpoint that byhand fit has kept, whole; got {' '.join(str(problem).split())}"
         ) from problem
-    task = task_of(path, model)
+    task, without = task_of(path, model)
     alphabet = alphabet_of(task, model)
     options: dict[str, Any] = {"head": model.head, "squash": squash_of(model), "name": "model"}
     options |= {"features": features_of(task, model, alphabet), "names": outputs_of(task, model, alphabet)}
@@ -40,7 +40,9 @@ def of_fit(path: Path, hyper_parameters: dict[str, Any], state: dict[str, Tensor
         scale = torch.tensor([list(task.scaling.means), list(task.scaling.spreads)]).T[: model.form.input_size]
     title = f"{type(task).__name__ if task is not None else path.stem}: {model.lstm.cell.name}, {counted(model.lstm.hidden_size, 'unit')}"
     example = example_of(task, alphabet, count) if task is not None else None
-    return Trained(model, title, model.form.input_size, options, example, alphabet, columns, scale, sequence_model=True)
+    return Trained(
+        model, title, model.form.input_size, options, example, alphabet, columns, scale, without, sequence_model=True
+    )
 
 
 def squash_of(model: SequenceModel) -> str:
@@ -48,31 +50,37 @@ def squash_of(model: SequenceModel) -> str:
     return "sigmoid" if model.squash == "sigmoid" else "softmax" if model.form.goal != "values" else "none"
 
 
-def task_of(path: Path, model: SequenceModel) -> Task | None:
-    """The one in the config.yaml that byhand fit wrote beside the checkpoints; None if there is none, or not one of byhand's, or of
-    another form.
+def task_of(path: Path, model: SequenceModel) -> tuple[Task | None, str | None]:
+    """The one in the config.yaml that byhand fit wrote beside the checkpoints, if it is one of byhand's; and why there is none, if it
+    was but cannot be made again: it says what the training read, which need not be there any more, or not be the same.
     """
     file = next(
         (folder / "config.yaml" for folder in list(path.resolve().parents)[:2] if (folder / "config.yaml").is_file()), None
     )
     if file is None:
-        return None
+        return None, None
     try:
         data = yaml.safe_load(file.read_text(encoding="utf-8"))["data"]
         kind = str(data["class_path"]).rpartition(".")[2]
         if kind not in tasks.__all__ or not isinstance(data["init_args"], dict):
-            return None
-        made = getattr(tasks, kind)(**data["init_args"])
+            return None, None
     except (OSError, yaml.YAMLError, LookupError, TypeError, ValueError):
-        return None  # it says what the training read, which need not be there any more
-    return made if isinstance(made, Task) and made.form == model.form else None
+        return None, None
+    try:
+        made = getattr(tasks, kind)(**data["init_args"])
+    except (OSError, LookupError, TypeError, ValueError) as problem:
+        return None, f"its task, {kind}, cannot be made again here ({' '.join(str(problem).split())})"
+    if not isinstance(made, Task) or made.form != model.form:
+        return None, f"its task, {kind}, comes out another one here ({file})"
+    return made, None
 
 
 def alphabet_of(task: Task | None, model: SequenceModel) -> Alphabet | None:
+    """The form of a text model says its characters, so it needs no task; of other tasks the module does."""
     if not model.form.symbols:
         return None
-    if isinstance(task, Text):
-        return Alphabet((*task.alphabet, "other"), other=len(task.alphabet))
+    if model.form.alphabet:
+        return Alphabet((*model.form.alphabet, "other"), other=len(model.form.alphabet))
     known = getattr(inspect.getmodule(type(task)), "SYMBOLS", None) if task is not None else None
     known = known if isinstance(known, str) and len(known) == model.form.input_size else None
     return Alphabet(tuple(known) if known is not None else tuple(map(str, range(model.form.input_size))))
@@ -119,8 +127,3 @@ def snapshots_of(path: Path) -> Snapshots | None:
     folders = list(path.resolve().parents)[:2]
     file = next((folder / FILE for folder in folders if (folder / FILE).is_file()), None)
     return None if file is None else Snapshots.load(file)
-
-
-def visible(symbol: str) -> str:
-    """A symbol that prints nothing, as one that does."""
-    return {"\n": "↵", "\t": "⇥", " ": "␣"}.get(symbol, symbol)

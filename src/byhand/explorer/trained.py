@@ -22,6 +22,7 @@ from byhand.saving.model_folder import CONFIG
 COLOURS = ("green", "blue", "orange", "purple")
 COMPANIES = torch.tensor([[0.0, 0.5, 0.25, 1.0], [1.0, 0.5, 0.25, 1.0]])
 EXPECTED = "expected a checkpoint of byhand fit or LSTM.py, a folder of save_pretrained, or a state_dict of an LSTM (.pt, .safetensors)"
+STEPS = 2000  # of a longer sequence the first ones are shown
 UNREADABLE = (UnpicklingError, RuntimeError, EOFError, LookupError, TypeError, ValueError, AttributeError)
 
 
@@ -39,7 +40,8 @@ class Trained:
 
     inputs: how many numbers a step has. options: head, names and the like. example: x and the words to it, from the model's own
     task; None where that is not known. alphabet: of a model that reads symbols. columns, scale: the names of the inputs in a table,
-    and how they are to be scaled, (inputs, 2) of mean and spread. sequence_model: whether it is byhand fit's.
+    and how they are to be scaled, (inputs, 2) of mean and spread. without: why its own task is not known, where there was one.
+    sequence_model: whether it is byhand fit's.
     """
 
     model: nn.Module
@@ -50,6 +52,7 @@ class Trained:
     alphabet: Alphabet | None = None
     columns: tuple[str, ...] | None = None
     scale: Tensor | None = None
+    without: str | None = None
     sequence_model: bool = False
 
     def shown_on(self, input: Tensor, lengths: Tensor | None = None) -> dict[str, Any]:
@@ -58,14 +61,36 @@ class Trained:
             input = input.to(next(self.model.parameters()).dtype)
         if self.sequence_model:
             return {"x": (input, lengths)}
-        return {"x": input, "lengths": lengths}
+        return {"x": input.transpose(0, 1) if getattr(self.model, "batch_first", False) else input, "lengths": lengths}
+
+    @property
+    def wanted(self) -> str:
+        """What --input has to be."""
+        return "a text" if self.alphabet is not None else f"{self.inputs} column{'s' * (self.inputs != 1)} of numbers"
+
+
+def visible(symbol: str) -> str:
+    """A symbol that prints nothing, as one that does."""
+    return {"\n": "↵", "\t": "⇥", " ": "␣"}.get(symbol, symbol)
+
+
+def cut(names: list[str], lengths: list[int]) -> list[str]:
+    """What there is to say of sequences that are too long."""
+    long = [(name, length) for name, length in zip(names, lengths, strict=True) if length > STEPS]
+    return [f"of {name}, the first {STEPS} of {length} steps are here" for name, length in long]
+
+
+def uneven(lengths: list[int]) -> Tensor | None:
+    return torch.tensor(lengths) if len(set(lengths)) > 1 else None
 
 
 def open_trained(path: Path, count: int) -> Trained:
     """What the file or folder holds. count: sequences of its own task to show. ValueError, OSError: what was expected there."""
     if path.is_dir():
         if not (path / CONFIG).exists():
-            raise ValueError(f"{path}: {EXPECTED}; this folder has no {CONFIG}")
+            inside = newest_checkpoint(path)
+            meant = "" if inside is None else f"; did you mean {inside}?"
+            raise ValueError(f"{path}: {EXPECTED}; this folder has no {CONFIG}{meant}")
         lstm = LSTM.from_pretrained(path)
         return Trained(lstm, f"{path.name or 'lstm'}", lstm.input_size)
     content = read(path)
@@ -81,6 +106,13 @@ def open_trained(path: Path, count: int) -> Trained:
         return of_fit(path, dict(hyper_parameters), dict(state), count)
     lstm = of_state(path, state)
     return Trained(lstm, path.stem, lstm.input_size)
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """Where byhand fit and LSTM.py keep theirs: in runs/NAME, in a version of it, or in that one's checkpoints."""
+    places = ("", "checkpoints/", "version_*/", "version_*/checkpoints/", "*/version_*/", "*/version_*/checkpoints/")
+    found = [file for place in places for file in sorted(folder.glob(f"{place}*.ckpt"))]
+    return max(found, key=lambda file: (file.stat().st_mtime, file.name == "best.ckpt"), default=None)
 
 
 def read(path: Path) -> dict[str, Any]:
