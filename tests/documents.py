@@ -49,6 +49,11 @@ def both_ways(**options: Any) -> dict[str, Any]:
     return document(model, torch.randn(9, 3, 3), **({"lengths": [9, 4, 1]} | options))
 
 
+def of(cell: cells.Cell) -> dict[str, Any]:
+    """A small layer of any cell, two sequences of three inputs."""
+    return document(LSTM(3, 4, cell=cell), torch.randn(9, 2, 3))
+
+
 def not_computed(**options: Any) -> dict[str, Any]:
     """A cell whose units depend on one another."""
     return document(LSTM(2, 5, cell=cells.layernorm_lstm), torch.randn(12, 2, 2), **options)

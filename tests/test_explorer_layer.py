@@ -7,11 +7,12 @@ import xml.etree.ElementTree as ET
 
 import pytest
 import torch
-from browser import NARROW, picture, scrolls_sideways
+from browser import NARROW, picture, scrolls_sideways, violations
 from torch import nn
 
 import byhand
-from byhand import LSTM
+from byhand import LSTM, cells
+from byhand.explorer.document import document
 
 UNITS, STEPS = 6, 12
 
@@ -260,6 +261,37 @@ def test_a_projected_output_has_units_of_its_own(open_page):
     assert page.get_attribute("[data-site=h] canvas", "aria-label").startswith("short memory: 3 units")
 
 
+def test_the_likeliest_outputs_are_named_at_a_step(small, open_page):
+    _, _, lstm, x = small
+    torch.manual_seed(2)
+    head, names = nn.Linear(UNITS, 9).double(), ["<b>", " ", *"abcdefg"]
+    page = open_page(document(lstm, x, head=head, names=names, squash="softmax"), fragment="view=layer&time=3")
+    with torch.no_grad():
+        shares = torch.softmax(head(lstm(x)[0]), -1)[3, 0]
+    ranked = shares.argsort(descending=True).tolist()
+    assert page.locator(".outputs h3").inner_text() == "Likeliest output at step 4"
+    assert page.locator(".output-list b").all_inner_texts() == [names[one].replace(" ", "␣") for one in ranked[:5]]
+    said = [float(text.removesuffix(" %")) for text in page.locator(".output-list span").all_inner_texts()]
+    assert said == pytest.approx([100 * shares[one].item() for one in ranked[:5]], abs=0.51)
+    left = 100 * shares[ranked[5:]].sum().item()
+    told = page.locator(".outputs .small").inner_text()
+    assert told.startswith("and 4 more, together ")
+    assert float(told.split()[-2]) == pytest.approx(left, abs=0.51)
+    page.keyboard.press("t")
+    rows = page.locator(".data-table table").first.locator("tr", has_text="output").locator("th")
+    assert [text.replace("␣", " ") for text in rows.all_inner_texts()[-8:]] == [names[one] for one in ranked[:8]]
+    assert violations(page) == []
+
+
+def test_gates_that_are_states_too_have_the_colours_of_gates(open_page):
+    lstm = LSTM(1, 4, cell=cells.lstm_1997_blocks(2)).double()
+    page = open_page(document(lstm, torch.linspace(-1, 1, STEPS).double().reshape(STEPS, 1, 1)), fragment="view=layer")
+    for site in "io":
+        legend = page.locator(f"[data-site={site}] .legend").inner_text().split()
+        assert legend == ["0", "1"]
+    assert page.locator("[data-site=h] .legend").inner_text().startswith("−")
+
+
 @pytest.mark.parametrize("view", ["layer", "ledger"])
 def test_one_unit_and_one_step(open_page, view):
     page = open_page(byhand.explore(LSTM(1, 1), torch.ones(1, 1, 1)).document, fragment=f"view={view}&table=1")
@@ -315,7 +347,7 @@ def test_values_are_saved_as_csv_in_full(small, open_page):
     rows = list(csv.DictReader(io.StringIO(text.decode())))
     for site in ("i", "f", "g", "o", "c", "tanh_c", "h"):
         assert [float(row[site]) for row in rows] == pytest.approx(values[f"l0.{site}"][:, 2].tolist(), abs=1e-12)
-    assert [float(row["input 0"]) for row in rows] == pytest.approx(x.flatten().tolist())
+    assert [float(row["input"]) for row in rows] == pytest.approx(x.flatten().tolist())
     name, text = download(page, "values of this layer, CSV")
     rows = list(csv.DictReader(io.StringIO(text.decode())))
     assert name.endswith(".csv")

@@ -150,6 +150,12 @@ def test_nan_is_named(open_page):
     assert page.inner_text(".ledger-check").startswith("c at step 4 is NaN")
 
 
+def test_the_legend_stays_in_one_line_on_a_phone(open_page):
+    page = open_page(explored()[0].document, fragment="view=ledger", viewport=NARROW)
+    heights = page.locator(".legend span").evaluate_all("(all) => all.map((one) => one.getBoundingClientRect().height)")
+    assert max(heights) < 24
+
+
 @pytest.mark.parametrize("look", ["light", "dark"])
 def test_a_thousand_steps_on_a_phone(open_page, look):
     explorer, trace, _ = explored(steps=1000)

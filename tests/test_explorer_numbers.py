@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -215,10 +215,11 @@ def test_terms_add_up_to_the_gate_sums(case: Case) -> None:
     cell, place = case.lstm.cell, case.places[-1]
     trace, _ = case.torch_values([])
     layer = next(layer for layer in case.doc["layers"] if layer["place"] == place)
-    width = sum(layer["output"] if state == cell.state[0] else HIDDEN for state in cell.sources)
     kinds = set()
     for gate in cell.gates:
         terms = case.page.evaluate(TERMS, [0, [], place, gate, 2, 3])
+        read = cell.recurrent[gate] if isinstance(cell.recurrent, Mapping) else cell.recurrent
+        width = sum(layer["output"] if state == cell.state[0] else HIDDEN for state in read)
         assert sum(term["kind"] in ("input", "recurrent") for term in terms) == layer["input"] + width
         kinds |= {term["kind"] for term in terms}
         assert all(

@@ -10,6 +10,7 @@ import pytest
 from browser import NARROW, WIDE, Opener, picture, scrolls_sideways, show, violations
 from conftest import ROOT
 
+from byhand import cells
 from byhand.explorer.page import STATIC, json_text, static
 from byhand.explorer.page import page as html_of
 
@@ -94,6 +95,26 @@ def test_axe_finds_nothing(open_page: Opener, view: str, viewport: dict[str, int
     page = open_page(documents.companies(), fragment=f"view={view}", viewport=viewport, color_scheme=scheme)
     picture(page, f"axe-{view}-{viewport['width']}-{scheme}")
     assert violations(page) == []
+
+
+CELLS: dict[str, tuple[Callable[[], dict[str, Any]], dict[str, int], str]] = {
+    "both ways, projected": (documents.both_ways, WIDE, "dark"),
+    "blocks": (lambda: documents.of(cells.lstm_1997_blocks(2)), NARROW, "light"),
+    "gru": (lambda: documents.of(cells.gru), NARROW, "dark"),
+    "peephole": (lambda: documents.of(cells.peephole), WIDE, "light"),
+    "min_lstm": (lambda: documents.of(cells.min_lstm), NARROW, "light"),
+    "smallest": (documents.smallest, WIDE, "dark"),
+}
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_axe_finds_nothing_in_other_models(open_page: Opener, kind: str) -> None:
+    make, viewport, scheme = CELLS[kind]
+    page = open_page(make(), viewport=viewport, color_scheme=scheme)
+    for view in ("unit", "layer", "ledger"):
+        show(page, view)
+        assert violations(page) == []
+        assert not scrolls_sideways(page)
 
 
 @pytest.mark.parametrize("kind", KINDS)

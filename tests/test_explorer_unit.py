@@ -283,6 +283,40 @@ def test_keyboard_only(open_page: Any) -> None:
     assert state(page)["time"] == 4
 
 
+def test_the_picture_can_be_skipped(open_page: Any) -> None:
+    """The first thing in the view leads past its forty; then the order is that of the page: arithmetic, strips, time."""
+    page = open_page(Example().document, fragment="view=unit&time=1&node=f")
+    page.get_by_role("tab", name="Ledger").focus()
+    skip = page.get_by_role("button", name="Skip to the arithmetic")
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if skip.evaluate("(one) => one === document.activeElement"):
+            break
+    assert skip.bounding_box()["width"] > 100, "it is seen while it has the focus"
+    page.keyboard.press("Enter")
+    places = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        place = page.evaluate("['.worked', '.strips', '.time-bar'].find((one) => document.activeElement.closest(one)) ?? ''")
+        if place not in places:
+            places.append(place)
+        if place == ".time-bar":
+            break
+    assert places == [".worked", ".strips", ".time-bar"]
+    assert skip.bounding_box()["width"] < 4
+
+
+def test_names_of_terms_have_room(open_page: Any) -> None:
+    """Each in one line, beside its numbers or below them, on a phone too."""
+    for viewport in (WIDE, NARROW):
+        page = open_page(Example(cells.lstm_1997_blocks(2), hidden=4).document, fragment="view=unit&time=1", viewport=viewport)
+        lines = page.locator(".worked .term .label").evaluate_all(
+            "(all) => all.map((one) => one.getBoundingClientRect().height)"
+        )
+        assert max(lines) < 24
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_upper_layers_read_and_change_the_layer_below(open_page: Any) -> None:
     example = Example(hidden=2, layers=2)
     page = open_page(example.document, fragment="view=unit&place=l1&time=1&node=f")

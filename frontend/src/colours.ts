@@ -29,7 +29,7 @@ export interface Scheme {
 /** The colour family of a gate, by its letter or by the word for it; none for a memory. */
 export function gateOf(cell: CellDoc, site: string): Gate | "slate" | null {
   const range = cell.ranges[site] ?? "free";
-  if (cell.state.includes(site)) return null;
+  if (cell.state.includes(site) && !cell.gates.includes(site)) return null; // a memory
   if (/^[figo]$/.test(site) && (cell.gates.includes(site) || range !== "free")) return site as Gate;
   if (range === "free") return null;
   const word = WORDS.find(([pattern]) => pattern.test(cell.labels[site] ?? ""));

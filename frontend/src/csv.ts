@@ -1,7 +1,9 @@
 /** The current values as CSV, in full: one unit with its inputs, or every unit of the layer. */
 
 import { holds, valueAt } from "./maps";
+import { outputName } from "./outputs";
 import type { Store, Values } from "./types";
+import { feature } from "./words";
 
 /** Quoted where it must be; a text that a spreadsheet would run as a formula is made harmless. */
 export function field(value: string | number): string {
@@ -24,9 +26,9 @@ export function unitCsv(store: Store): string {
   const columns: [name: string, value: (time: number) => string | number][] = [
     ["step", (time) => time + 1],
     ...(letters ? [["character", (time: number) => letters[time] ?? ""] as [string, (time: number) => string]] : []),
-    ...columnsOf(run.input, (index) => model.doc.features?.[index] ?? `input ${index}`),
+    ...columnsOf(run.input, (index) => feature(model.doc, index)),
     ...Object.keys(sites).map((site): [string, (time: number) => string | number] => [site, (time) => cell(sites[site], time, state.unit)]),
-    ...(run.head ? columnsOf(run.head, (index) => model.doc.head?.names?.[index] ?? `output ${index}`) : []),
+    ...(run.head ? columnsOf(run.head, (index) => outputName(model.doc, index)) : []),
   ];
   const rows = Array.from({ length: run.steps }, (_, time) => columns.map(([, value]) => value(time)));
   return lines([columns.map(([name]) => name), ...rows]);

@@ -249,5 +249,5 @@ export function described(scene: Scene, moment: Moment): HTMLElement {
   const lines = scene.nodes
     .filter((node) => node.shape === "gate" || node.shape === "port")
     .map((node) => make("li", {}, `${node.name || node.symbol} (${node.symbol}): ${textOf(node, moment, evaluate(node.value, moment.read))}`));
-  return make("ul", { class: "visually-hidden" }, ...lines);
+  return make("ul", { class: "unseen" }, ...lines);
 }

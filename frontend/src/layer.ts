@@ -8,6 +8,7 @@ import { make, say, visible, write } from "./elements";
 import { makeListening } from "./listening";
 import { sayAt, valueAt, type Window } from "./maps";
 import { hiddenOf, materialOf, sitesOf } from "./material";
+import { makeOutputs, outputName } from "./outputs";
 import { makeOverview } from "./overview";
 import { SiteMap, type Cell } from "./sitemap";
 import { sorted, switches, type Switch } from "./sorting";
@@ -15,6 +16,7 @@ import { PICTURE } from "./picture";
 import { Passage, Stream } from "./streams";
 import { MARKED, Switching } from "./switching";
 import type { Run, Sort, State, Store, View } from "./types";
+import { feature } from "./words";
 
 class LayerView implements View {
   readonly element = make("div", { class: "layer-view" });
@@ -33,6 +35,7 @@ class LayerView implements View {
   private readonly bar: Bar;
   private readonly switching: Switching;
   private readonly listening: View;
+  private readonly outputs: View;
   private readonly overview: View | null;
   private readonly sight: IntersectionObserver;
   private readonly sizes: ResizeObserver;
@@ -67,6 +70,7 @@ class LayerView implements View {
     this.bar = new Bar(store, () => this.toggleZoom());
     this.switching = new Switching(store);
     this.listening = makeListening(store);
+    this.outputs = makeOutputs(store);
     this.overview = layers.length > 1 ? makeOverview(store) : null;
     this.build();
     this.sight = new IntersectionObserver((seen) => seen.forEach((one) => this.maps.find(({ box }) => box === one.target)?.inSight(one.isIntersecting)), {
@@ -93,7 +97,7 @@ class LayerView implements View {
     }
     const readout = make("section", { class: "panel readout" }, make("header", {}, this.readoutTitle), this.readout, this.measured);
     readout.dataset["panel"] = "values at the cursor";
-    const side = make("aside", { class: "layer-side", "aria-label": "about the chosen unit" }, readout, this.switching.element, this.listening.element);
+    const side = make("aside", { class: "layer-side", "aria-label": "about the chosen unit" }, readout, this.outputs.element, this.switching.element, this.listening.element);
     if (this.overview) side.prepend(this.overview.element);
     const main = make("section", { class: "panel layer-main" }, this.bar.head, this.bar.element, this.passage.element, this.stack);
     main.dataset["panel"] = "layer";
@@ -115,6 +119,7 @@ class LayerView implements View {
     }
     this.cursor(state, run);
     this.overview?.update();
+    this.outputs.update();
     this.listening.update();
     const letters = model.doc.items[state.item]?.characters;
     this.passage.element.hidden = !letters;
@@ -136,7 +141,6 @@ class LayerView implements View {
     this.switching.show(state.span, moved);
   }
 
-
   private draw(run: Run, shown: Window): void {
     const { state, model } = this.store;
     const { cell } = model.doc;
@@ -152,10 +156,10 @@ class LayerView implements View {
       map.show({ values, scheme: schemeOf(cell, map.site, values, palette), order, marked: own ? 0 : this.marked, shown });
     }
     const item = model.doc.items[state.item];
-    const names = model.doc.features ?? Array.from({ length: run.input.width }, (_, index) => (run.input.width === 1 ? "input" : `input ${index}`));
+    const names = Array.from({ length: run.input.width }, (_, index) => feature(model.doc, index));
     this.input.show(run.input, { names, share: false, letters: item?.characters ?? null, shown, palette, most: largest(run.input) });
     if (run.head && model.doc.head) {
-      const outputs = model.doc.head.names ?? Array.from({ length: run.head.width }, (_, index) => (run.head?.width === 1 ? "output" : `output ${index}`));
+      const outputs = Array.from({ length: run.head.width }, (_, index) => outputName(model.doc, index));
       this.output.show(run.head, { names: outputs, share: model.doc.head.squash !== "none", letters: null, shown, palette, most: largest(run.head) });
     }
   }

@@ -113,7 +113,8 @@ class LedgerView implements View {
     const difference = Math.abs(sum - memory);
     const right = difference <= 1e-9 * Math.max(1, Math.abs(memory));
     this.check.classList.toggle("right", right);
-    const whole = `${entries.length === 1 ? "1 entry" : `${entries.length} entries`}${ledger.first ? " and the first memory" : ""} sum to ${say(sum)}`;
+    const sums = entries.length === 1 && !ledger.first ? "sums" : "sum";
+    const whole = `${entries.length === 1 ? "1 entry" : `${entries.length} entries`}${ledger.first ? " and the first memory" : ""} ${sums} to ${say(sum)}`;
     const held = right ? `= ${ledger.state} at step ${time + 1}` : `but ${ledger.state} at step ${time + 1} is ${say(memory)}`;
     const rough = right || this.store.model.doc.computed ? "" : ": the values of this file are rounded";
     if (Number.isNaN(memory)) write(this.check, `${ledger.state} at step ${time + 1} is NaN, not a number: so is something that was written into it`);

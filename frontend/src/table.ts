@@ -1,15 +1,19 @@
 /** The data table: the current values in words, for readers who do not see the pictures, and for copying. */
 
 import "./table.css";
-import { make, visible, write } from "./elements";
+import { make, say, visible, write } from "./elements";
 import { sayAt } from "./maps";
+import { outputsAt } from "./outputs";
 import type { Store, Values, View } from "./types";
+import { feature } from "./words";
 
 const PAGE = 50;
+const OUTPUTS = 8;
 const WORDS = ["step", "site", "meaning", "character"]; // columns that hold no figures
 
 export function makeTable(store: Store): View {
-  const { cell, head } = store.model.doc;
+  const { doc } = store.model;
+  const { cell } = doc;
   const now = make("div", { class: "table-scroll", tabindex: 0, role: "region", "aria-label": "values at this step" });
   const over = make("div", { class: "table-scroll", tabindex: 0, role: "region", "aria-label": "values over time" });
   const earlier = make("button", { type: "button" }, "Earlier steps");
@@ -46,11 +50,12 @@ export function makeTable(store: Store): View {
     return table(`${place}, unit ${unit}, at step ${time + 1}`, ["site", "meaning", "value"], [...rows, ...outputs()]);
   }
 
+  /** All of them where they are few, else the largest. */
   function outputs(): HTMLElement[] {
-    const values = store.run().head;
-    if (!head || !values || values.width > 8) return [];
-    return Array.from({ length: values.width }, (_, index) =>
-      make("tr", {}, make("th", { scope: "row" }, head.names?.[index] ?? `output ${index}`), make("td", { class: "words" }, "output"), figure(values, store.state.time, index)),
+    const all = outputsAt(doc, store.run(), store.state.time);
+    const shown = all.length > OUTPUTS ? all.slice(0, OUTPUTS) : all.sort((a, b) => a.index - b.index);
+    return shown.map(({ name, value }) =>
+      make("tr", {}, make("th", { scope: "row" }, visible(name)), make("td", { class: "words" }, "output"), make("td", { class: "figure" }, Number.isNaN(value) ? "not a number" : say(value))),
     );
   }
 
@@ -63,10 +68,10 @@ export function makeTable(store: Store): View {
     const rows = Array.from({ length: Math.max(0, Math.min(PAGE, input.steps - first)) }, (_, index) => {
       const time = first + index;
       const cells = names.map((site) => figure(sites[site], time, unit));
-      const given = letters ? [make("td", {}, visible(letters[time] ?? ""))] : Array.from({ length: features }, (_one, feature) => figure(input, time, feature));
+      const given = letters ? [make("td", {}, visible(letters[time] ?? ""))] : Array.from({ length: features }, (_one, column) => figure(input, time, column));
       return make("tr", { "aria-current": time === store.state.time ? "step" : null }, make("th", { scope: "row" }, String(time + 1)), ...given, ...cells);
     });
-    const given = letters ? ["character"] : Array.from({ length: features }, (_, feature) => store.model.doc.features?.[feature] ?? (features === 1 ? "input" : `input ${feature}`));
+    const given = letters ? ["character"] : Array.from({ length: features }, (_, index) => feature(doc, index));
     return table(`${place}, unit ${unit}, over time`, ["step", ...given, ...names], rows);
   }
 

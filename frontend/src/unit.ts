@@ -99,9 +99,12 @@ export function makeUnit(store: Store): View {
   const lines = strips(store, sitesInOrder(doc.cell), (node) => store.set({ node }, { remember: true }));
   const title = make("span", { class: "unit-title" });
   const equations = make("details", { class: "equations" }, make("summary", {}, title, doc.cell.equations.length ? " · equations" : ""), make("pre", {}, doc.cell.equations.join("\n")), make("p", {}, doc.cell.cite));
+  const skip = make("button", { type: "button", class: "skip" }, "Skip to the arithmetic");
+  skip.addEventListener("click", () => arithmetic.element.focus());
   const element = make(
     "div",
     { class: "unit-view" },
+    skip,
     make("section", { class: "picture", "aria-label": "the unit" }, equations, picture.element),
     arithmetic.element,
     lines.element,

@@ -21,9 +21,10 @@ export interface Worked {
 type Refresh = (moment: Moment, before: Moment | null) => void;
 
 const SHOWN = 8; // terms; the others on request
+const LONG = 14; // letters of a term's name, with which it gets a line of its own
 
 export function worked(store: Store): Worked {
-  const element = make("section", { class: "worked", "aria-label": "the arithmetic" });
+  const element = make("section", { class: "worked", "aria-label": "the arithmetic", tabindex: -1 });
   let built = "";
   let refreshes: Refresh[] = [];
   let expanded = ""; // the part whose terms are all shown
@@ -140,8 +141,9 @@ class Panel {
     const gate = name.slice(2);
     const all = termsIn(moment, this.store.model, name);
     const shown = this.expanded ? all : all.slice(0, SHOWN);
+    const long = shown.some((term) => termLabel(moment, term).length > LONG);
     const rows = shown.map((term, index) => this.term(moment, gate, term, index > 0));
-    const table = make("div", { class: "terms", role: "group", "aria-label": nodeName(moment, name) }, ...rows);
+    const table = make("div", { class: long ? "terms long" : "terms", role: "group", "aria-label": nodeName(moment, name) }, ...rows);
     if (all.length > SHOWN) table.append(this.rest(gate, name, all.slice(SHOWN)));
     const total = make("span", { class: "product" });
     table.append(make("div", { class: "term total" }, make("span", { class: "sign" }, "="), make("span", { class: "label" }, symbol(name)), total));
