@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from byhand.saving.model_folder import LoadError, digest, sync, write_through
+from byhand.saving.model_folder import LoadError
+from byhand.saving.tensor_file import UNREADABLE, read_tensors, write_tensors
 
 FORMAT = "byhand snapshots 1"
 State = dict[str, Tensor]
@@ -74,16 +72,14 @@ class Snapshots:
 
     def save(self, file: str | Path) -> None:
         """Write them as safetensors, whole or not at all. OSError."""
-        path, tensors = Path(file), self._tensors()
-        content: dict[str, Any] = {"format": FORMAT, "most": self.most, "every": self.every, "offered": self.offered}
-        content |= {"epochs": self.epochs, "losses": self.losses, "sha256": digest(safetensors.torch.save(tensors))}
-        new = path.with_name(f".{path.name}.saving")
-        try:
-            write_through(new, safetensors.torch.save(tensors, {"byhand": json.dumps(content)}))
-            new.replace(path)
-        finally:
-            new.unlink(missing_ok=True)
-        sync(path.parent)
+        content = {
+            "most": self.most,
+            "every": self.every,
+            "offered": self.offered,
+            "epochs": self.epochs,
+            "losses": self.losses,
+        }
+        write_tensors(file, FORMAT, self._tensors(), content)
 
     def _tensors(self) -> State:
         found = {}
@@ -96,13 +92,8 @@ class Snapshots:
     def load(file: str | Path) -> Snapshots:
         """Read what save wrote. LoadError if the file is anything else."""
         try:
-            tensors = safetensors.torch.load(Path(file).read_bytes())
-            with safetensors.safe_open(file, "pt") as opened:
-                content = json.loads((opened.metadata() or {})["byhand"])
-            if content["format"] != FORMAT or content["sha256"] != digest(safetensors.torch.save(tensors)):
-                raise ValueError("bytes that differ from what was written")
-            return read(tensors, content)
-        except (OSError, KeyError, TypeError, ValueError, RuntimeError, safetensors.SafetensorError) as problem:
+            return read(*read_tensors(file, FORMAT))
+        except UNREADABLE as problem:
             raise LoadError(f"{file}: expected snapshots as Snapshots.save wrote them, got: {problem}") from problem
 
 

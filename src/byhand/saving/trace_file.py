@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor
 
-from byhand.saving.model_folder import LoadError, digest, sync, write_through
+from byhand.saving.model_folder import LoadError
+from byhand.saving.tensor_file import UNREADABLE, read_tensors, write_tensors
 from byhand.trace import Run, Trace, stacked
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FORMAT = "byhand trace 1"
 
 
 def save_trace(trace: Trace, file: str | Path) -> None:
     """Write it, whole or not at all. LookupError if a layer was called several times."""
-    path = Path(file)
     tensors, places = {}, {}
     for place in trace.places:
         run = trace.run(place)
@@ -28,14 +28,7 @@ def save_trace(trace: Trace, file: str | Path) -> None:
             for kind, name, value in parts(run)
         }
         places[place] = {"cell": run.cell, "sites": list(run.sites), "gradients": run.grads is not None}
-    content = {"format": FORMAT, "places": places, "sha256": digest(safetensors.torch.save(tensors))}
-    new = path.with_name(f".{path.name}.saving")
-    try:
-        write_through(new, safetensors.torch.save(tensors, {"byhand": json.dumps(content)}))
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
-    sync(path.parent)
+    write_tensors(file, FORMAT, tensors, {"places": places})
 
 
 def parts(run: Run) -> list[tuple[str, str, Tensor]]:
@@ -49,15 +42,9 @@ def parts(run: Run) -> list[tuple[str, str, Tensor]]:
 def load_trace(file: str | Path) -> Trace:
     """Read what save_trace wrote. LoadError for anything else."""
     try:
-        data = Path(file).read_bytes()
-        tensors = safetensors.torch.load(data)
-        with safetensors.safe_open(file, "pt") as opened:
-            content = json.loads((opened.metadata() or {})["byhand"])
-        whole = safetensors.torch.save(tensors, {"byhand": json.dumps(content)}) == data
-        if not whole or content["format"] != FORMAT or content["sha256"] != digest(safetensors.torch.save(tensors)):
-            raise ValueError("bytes that differ from what was written")
+        tensors, content = read_tensors(file, FORMAT)
         return Trace({place: [assemble(place, tensors, **about)] for place, about in content["places"].items()})
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError, safetensors.SafetensorError) as problem:
+    except UNREADABLE as problem:
         raise LoadError(
             f"{file}: expected a trace as trace.save() wrote it, got: {problem}; record and save it again"
         ) from problem
