@@ -70,6 +70,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "gates_map": lambda: plots.gates(traced(20, 30, lengths=(30, 22)), item=1),
     "gates_gru": lambda: plots.gates(traced(2, 12, cells.gru, bidirectional=True), "l0.reverse"),
     "memories": lambda: plots.memories(traced(30, 200), steps=(50, 150)),
+    "memories_map": lambda: plots.memories(traced(12, 30, lengths=(30, 22)), item=1),
     "memories_broken": lambda: plots.memories(broken()),
     "unit": lambda: plots.unit(traced(5, 16), 3),
     "time_lapse": lambda: plots.time_lapse([(epoch, traced(7, 9, size=1.0 + epoch)) for epoch in range(3)]),

@@ -19,6 +19,7 @@ from pictured import FIGURES, broken, layer, traced, waves
 
 import byhand
 from byhand import cells, explain, plots
+from byhand.plots.panels import BELOW, stretches
 from byhand.plots.style import (
     BROWN,
     CANDIDATE,
@@ -220,6 +221,22 @@ def test_rows_of_a_long_map_do_not_run_into_each_other() -> None:
     ends = [np.array(mpl.colors.to_rgb(colour)) * 255 for colour in (TEAL, BROWN)]
     own = [min(abs(pixel - end).max() for end in ends) < 10 for pixel in column]
     assert len(own) - sum(own) <= 12
+
+
+@pytest.mark.parametrize(
+    ("units", "steps", "striped"), [(12, 30, True), (20, 100, True), (21, 30, False), (12, 101, False), (4, 30, False)]
+)
+def test_memories_below_zero_are_striped_where_there_is_room(units: int, steps: int, striped: bool) -> None:
+    """Brown and teal are equally dark: without colours, stripes alone tell them apart."""
+    trace = traced(units, steps)
+    figure = plots.memories(trace)
+    assert ("below 0" in [text for text, _ in texts(figure)]) == striped
+    below = (trace["l0.c"][:, 0] < 0).numpy()
+    stripes = [bars for bars in figure.axes[0].collections if bars.get_hatch() == BELOW["hatch"]]
+    assert sum(len(bars.get_paths()) for bars in stripes) == (sum(len(stretches(unit)) for unit in below.T) if striped else 0)
+    trace.run("l0").sites["c"] = trace["l0.c"].abs()
+    trace.run("l0").sites["h"] = trace["l0.h"].abs()
+    assert "below 0" not in [text for text, _ in texts(plots.memories(trace))]
 
 
 def test_end_of_a_sequence_and_nan_are_hatched_and_named() -> None:

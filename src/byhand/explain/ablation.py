@@ -62,8 +62,8 @@ class Ablation:
     rows: tuple[Ablated, ...]
 
     def ranked(self) -> tuple[Ablated, ...]:
-        """The greatest changes first; last what is no number, where the score could not be had."""
-        return tuple(sorted(self.rows, key=lambda row: (isnan(row.change), -abs(row.change))))
+        """The greatest changes first; before them what left the score no number."""
+        return tuple(sorted(self.rows, key=lambda row: (not isnan(row.change), -abs(row.change))))
 
     def table(self) -> str:
         """As text, in the order of the rows."""

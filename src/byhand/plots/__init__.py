@@ -8,11 +8,10 @@ figure.savefig(file) writes it.
 
 from byhand.plots.ablation import ablation
 from byhand.plots.connectivity import connectivity
-from byhand.plots.gates import gates
 from byhand.plots.gradient_paths import gradient_paths
 from byhand.plots.half_life import half_life
 from byhand.plots.ledger import ledger
-from byhand.plots.memories import memories
+from byhand.plots.over_time import gates, memories
 from byhand.plots.saturation import saturation
 from byhand.plots.time_lapse import time_lapse
 from byhand.plots.unit import unit

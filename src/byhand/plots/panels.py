@@ -29,9 +29,11 @@ SEEN = (60, 400)  # rows and columns of a map that can be seen singly
 LINES = 4  # units that lines can still tell apart
 DASHED = 300  # steps over which dashes can still be seen; beyond them only a single line is one
 MARKED = 40  # steps that can still be marked one by one
+STRIPED = (20, 100)  # rows and columns of a map with room for stripes
 DASHES = ("-", (0, (5, 1.6)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
 MARKERS = ("o", "s", "^", "D")
 ENDED: dict[str, Any] = {"facecolor": "0.94", "edgecolor": "0.7", "hatch": "////", "linewidth": 0}
+BELOW: dict[str, Any] = {"facecolor": "none", "edgecolor": (1.0, 1.0, 1.0, 0.6), "hatch": r"\\\\", "linewidth": 0}
 BROKEN: dict[str, Any] = {"facecolor": "none", "edgecolor": "0.45", "hatch": "xxx", "linewidth": 0}
 
 
@@ -49,6 +51,13 @@ class Panel:
         steps, rows = self.values.shape
         return rows > (LINES if steps <= DASHED else 1)
 
+    @property
+    def striped(self) -> bool:
+        """Whether what is below 0 is striped as well as brown, for where there are no colours: brown and teal are equally dark."""
+        steps, rows = self.values.shape
+        room = rows <= STRIPED[0] and steps <= STRIPED[1]
+        return self.mapped and self.look.colour is None and room and bool((self.values < 0).any())
+
     def range(self) -> tuple[float, float]:
         if not self.mapped:
             return self.look.line_range(self.values)
@@ -59,6 +68,14 @@ def panel(shown: Window, site: str) -> Panel:
     """The units shown of a site."""
     values = shown.values(site)
     return Panel(look_of(shown.trace, shown.place, site), values, shown.rows(site, shown.width(site)))
+
+
+def over_time(what: str, shown: Window, sites: Sequence[str], how: str) -> Figure:
+    """All these sites, a panel each. ValueError if there are none, with what to do."""
+    if not sites:
+        recorded = ", ".join(shown.trace.run(shown.place).sites)
+        raise ValueError(f"{what.lower()} found none of {shown.where}, where {recorded} was recorded: {how}")
+    return stacked(f"{what} over time: {shown.where}", shown, [panel(shown, site) for site in sites])
 
 
 def stacked(title: str, shown: Window, several: Sequence[Panel]) -> Figure:
@@ -150,6 +167,9 @@ def heat(axes: Axes, one: Panel, shown: Window, limits: tuple[float, float]) -> 
     rows = one.values.shape[1]
     edges = (shown.start - 0.5, shown.stop - 0.5, rows - 0.5, -0.5)
     image = field(axes, one.values.T, edges, one.look.map, limits)
+    for row in range(rows if one.striped else 0):
+        runs = [(shown.start + first - 0.5, size) for first, size in stretches(one.values[:, row] < 0)]
+        axes.broken_barh(runs, (row - 0.5, 1.0), zorder=1.5, **BELOW)
     number(axes.yaxis, list(one.names), 5)
     axes.set_ylabel(one.what)
     return image
@@ -203,6 +223,8 @@ def legend(figure: Figure, drawn: Sequence[tuple[Window, Panel]]) -> None:
             for index, name in enumerate(one.names):
                 label = f"{one.what} {name}"
                 handles[label] = Line2D([], [], label=label, **line_style("0.2", index, len(shown.times)))
+        if one.striped:
+            handles["below"] = Patch(label="below 0", **{**BELOW, "facecolor": mixed(BROWN, "white", 0.4)})
         if not shown.valid.all():
             handles["ended"] = Patch(label="the sequence has ended", **ENDED)
         if broken(shown, one.values).any():

@@ -1,11 +1,11 @@
-"""Gates over time: one panel each, what is kept on top."""
+"""Gates and memories over time: one panel each, what is kept on top; memories brown below 0 and teal above."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from byhand.plots.looks import gates_of
-from byhand.plots.panels import panel, stacked
+from byhand.plots.looks import gates_of, memories_of
+from byhand.plots.panels import over_time
 from byhand.plots.style import styled
 from byhand.plots.window import window
 
@@ -36,10 +36,23 @@ def gates(
     trace, UnknownSiteError, IndexError; ValueError for a cell without gates.
     """
     shown = window(trace, place, item, units, steps, characters, "gates")
-    sites = gates_of(trace, shown.place)
-    if not sites:
-        raise ValueError(
-            f"gates found none of {shown.where}, where {', '.join(trace.run(shown.place).sites)} was recorded: see"
-            " byhand.plots.memories, or record without sites="
-        )
-    return stacked(f"Gates over time: {shown.where}", shown, [panel(shown, site) for site in sites])
+    return over_time("Gates", shown, gates_of(trace, shown.place), "see byhand.plots.memories, or record without sites=")
+
+
+@styled
+def memories(
+    trace: Trace,
+    place: int | str = 0,
+    *,
+    item: int = 0,
+    units: Units = None,
+    steps: tuple[int, int] | None = None,
+    characters: Sequence[str] | None = None,
+) -> Figure:
+    """What a layer remembered, step by step: the long memory c on top, the short memory h below; other cells have their own.
+
+    In maps of up to 20 units and 100 steps what is below 0 is striped too, for prints without colours. Arguments and errors are
+    those of byhand.plots.gates; ValueError where no memory was recorded.
+    """
+    shown = window(trace, place, item, units, steps, characters, "memories")
+    return over_time("Memories", shown, memories_of(trace, shown.place), "record without sites=")
