@@ -206,6 +206,8 @@ def test_thinned_maps_hold_means_of_steps_and_real_units(monkeypatch: pytest.Mon
         assert (shown["every"], shown["units"], shown["values"]["dtype"]) == (1, [3, 11], "f4")
         assert torch.equal(numbers(shown["values"]).float(), trace[f"l1.{site}"][:, 0, [3, 11]])
     assert any("of 2 sequences, the first 1 are here" in notice for notice in found["notices"])
+    assert "of l1 the units asked for are here, in full, and no others: 3, 11" in found["notices"]
+    assert document(LSTM(3, 20), x, full=["l0.unit 3"])["notices"] == []  # it computes: all units are there
 
 
 @given(st.integers(1, 3000), st.integers(1, 2000), st.integers(1, 30), st.integers(200, 2_000_000))
@@ -246,6 +248,20 @@ def test_the_time_lapse_holds_what_was_taken() -> None:
     assert document(model, torch.randn(4, 1, 2), training=snapshots)["training"]["heads"] is None
     with pytest.raises(ValueError, match=r"expected a snapshot of this model, with weight_ih_l0 .*; got shape"):
         document(LSTM(2, 4), torch.randn(4, 1, 2), training=snapshots)
+
+
+def test_what_a_time_lapse_has_not_kept_is_told() -> None:
+    model, head, snapshots, bare = Model(), nn.Linear(4, 2), Snapshots(), Snapshots()
+    snapshots.take(0, model.lstm, head=head)
+    bare.take(0, model.lstm)
+    words = torch.randint(7, (6, 2)), 2.0
+    start = "in the time-lapse the LSTM is as it was at each epoch; as it is now at all of them: "
+    assert document(model, words, head=head, training=snapshots)["notices"] == [f"{start}table"]
+    assert document(model, words, head=(head.weight, head.bias), training=bare)["notices"] == [f"{start}table, the head"]
+    assert document(model.lstm, torch.randn(4, 1, 3), head=head, training=snapshots)["notices"] == []
+    assert document(model.lstm, torch.randn(4, 1, 3), training=bare)["notices"] == []
+    model.head = head
+    assert document(model, words, head=head, training=snapshots)["notices"] == [f"{start}table"]
 
 
 def test_a_long_time_lapse_is_thinned_evenly(monkeypatch: pytest.MonkeyPatch) -> None:

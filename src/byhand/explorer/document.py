@@ -56,11 +56,12 @@ def document(
     sequences, notices = item_documents(shown(recording, items, characters), recording, chosen, maps=why_not is not None)
     last = [layer for layer in found_layers if layer["layer"] == found_layers[-1]["layer"]]
     head_found = head_document(head, names, squash=squash, width=sum(layer["output"] for layer in last))
-    lapse, notice = None, None
+    lapse, told = None, []
     if training is not None and why_not is None:
         lapse, notice = training_document(training, recording, head_found, SNAPSHOTS)
+        told = [one for one in (notice, unkept(model, recording, head, with_heads=lapse["heads"] is not None)) if one]
     elif training is not None:
-        notice = "the time-lapse of the training is left out, for the page does not compute this model"
+        told = ["the time-lapse of the training is left out, for the page does not compute this model"]
     return {
         "schema": 1,
         "title": title if title is not None else title_of(model, recording),
@@ -73,7 +74,7 @@ def document(
         "head": head_found,
         "computed": why_not is None,
         "why_not": why_not,
-        "notices": [*notices, *([notice] if notice else [])],
+        "notices": [*notices, *told],
         "training": lapse,
     }
 
@@ -87,6 +88,19 @@ def too_large(model: nn.Module | Trace, *, whole: bool) -> str | None:
     if len(stacks) > 1 or not hasattr(stacks[0], "num_layers") or weights_size(stacks[0]) <= WEIGHTS:  # type: ignore[arg-type]
         return None
     return f"its {count:,} weights would make the file large; to put them in all the same: full=['weights']"
+
+
+def unkept(model: Any, recording: Recording, head: Any, *, with_heads: bool) -> str | None:
+    """What of a model is not in the snapshots of its training, so that all epochs have it as it is now; None if all is."""
+    assert recording.lstm is not None
+    heads = list(head.parameters()) if isinstance(head, nn.Module) else [one for one in head or () if one is not None]
+    kept = {id(value) for value in (*recording.lstm.parameters(), *heads)}
+    parts = [name.rpartition(".")[0] or name for name, value in model.named_parameters() if id(value) not in kept]
+    named = list(dict.fromkeys([*parts, *["the head"] * bool(heads and not with_heads)]))
+    if not named:
+        return None
+    listed = ", ".join(named[:4]) + (f" and {len(named) - 4} more" if len(named) > 4 else "")
+    return f"in the time-lapse the LSTM is as it was at each epoch; as it is now at all of them: {listed}"
 
 
 def has_all_sites(recording: Recording) -> bool:

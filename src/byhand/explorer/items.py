@@ -77,6 +77,12 @@ def item_documents(
             plan = plan_for([shape for item in kept for shape in shapes(recording, item, chosen)], MAPS)
     if len(kept) < len(items):
         notices.append(f"of {len(items)} sequences, the first {len(kept)} are here, so that the file stays small")
+    if maps:
+        notices += [
+            f"of {place} the units asked for are here, in full, and no others: {', '.join(map(str, units))}"
+            for place, units in chosen.items()
+            if units is not None
+        ]
     told = plan.notice()
     if told is not None:
         notices.append(f"So that the file stays small, {told}. In full: byhand.explore(..., full=['l0', 'l1.unit 3']).")
