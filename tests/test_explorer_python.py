@@ -11,6 +11,7 @@ from browser import Opener
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+import byhand
 from byhand import LSTM, Cell, cells
 from byhand.explorer.document import document
 
@@ -194,3 +195,24 @@ def test_inside_a_model(open_page: Opener, packs: bool) -> None:
     compare(page, [given()], dict(names), [6, 6])
     compare(page, [initial("c", place="layers.0.l0")], dict(names), [6, 6])
     compare(page, [site(0.5, place="layers.0.l0"), weight("input", 0, place="layers.0.l0")], dict(names), [6, 6])
+
+
+def test_where_nothing_is_computed(open_page: Opener) -> None:
+    """Two stacks: the page only shows, and offers a line that shuts the gate which is looked at."""
+    torch.manual_seed(0)
+    model, x = Two(), torch.randn(5, 1, 3)
+    page = open_page(document(model, (x, 2.0), name="model"), fragment="view=unit&place=second.l0&time=3&unit=1&node=f")
+    names: dict[str, Any] = {"model": model, "x": (x, 2.0)}
+    exec(page.locator(".why-not pre").inner_text(), names)
+    with byhand.edit(model, {"second.l0.f": byhand.at(0.0, time=3, unit=1)}):
+        assert torch.equal(names["y"], model(x, 2.0))
+    assert not torch.equal(names["y"], model(x, 2.0))
+
+
+class Two(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = LSTM(3, 4), LSTM(4, 2)
+
+    def forward(self, x: Tensor, scale: float) -> Tensor:
+        return self.second(scale * self.first(x)[0])[0]

@@ -1,7 +1,8 @@
 /** Which memories are added to, and what they hold: new = keep · old + write, read off the cell's own equation. */
 
 import { call, number } from "./expression";
-import { rowsOf, valueAt } from "./maps";
+import { rowsOf } from "./maps";
+import { valueAt } from "./recurrence";
 import { evaluate } from "./program";
 import type { Edit, Expression, Model, Run, State, Values } from "./types";
 
@@ -27,7 +28,7 @@ function product(a: Expression, b: Expression): Expression {
 type Line = { keep: Expression; write: Expression };
 
 /** The tree as keep · name + write; null where it is not a straight line in that name. */
-export function lineIn(tree: Expression, name: string): Line | null {
+function lineIn(tree: Expression, name: string): Line | null {
   if (tree.kind === "number") return { keep: ZERO, write: tree };
   if (tree.kind === "name") return tree.name === name ? { keep: number(1), write: ZERO } : { keep: ZERO, write: tree };
   const parts = tree.args.map((one) => lineIn(one, name));

@@ -1,7 +1,8 @@
 /** The current values as CSV, in full: one unit with its inputs, or every unit of the layer. */
 
-import { holds, valueAt } from "./maps";
+import { holds } from "./maps";
 import { outputName } from "./outputs";
+import { valueAt } from "./recurrence";
 import type { Store, Values } from "./types";
 import { feature } from "./words";
 

@@ -1,7 +1,7 @@
 /** The four days as a table: price and memories, before and after the edits; a day is chosen by its button. */
 
 import { make } from "./elements";
-import { valueAt } from "./maps";
+import { valueAt } from "./recurrence";
 import type { Store } from "./types";
 import { figure } from "./words";
 

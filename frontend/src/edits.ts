@@ -42,7 +42,7 @@ export function sentence(doc: Doc, edit: Edit): string {
 }
 
 /** "forget gate f"; the letter alone where the cell has no words for it. */
-export function labelled(doc: Doc, site: string): string {
+function labelled(doc: Doc, site: string): string {
   const label = doc.cell.labels[site];
   return label && label !== site ? `${label} ${site}` : site;
 }

@@ -2,7 +2,7 @@
 
 import { additive, isReverse, reader, switchedOn, type Additive } from "./additive";
 
-import { valueAt } from "./maps";
+import { valueAt } from "./recurrence";
 import { evaluate } from "./program";
 import type { Model, Run, State, Values } from "./types";
 
@@ -69,7 +69,7 @@ function heldAt({ edits, place, unit }: State, memory: string): (time: number) =
   return (time) => held.some((edit) => edit.kind === "site" && (edit.time === null || edit.time === time));
 }
 
-export const stepOf = (ledger: Ledger, time: number): number => (ledger.reverse ? ledger.steps - 1 - time : time);
+const stepOf = (ledger: Ledger, time: number): number => (ledger.reverse ? ledger.steps - 1 - time : time);
 
 /** entry(read at t, written at s) = Π keep(k), k from s + 1 to t, · write(s); the first memory is kept by all of them. */
 export function balanceAt(ledger: Ledger, time: number): Balance {

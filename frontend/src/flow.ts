@@ -144,7 +144,7 @@ function box(cell: CellDoc, model: Model, { id }: Vertex, [x, y]: [number, numbe
   return { ...plain, shape: "gate", w, h, name: label(cell, id), range: cell.ranges[id] ?? "free", squash: equation(cell, model, id, w) };
 }
 
-export function sumName(cell: CellDoc, id: string): string {
+function sumName(cell: CellDoc, id: string): string {
   const gate = label(cell, id.slice(2));
   return id.startsWith("u.") ? `${gate}: sum over the memories` : `${gate}: sum`;
 }

@@ -1,15 +1,17 @@
 /** The Layer view: maps of every gate and memory, units x time, over one time axis. */
 
 import "./layer.css";
+import "./side.css";
 import { Axis } from "./axis";
 import { Bar } from "./bar";
 import { largest, lookOf, paletteOf, schemeOf } from "./colours";
 import { make, say, visible, write } from "./elements";
 import { makeListening } from "./listening";
-import { sayAt, valueAt, type Window } from "./maps";
+import { sayAt, type Window } from "./maps";
 import { hiddenOf, materialOf, sitesOf } from "./material";
 import { makeOutputs, outputName } from "./outputs";
 import { makeOverview } from "./overview";
+import { valueAt } from "./recurrence";
 import { SiteMap, type Cell } from "./sitemap";
 import { sorted, switches, type Switch } from "./sorting";
 import { PICTURE } from "./picture";

@@ -2,7 +2,7 @@
 
 import { packed, type Colour, type Scheme } from "./colours";
 import { say } from "./elements";
-import { look } from "./network";
+import { valueAt } from "./recurrence";
 import type { Values } from "./types";
 
 /** The steps that are shown: from `from` up to, not including, `to`. */
@@ -24,9 +24,6 @@ export function columnsOf(values: Values, units: ArrayLike<number>): { columns: 
   }
   return found;
 }
-
-/** The value at a step, whatever the thinning; NaN outside. */
-export const valueAt = (values: Values, time: number, unit: number): number => look(values, unit, time);
 
 /** Whether the values of a unit are there: of a large model, some are left out. */
 export function holds(values: Values, unit: number): boolean {

@@ -1,8 +1,7 @@
 /** All values of one unit at one step: what the picture and the arithmetic read. */
 
 import { names } from "./expression";
-import { valueAt } from "./maps";
-import { before } from "./recurrence";
+import { before, valueAt } from "./recurrence";
 import type { CellDoc, Doc, LayerDoc, Model, Run, Store, Term } from "./types";
 
 export interface Moment {

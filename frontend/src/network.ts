@@ -4,9 +4,10 @@ import { initialEdits, inputEdits, siteEdits } from "./changes";
 import { matrix, unpack } from "./document";
 import { Listening } from "./backward";
 import { equationOf, foldedGates, stepPlan, type Plan } from "./program";
-import { before, levels, multiply, row, runLayer, values, type Done, type Task } from "./recurrence";
+import { headOf } from "./head";
+import { before, levels, row, runLayer, valueAt, values, type Done, type Task } from "./recurrence";
 import { gateSum, termsOf } from "./terms";
-import type { Doc, Edit, Expression, HeadDoc, ItemDoc, LayerDoc, MapDoc, Model, Run, Term, Values } from "./types";
+import type { Doc, Edit, Expression, ItemDoc, LayerDoc, MapDoc, Model, Run, Term, Values } from "./types";
 import { numberOf, WeightStore } from "./weights";
 
 /** The page's network for a document. */
@@ -155,10 +156,10 @@ class Network implements Model {
     }
     if (kind === "s") {
       const last = before(this.layer(place), run.steps, time);
-      return last < 0 ? (at.initial[bare]?.[unit] ?? NaN) : at.sites[bare] ? look(at.sites[bare], unit, last) : NaN;
+      return last < 0 ? (at.initial[bare]?.[unit] ?? NaN) : at.sites[bare] ? valueAt(at.sites[bare], last, unit) : NaN;
     }
     const site = at.sites.m && name === cell.state[0] && !cell.sites.includes("m") ? "m" : name;
-    return at.sites[site] ? look(at.sites[site], unit, time) : NaN;
+    return at.sites[site] ? valueAt(at.sites[site], time, unit) : NaN;
   }
 
   private context(run: Run, edits: Edit[], snapshot: number | null, place: string) {
@@ -223,39 +224,7 @@ function sideBySide(outputs: Values[]): Values {
   return joined;
 }
 
-function headOf(head: HeadDoc | null, from: Values): Values | null {
-  if (!head) return null;
-  const weight = matrix(head.weight);
-  const bias = head.bias ? matrix(head.bias) : null;
-  const out = values(from.steps, weight.rows);
-  for (let time = 0; time < out.steps; time++) {
-    multiply(row(out, time), weight, row(from, time), bias);
-    SQUASHED[head.squash](row(out, time));
-  }
-  return out;
-}
-
-const SQUASHED: Record<HeadDoc["squash"], (scores: Float64Array) => void> = {
-  none: () => {},
-  softmax,
-  sigmoid: (scores) => scores.forEach((score, k) => (scores[k] = 1 / (1 + Math.exp(-score)))),
-};
-
-function softmax(scores: Float64Array): void {
-  const top = scores.reduce((a, b) => Math.max(a, b), -Infinity);
-  let sum = 0;
-  for (let k = 0; k < scores.length; k++) sum += scores[k] = Math.exp(scores[k] - top);
-  for (let k = 0; k < scores.length; k++) scores[k] /= sum;
-}
-
 function unmapped(map: MapDoc, item: ItemDoc): Values {
   const { columns, data } = matrix(map.values);
   return { steps: item.steps, width: columns, every: map.every, units: map.units, data };
-}
-
-/** The value of a unit at a step, thinned or not; NaN where the document has left the unit out. */
-export function look(from: Values, unit: number, time: number): number {
-  const column = from.units ? from.units.indexOf(unit) : unit;
-  if (column < 0 || column >= from.width || time < 0 || time >= from.steps) return NaN;
-  return from.data[Math.floor(time / from.every) * from.width + column];
 }

@@ -24,7 +24,7 @@ export function outputName({ head }: Doc, index: number): string {
 }
 
 /** As a share where it is one. */
-export function outputValue({ head }: Doc, value: number): string {
+function outputValue({ head }: Doc, value: number): string {
   return head?.squash === "none" || Number.isNaN(value) ? say(value) : percent(value);
 }
 

@@ -37,6 +37,13 @@ export function row(from: Values, time: number): Float64Array {
   return from.data.subarray(time * from.width, (time + 1) * from.width);
 }
 
+/** The value of a unit at a step, thinned or not; NaN where the document has left the unit out. */
+export function valueAt(from: Values, time: number, unit: number): number {
+  const column = from.units ? from.units.indexOf(unit) : unit;
+  if (column < 0 || column >= from.width || time < 0 || time >= from.steps) return NaN;
+  return from.data[Math.floor(time / from.every) * from.width + column];
+}
+
 /** The layers by level: both directions of one side by side. */
 export function levels(layers: LayerDoc[]): LayerDoc[][] {
   const found = new Map<string, LayerDoc[]>();

@@ -70,7 +70,7 @@ export function saveMenu(store: Store, panel: HTMLElement | (() => HTMLElement))
 }
 
 /** "byhand-TITLE-LAYER-NAME.EXTENSION", in letters that every file system takes. */
-export function fileName({ model, state }: Store, name: string, extension: string): string {
+function fileName({ model, state }: Store, name: string, extension: string): string {
   const slug = (text: string): string => text.normalize("NFKD").toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 40);
   const parts = ["byhand", model.doc.title, state.place, name, `step ${state.time + 1}`].map(slug).filter(Boolean);
   return `${[...new Set(parts)].join("-")}.${extension}`;

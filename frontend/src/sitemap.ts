@@ -3,7 +3,8 @@
 import { gateOf, type Scheme } from "./colours";
 import { brief, count, make, write } from "./elements";
 import { showFigures, type Figure } from "./figures";
-import { columnsOf, paint, placeOf, stepAt, valueAt, type Window } from "./maps";
+import { columnsOf, paint, placeOf, stepAt, type Window } from "./maps";
+import { valueAt } from "./recurrence";
 import type { CellDoc, Values } from "./types";
 
 export interface Cell {

@@ -43,7 +43,7 @@ function each(units: number[], values: Values, measure: (series: Float64Array) =
 }
 
 /** One unit over time; empty where it was thinned away. */
-export function seriesOf(values: Values, unit: number): Float64Array {
+function seriesOf(values: Values, unit: number): Float64Array {
   const column = values.units ? values.units.indexOf(unit) : unit;
   if (column < 0 || column >= values.width) return new Float64Array(0);
   return Float64Array.from({ length: rowsOf(values) }, (_, row) => values.data[row * values.width + column]!);
@@ -59,7 +59,7 @@ function descending(units: number[], measure: Map<number, number>): number[] {
 }
 
 /** ln ½ / mean ln keep, as in byhand.explain.half_life: what the first step of the sequence keeps was not written by it. */
-export function halfLife(keep: Float64Array, reverse: boolean): number {
+function halfLife(keep: Float64Array, reverse: boolean): number {
   const average = mean((reverse ? keep.slice(0, -1) : keep.slice(1)).map((value) => Math.log(Math.abs(value))));
   return average >= 0 ? Infinity : -Math.LN2 / average;
 }
@@ -69,7 +69,7 @@ export function saturation(gate: ArrayLike<number>): number {
   return mean(Array.from(gate, (value) => (Number.isNaN(value) ? NaN : Number(value < 0.1 || value > 0.9))));
 }
 
-export function deviation(series: ArrayLike<number>): number {
+function deviation(series: ArrayLike<number>): number {
   const average = mean(series);
   return Math.sqrt(mean(Array.from(series, (value) => (value - average) ** 2)));
 }

@@ -3,7 +3,7 @@
 import { scaleLinear } from "d3-scale";
 import { line } from "d3-shape";
 import { make, makeSvg, write } from "./elements";
-import { look } from "./network";
+import { valueAt } from "./recurrence";
 import type { Store, Values } from "./types";
 import { figure, label, symbol } from "./words";
 
@@ -47,14 +47,14 @@ export class Sparks {
     const x = scaleLinear([0, Math.max(1, values.steps - 1)], [4, WIDTH - 4]);
     const y = scaleLinear([low, high], [HEIGHT - 6, 6]);
     const path = (from: Values): string =>
-      line<number>((at) => x(at), (at) => y(look(from, unit, at))).defined((at) => Number.isFinite(look(from, unit, at)))(stepsOf(from.steps)) ?? "";
+      line<number>((at) => x(at), (at) => y(valueAt(from, at, unit))).defined((at) => Number.isFinite(valueAt(from, at, unit)))(stepsOf(from.steps)) ?? "";
     const svg = element.querySelector("svg")!;
     svg.querySelector(".then")!.setAttribute("d", path(values));
     svg.querySelector(".after")!.setAttribute("d", path(after));
     setLine(svg.querySelector(".cursor")!, x(time), x(time), 0, HEIGHT);
     setLine(svg.querySelector(".zero")!, 0, WIDTH, y(0), y(0));
-    const now = look(values, unit, time);
-    svg.setAttribute("aria-label", `${label(this.store.model.doc.cell, site)}: ${figure(now)} at step ${time + 1}, ${figure(look(after, unit, time))} as trained`);
+    const now = valueAt(values, time, unit);
+    svg.setAttribute("aria-label", `${label(this.store.model.doc.cell, site)}: ${figure(now)} at step ${time + 1}, ${figure(valueAt(after, time, unit))} as trained`);
     write(element.querySelector(".value")!, figure(now));
     write(element.querySelector(".scale")!, `${figure(low)} to ${figure(high)}`);
   }
@@ -74,7 +74,7 @@ export class Sparks {
       for (const snapshot of [null, ...some]) {
         const values = this.store.model.run(item, edits, snapshot).places[place].sites[site];
         for (let at = 0; at < values.steps; at++) {
-          const size = Math.abs(look(values, unit, at));
+          const size = Math.abs(valueAt(values, at, unit));
           if (size > most && size < Infinity) most = size;
         }
       }

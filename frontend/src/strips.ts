@@ -1,5 +1,6 @@
 /** One strip a site, for the chosen unit over time; one cursor through all of them. */
 
+import "./strips.css";
 import { scaleLinear } from "d3-scale";
 import { make, makeSvg, visible, write } from "./elements";
 import { stepAt } from "./maps";

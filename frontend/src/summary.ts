@@ -1,7 +1,7 @@
 /** What a screen reader is told of a step, in one sentence. */
 
 import { visible } from "./elements";
-import { look } from "./network";
+import { valueAt } from "./recurrence";
 import type { Store } from "./types";
 import { figure, label } from "./words";
 
@@ -13,6 +13,6 @@ export function summary(store: Store): string {
   const character = doc.items[item].characters?.[time];
   const here = character === undefined ? "" : `, “${visible(character)}”`;
   const sites = Object.entries(run.places[place]?.sites ?? {});
-  const values = sites.map(([site, values]) => `${label(doc.cell, site)} ${figure(look(values, unit, time))}`);
+  const values = sites.map(([site, values]) => `${label(doc.cell, site)} ${figure(valueAt(values, time, unit))}`);
   return `Step ${time + 1} of ${run.steps}${here}, unit ${unit}: ${values.join(", ")}.`;
 }

@@ -40,7 +40,7 @@ export function siteAt(cell: CellDoc, place: string, site: string, time: number 
 }
 
 /** A memory of the step before: the initial one, or what the step before left. */
-export function stateAt({ doc, layer, item, earlier }: Moment, state: string, unit: number): Target {
+function stateAt({ doc, layer, item, earlier }: Moment, state: string, unit: number): Target {
   const many = layer.hidden > 1 ? ` of unit ${unit}` : "";
   if (earlier >= 0) {
     return { ...siteAt(doc.cell, layer.place, state, earlier, unit), key: `s.${state} ${unit}`, name: `${label(doc.cell, state)}${many} of the step before` };

@@ -4,7 +4,7 @@ import "./tour.css";
 import { companies } from "./companies";
 import { days } from "./days";
 import { make, write } from "./elements";
-import { valueAt } from "./maps";
+import { valueAt } from "./recurrence";
 import { moment } from "./moment";
 import { makeModel } from "./network";
 import { STAGES, type Look } from "./stages";

@@ -1,12 +1,13 @@
 /** One unit: its picture, the arithmetic of what is opened in it, and its values over time. */
 
 import "./unit.css";
+import { anatomy } from "./anatomy";
 import { described, diagram, type Diagram } from "./diagram";
 import { make, write } from "./elements";
 import { flow } from "./flow";
 import { moment, type Moment } from "./moment";
 import type { Scene } from "./scene";
-import { anatomy, standard } from "./standard";
+import { standard } from "./standard";
 import { strips } from "./strips";
 import { behind, edited } from "./targets";
 import type { CellDoc, Model, Store, View } from "./types";
@@ -15,13 +16,13 @@ import { worked } from "./worked";
 const ROOM = 620; // pixels from which on the wide picture is used
 
 /** The picture that fits the cell. */
-export function sceneOf(cell: CellDoc, model: Model, wide: boolean): Scene {
+function sceneOf(cell: CellDoc, model: Model, wide: boolean): Scene {
   const found = anatomy(cell, model);
   return found ? standard(cell, found, wide) : flow(cell, model, wide);
 }
 
 /** The sites in the order of the picture; the cell's own for other cells. */
-export function sitesInOrder({ sites }: CellDoc): string[] {
+function sitesInOrder({ sites }: CellDoc): string[] {
   const first = ["f", "i", "g", "o", "c"].filter((one) => sites.includes(one));
   const rest = sites.filter((one) => !first.includes(one) && one !== "tanh_c" && one !== "squashed_c");
   return sites.includes("g") && sites.includes("c") ? [...first, ...rest.filter((one) => one !== "h"), ...rest.filter((one) => one === "h")] : sites;

@@ -1,5 +1,6 @@
 /** The arithmetic of one part of the unit, in full, with the numbers of this step. Every number that can be changed is a handle. */
 
+import "./worked.css";
 import { make, write } from "./elements";
 import { names, tokens } from "./expression";
 import { handle, type Handle } from "./handle";
@@ -261,7 +262,7 @@ function termLabel(moment: Moment, term: Term): string {
   return term.label.replace(/ × (weight|peephole)$/, "");
 }
 
-export function nodeName(moment: Moment, node: string): string {
+function nodeName(moment: Moment, node: string): string {
   const { cell } = moment.doc;
   if (node === "input") return "Input";
   const text = node.startsWith("s.") ? `${label(cell, node.slice(2))} before` : /^[xu]\./.test(node) ? `${label(cell, node.slice(2))}: sum` : label(cell, node);

@@ -37,13 +37,16 @@ def listening(layer: LSTM | None) -> Iterator[list[Given]]:
         yield calls
 
 
-def call_document(model: nn.Module, x: Any, lengths: Any, given: Given) -> dict[str, Any]:
-    """For the page, which writes Python text.
+def call_document(model: nn.Module, x: Any, lengths: Any, given: Given | None) -> dict[str, Any]:
+    """For the page, which writes Python text. given: None where the model does not have just one layer stack, or hides its calls.
 
     around: None if the layer itself was called; else how the model around it takes x. packed, batched, batch_first: of the layer's
     input. lengths: of a padded x that has to be packed first. states: whether first states were given. random: whether the
     model draws anything at random while it is trained.
     """
+    if given is None:
+        unknown = {"packed": False, "batched": True, "batch_first": False, "lengths": None, "states": False}
+        return {"around": taken(x), **unknown, "random": True}
     layer, packed = given.layer, isinstance(given.input, PackedSequence)
     return {
         "around": None if model is layer else taken(x),

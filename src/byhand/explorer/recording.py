@@ -69,10 +69,9 @@ def recorded(model: nn.Module | Trace, x: Any, hx: Any, lengths: Any, *, sites: 
         why_not = f"{type(model).__name__} holds several recurrent layers or a single cell ({', '.join(map(repr, stacks))})"
     elif any(len(runs) > 1 for runs in trace.runs.values()):
         why_not = f"{type(model).__name__} calls its LSTM several times; shown are all calls, one after the other"
-    cell = same_cell(list(stacks.values()))
-    if why_not is not None:
-        return Recording(trace.joined(), stack, path, cell, why_not=why_not)
-    return Recording(trace, stack, path, cell, call_document(model, x, lengths, calls[0]) if calls else None)
+    call = call_document(model, x, lengths, calls[0] if calls else None)
+    whole = trace if why_not is None else trace.joined()
+    return Recording(whole, stack, path, same_cell(list(stacks.values())), call, why_not)
 
 
 def of_trace(trace: Trace, others: Sequence[Any]) -> Recording:
