@@ -4,6 +4,7 @@ import http.client
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ import pytest
 import torch
 
 import byhand
-from byhand.explorer.server import PageServer, serve
+from byhand.explorer.server import AT_ONCE, Answer, PageServer, serve
 
 PAGE = "<!doctype html><title>σ</title>"
 
@@ -89,6 +90,41 @@ def test_what_is_no_request_gets_no_page(server: PageServer) -> None:
     ):
         assert b"<!doctype" not in raw(server, nonsense)
     assert ask(server)[0].status == 200
+
+
+def test_so_many_connections_at_once_and_no_more(server: PageServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "free", threading.BoundedSemaphore(3))
+    idle = [socket.create_connection(("127.0.0.1", server.server_port), timeout=5) for _ in range(3)]
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=5) as connection:
+        assert connection.recv(1) == b""  # closed at once
+    for one in idle:
+        one.close()
+    for _ in range(3):
+        assert server.free.acquire(timeout=5)
+    server.free.release(3)
+    assert all(ask(server)[1] == PAGE for _ in range(9))
+
+
+def test_who_goes_away_or_reads_nothing_is_left_alone(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Answer, "timeout", 0.3)
+    with PageServer(PAGE + "x" * 30_000_000) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        request = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{server.server_port}\r\n\r\n".encode()
+        gone, deaf = (socket.create_connection(("127.0.0.1", server.server_port), timeout=5) for _ in range(2))
+        for one in (gone, deaf):
+            one.sendall(request)
+            assert one.recv(10) == b"HTTP/1.1 2"
+        gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # it is reset, not closed
+        gone.close()
+        for _ in range(AT_ONCE):
+            assert server.free.acquire(timeout=5)  # neither keeps its place
+        deaf.close()
+        server.shutdown()
+        thread.join()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_is_bound_to_this_machine(server: PageServer) -> None:

@@ -7,11 +7,16 @@ name this server as its user does.
 from __future__ import annotations
 
 import errno
+import os
 import socketserver
+import sys
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import BoundedSemaphore
+from typing import Any
 
 LOOPBACK = "127.0.0.1"
+AT_ONCE = 64  # connections; a browser makes six, and keeps them open for Answer.timeout
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "frame-ancestors 'none'",  # the rest stands in the page itself
@@ -26,10 +31,31 @@ class PageServer(ThreadingHTTPServer):
     """Serves `content`, HTML, at `address`. OSError if the port is taken, OverflowError if it is none."""
 
     daemon_threads = True
+    allow_reuse_address = os.name != "nt"  # where that means that another program may take the port as well
+    allow_reuse_port = False
 
     def __init__(self, content: str, port: int = 0) -> None:
         self.content = content.encode()
+        self.free = BoundedSemaphore(AT_ONCE)
         super().__init__((LOOPBACK, port), Answer)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """In a thread of its own; with as many at work as there may be, the connection is closed at once."""
+        if self.free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Who goes away before all is sent is no error to tell."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     def server_bind(self) -> None:
         """Without asking for the machine's name, which can take seconds."""
