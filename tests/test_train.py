@@ -1,4 +1,4 @@
-"""SequenceModel and its training: stop-and-go, two processes, truncated gradients, checkpoints, what the callbacks say."""
+"""SequenceModel and its training: stop-and-go, padding, settings, checkpoints, what the callbacks say."""
 
 import logging
 import warnings
@@ -12,13 +12,11 @@ import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from torch import Tensor
 
 from byhand import LSTM
-from byhand.tasks import Adding, Form, Sequences, Task
+from byhand.tasks import Adding, Form, Task
 from byhand.train import SequenceModel, train
 from byhand.train.callbacks import Gates, Reached, Reproducible
-from byhand.train.goals import GOALS, solved
 from byhand.train.silence import without_advice
 
 QUIET: dict[str, Any] = {
@@ -69,71 +67,6 @@ def test_stop_and_go_is_straight_through_to_the_bit(cell: str, tmp_path: Path) -
         assert (value - rest.state_dict()[name]).abs().max().item() == 0.0, name
 
 
-class Echo(Task):
-    """Streams of random bits; the answer is the bit of three steps ago."""
-
-    form = Form(2, 2, "classes", every=True, symbols=True, stateful=True)
-
-    def __init__(self, steps: int = 12, batches: int = 40) -> None:
-        super().__init__(4, 0)
-        self.baselines = {"guessing": {"accuracy": 0.5}}
-        self.steps, self.batches = steps, batches
-
-    def count(self, part: Any, size: int) -> int:
-        return self.batches if part == "train" else 3
-
-    def batch(self, part: Any, epoch: int, index: int, size: int) -> Sequences:
-        source = torch.Generator().manual_seed(len(part) * 100 + epoch)
-        bits = torch.randint(2, (self.batches * self.steps + 3, size), generator=source)
-        start = index * self.steps
-        return Sequences(bits[start + 3 : start + 3 + self.steps], bits[start : start + self.steps])
-
-
-def test_truncated_gradients_and_carried_memories_learn() -> None:
-    found, outcome = train(Echo(), {"hidden_size": 12, "tbptt_steps": 4, "learning_rate": 0.02}, max_epochs=8)
-    assert outcome.steps == 8 * 40 * 3  # each batch in three pieces
-    assert outcome.metrics["test_accuracy"] > 0.95
-    assert set(found.carried) <= {"train", "val", "test"}
-
-
-def test_a_stateful_batch_goes_on_where_the_one_before_ended() -> None:
-    made, batch = model(Echo(), dropout=0.0), Echo().batch("train", 0, 0, 4)
-    with torch.no_grad():
-        whole = made(batch.input)[0]
-        halves = [
-            made.run("val", part)
-            for part in (Sequences(batch.input[:5], batch.target), Sequences(batch.input[5:], batch.target))
-        ]
-        torch.testing.assert_close(torch.cat(halves), whole)
-        made.on_validation_epoch_start()
-        torch.testing.assert_close(made.run("val", Sequences(batch.input[:5], batch.target)), whole[:5])
-
-
-class Shrinking(Echo):
-    """Whose batches change their size: memories of four sequences are none for two."""
-
-    def batch(self, part: Any, epoch: int, index: int, size: int) -> Sequences:
-        whole = super().batch(part, epoch, index, size)
-        left = size if index % 3 else size // 2
-        return Sequences(whole.input[:, :left], whole.target[:, :left])
-
-
-@pytest.mark.parametrize("steps", [0, 4])
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_batches_of_another_size_start_with_empty_memories(cell: str, steps: int) -> None:
-    settings = {"hidden_size": 3, "tbptt_steps": steps, "cell": cell, "learning_rate": 1e-9}
-    found, outcome = train(Shrinking(batches=5), settings, max_epochs=1)
-    assert outcome.steps == 5 * (3 if steps else 1)
-    with torch.no_grad():
-        alone = found(Shrinking(batches=5).batch("train", 0, 4, 4).input)[1]
-    torch.testing.assert_close(found.carried["train"], alone, rtol=0, atol=1e-5)
-
-
-def test_pieces_that_cannot_be_cut_are_refused() -> None:
-    with pytest.raises(ValueError, match="expected a task with an answer at every step"):
-        train(adding(), {"tbptt_steps": 4}, max_steps=2)
-
-
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("every", [False, True])
 def test_padding_makes_no_difference(every: bool, bidirectional: bool) -> None:
@@ -164,11 +97,6 @@ def test_padding_makes_no_difference(every: bool, bidirectional: bool) -> None:
 def test_wrong_settings_are_told(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         SequenceModel(adding().form._asdict(), **settings)
-
-
-def test_a_network_that_reads_both_ways_is_not_asked_what_comes_next() -> None:
-    with pytest.raises(ValueError, match="expected bidirectional=False"):
-        SequenceModel(Echo.form._asdict(), bidirectional=True)
 
 
 def test_the_loss_is_the_mean_over_all_answers() -> None:
@@ -233,43 +161,6 @@ def test_gates_are_logged_and_saturation_is_told(tmp_path: Path) -> None:
     events = EventAccumulator(logger.log_dir).Reload()
     assert {"sites/l0.f", "sites/l0.c"} <= set(events.Tags()["histograms"])
     assert events.Scalars("shut/l0.i")[0].value == 1.0
-
-
-def test_successors_are_solved_when_all_that_is_legal_comes_first() -> None:
-    legal = torch.tensor([[[True, False, True]], [[False, True, False]]])
-    batch = Sequences(torch.zeros(2, 1, dtype=torch.long), torch.tensor([[0], [1]]), None, legal)
-    assert solved(torch.tensor([[[2.0, 1.0, 1.5]], [[0.0, 1.0, 0.5]]]), batch).tolist() == [True]
-    assert solved(torch.tensor([[[2.0, 1.6, 1.5]], [[0.0, 1.0, 0.5]]]), batch).tolist() == [False]
-    unasked = batch._replace(target=torch.tensor([[-100], [1]]))
-    assert solved(torch.tensor([[[2.0, 1.6, 1.5]], [[0.0, 1.0, 0.5]]]), unasked).tolist() == [True]
-
-
-@pytest.mark.parametrize("goal", GOALS)
-def test_losses_and_metrics_against_plain_sums(goal: str) -> None:
-    torch.manual_seed(0)
-    every = goal != "values"
-    form = Form(3, 3, goal, every=every, symbols=every, tolerance=0.5)  # type: ignore[arg-type]
-    made = GOALS[goal](form)
-    output = torch.randn(4, 2, 3) if every else torch.randn(6, 3)
-    target: Tensor = torch.randint(3, (4, 2)) if every else torch.randn(6, 3)
-    if every:
-        target[3, 0] = -100
-    batch = Sequences(torch.zeros(4, 2, dtype=torch.long), target, None, torch.ones(4, 2, 3, dtype=torch.bool))
-    metrics = made.metrics()
-    made.update(metrics, output, batch)
-    got = {name: float(one.compute()) for name, one in metrics.items()}
-    if every:
-        kept = [(output[t, b], int(target[t, b])) for t in range(4) for b in range(2) if target[t, b] != -100]
-        losses = [float(o.exp().sum().log() - o[k]) for o, k in kept]
-        assert float(made.loss(output, batch)) == pytest.approx(sum(losses) / len(losses), rel=1e-5)
-        assert got["bits"] == pytest.approx(sum(losses) / len(losses) / 0.6931471805599453, rel=1e-5)
-        assert got["accuracy"] == pytest.approx(sum(int(o.argmax()) == k for o, k in kept) / len(kept))
-        assert float(made.asked(batch)) == 7
-    else:
-        off = (output - target).flatten().tolist()
-        assert float(made.loss(output, batch)) == pytest.approx(sum(one**2 for one in off) / len(off), rel=1e-5)
-        assert got["wrong"] == pytest.approx(sum(abs(one) >= 0.5 for one in off) / len(off))
-        assert got["mae"] == pytest.approx(sum(map(abs, off)) / len(off), rel=1e-5)
 
 
 def test_silence_ends_where_it_was_asked_for() -> None:

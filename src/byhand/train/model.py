@@ -17,6 +17,7 @@ from byhand.train.cell_choice import choose
 from byhand.train.goals import GOALS, SQUASHES
 from byhand.train.optimisation import OPTIMISERS, SCHEDULES, rate
 from byhand.train.starts import start
+from byhand.train.truncated import detached, train_in_pieces
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -143,22 +144,23 @@ class SequenceModel(L.LightningModule):
 
     def run(self, part: str, batch: Sequences) -> Tensor:
         """What the head gives; a stateful task's memories are carried on from the part's batch before, if it had as many sequences."""
-        output, after = self(batch.input, batch.lengths, self._carried_to(part, batch))
-        self._carry_on(part, detached(after))
+        output, after = self(batch.input, batch.lengths, self.carried_to(part, batch))
+        self.carry_on(part, detached(after))
         return output
 
-    def _carried_to(self, part: str, batch: Sequences) -> State | None:
+    def carried_to(self, part: str, batch: Sequences) -> State | None:
         """The memories with which this batch starts; None where there are none, or not of as many sequences."""
         before = self.carried.get(part)
         return before if before is not None and short_memory(before).shape[1] == batch.input.shape[1] else None
 
-    def _carry_on(self, part: str, after: State) -> None:
+    def carry_on(self, part: str, after: State) -> None:
+        """Keep the memories for the part's next batch, if the task carries them."""
         if self.form.stateful:
             self.carried[part] = after
 
     def training_step(self, batch: Sequences, index: int) -> Tensor | None:
         if self.tbptt_steps:
-            return self._train_in_pieces(batch)
+            return train_in_pieces(self, batch)
         loss = self.goal.loss(self.run("train", batch), batch) * self.share_of(batch)
         self.log("train_loss", loss, batch_size=batch.input.shape[1], prog_bar=True, sync_dist=True)
         return loss
@@ -169,27 +171,6 @@ class SequenceModel(L.LightningModule):
             return 1.0
         asked = self.goal.asked(batch)
         return asked / self.trainer.strategy.reduce(asked.clone(), reduce_op="mean")
-
-    def _train_in_pieces(self, batch: Sequences) -> None:
-        """Truncated backpropagation through time: gradients reach back to the start of a piece (Williams & Peng 1990)."""
-        if not self.form.every or batch.lengths is not None:
-            raise ValueError(
-                "tbptt_steps: expected a task with an answer at every step and sequences of one length; use tbptt_steps=0"
-            )
-        optimiser: Any = self.optimizers()
-        schedule: Any = self.lr_schedulers()
-        state = self._carried_to("train", batch)
-        for piece in pieces(batch, self.tbptt_steps):
-            output, after = self(piece.input, None, state)
-            state = detached(after)
-            self._carry_on("train", state)
-            loss = self.goal.loss(output, piece) * self.share_of(piece)
-            optimiser.zero_grad()
-            self.manual_backward(loss)
-            self.configure_gradient_clipping(optimiser)
-            optimiser.step()
-            self.log("train_loss", loss, batch_size=batch.input.shape[1], prog_bar=True, sync_dist=True)
-        schedule.step()
 
     def configure_gradient_clipping(
         self, optimizer: Any, gradient_clip_val: Any = None, gradient_clip_algorithm: Any = None
@@ -251,17 +232,3 @@ class SequenceModel(L.LightningModule):
 def short_memory(state: State) -> Float[Tensor, "layers batch hidden"]:
     """Of every layer and direction: all that a cell with one state has, else the first."""
     return state if isinstance(state, Tensor) else state[0]
-
-
-def detached(state: State) -> State:
-    """The same memories; gradients end here."""
-    return state.detach() if isinstance(state, Tensor) else tuple(one.detach() for one in state)
-
-
-def pieces(batch: Sequences, steps: int) -> list[Sequences]:
-    """The batch cut along time."""
-    cut = [None if one is None else one.split(steps) for one in (batch.input, batch.target, batch.legal)]
-    return [
-        Sequences(cut[0][at], cut[1][at], None, None if cut[2] is None else cut[2][at])  # type: ignore[index]
-        for at in range(len(cut[0]))  # type: ignore[arg-type]
-    ]

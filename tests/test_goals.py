@@ -1,0 +1,45 @@
+"""What the goals of tasks mean: losses, metrics, and when a sequence of symbols is solved."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from byhand.tasks import Form, Sequences
+from byhand.train.goals import GOALS, solved
+
+
+def test_successors_are_solved_when_all_that_is_legal_comes_first() -> None:
+    legal = torch.tensor([[[True, False, True]], [[False, True, False]]])
+    batch = Sequences(torch.zeros(2, 1, dtype=torch.long), torch.tensor([[0], [1]]), None, legal)
+    assert solved(torch.tensor([[[2.0, 1.0, 1.5]], [[0.0, 1.0, 0.5]]]), batch).tolist() == [True]
+    assert solved(torch.tensor([[[2.0, 1.6, 1.5]], [[0.0, 1.0, 0.5]]]), batch).tolist() == [False]
+    unasked = batch._replace(target=torch.tensor([[-100], [1]]))
+    assert solved(torch.tensor([[[2.0, 1.6, 1.5]], [[0.0, 1.0, 0.5]]]), unasked).tolist() == [True]
+
+
+@pytest.mark.parametrize("goal", GOALS)
+def test_losses_and_metrics_against_plain_sums(goal: str) -> None:
+    torch.manual_seed(0)
+    every = goal != "values"
+    form = Form(3, 3, goal, every=every, symbols=every, tolerance=0.5)  # type: ignore[arg-type]
+    made = GOALS[goal](form)
+    output = torch.randn(4, 2, 3) if every else torch.randn(6, 3)
+    target: Tensor = torch.randint(3, (4, 2)) if every else torch.randn(6, 3)
+    if every:
+        target[3, 0] = -100
+    batch = Sequences(torch.zeros(4, 2, dtype=torch.long), target, None, torch.ones(4, 2, 3, dtype=torch.bool))
+    metrics = made.metrics()
+    made.update(metrics, output, batch)
+    got = {name: float(one.compute()) for name, one in metrics.items()}
+    if every:
+        kept = [(output[t, b], int(target[t, b])) for t in range(4) for b in range(2) if target[t, b] != -100]
+        losses = [float(o.exp().sum().log() - o[k]) for o, k in kept]
+        assert float(made.loss(output, batch)) == pytest.approx(sum(losses) / len(losses), rel=1e-5)
+        assert got["bits"] == pytest.approx(sum(losses) / len(losses) / 0.6931471805599453, rel=1e-5)
+        assert got["accuracy"] == pytest.approx(sum(int(o.argmax()) == k for o, k in kept) / len(kept))
+        assert float(made.asked(batch)) == 7
+    else:
+        off = (output - target).flatten().tolist()
+        assert float(made.loss(output, batch)) == pytest.approx(sum(one**2 for one in off) / len(off), rel=1e-5)
+        assert got["wrong"] == pytest.approx(sum(abs(one) >= 0.5 for one in off) / len(off))
+        assert got["mae"] == pytest.approx(sum(map(abs, off)) / len(off), rel=1e-5)
