@@ -119,11 +119,15 @@ def test_addresses_that_follow_each_other_quickly(open_page: Opener, doc: dict[s
     assert (state(page)["view"], state(page)["time"]) == ("unit", 0)
     page.evaluate(
         f"""async () => {{
+            const later = window.setTimeout;
+            let writes = null;
+            window.setTimeout = (what, pause) => (pause === 200 ? ((writes = what), 1) : later(what, pause));
             {STORE}.set({{ time: 2 }});
             await {FRAME};
-            const end = performance.now() + 400; // busy until after the moment at which the page writes its address
-            setTimeout(() => {{ while (performance.now() < end); location.hash = "view=ledger&time=4"; }}, 100);
-            await new Promise((done) => setTimeout(done, 800));
+            window.setTimeout = later;
+            location.hash = "view=ledger&time=4";
+            writes(); // before the event of the new address has come
+            await new Promise((done) => setTimeout(done, 400));
         }}"""
     )
     assert (state(page)["view"], state(page)["time"]) == ("ledger", 4)
