@@ -12,6 +12,7 @@ from torch import Tensor
 from byhand.cells import Cell
 from byhand.cells.rewritten import Rewritten
 from byhand.engine.tracing import UntraceableError, joint
+from byhand.explorer.cell_equations import cell_equations
 
 KINDS = {"h": "short memory", "c": "long memory"}  # where a cell has no words of its own
 
@@ -20,7 +21,7 @@ def cell_document(cell: Cell, *, projected: bool) -> tuple[dict[str, Any], str |
     """The cell, and why the page cannot compute it; None if it can. `sites` are the step's own names: under a projection the step's
     "h" goes by the name "m" in the maps, and "h" is the projected one.
     """
-    program, why_not = step_program(cell)
+    program, derived, why_not = step_program(cell)
     labels = {name: word for name, word in KINDS.items() if name in (*cell.state, *cell.sites)}
     labels |= {"m": "output before the projection"} if projected else {}
     about = {
@@ -33,7 +34,7 @@ def cell_document(cell: Cell, *, projected: bool) -> tuple[dict[str, Any], str |
         "shared": dict(cell.shared),
         "ranges": ranges(cell),
         "labels": labels | dict(cell.labels),
-        "equations": equations(cell),
+        "equations": equations(cell) or derived,
         "cite": cell.cite,
         "constants": {noise.name: noise.mean for noise in cell.noise},
         "truncated": cell.truncated,
@@ -47,15 +48,17 @@ def reads(cell: Cell, gate: str) -> tuple[str, ...]:
     return tuple(cell.recurrent[gate]) if isinstance(cell.recurrent, Mapping) else cell.sources
 
 
-def step_program(cell: Cell) -> tuple[dict[str, Any] | None, str | None]:
+def step_program(cell: Cell) -> tuple[dict[str, Any] | None, list[str], str | None]:
+    """The program, its equations, and why there is none."""
     if not cell.elementwise:
-        return None, f"the units of the cell {cell.name} depend on one another, so it does not compute them one by one"
+        return None, [], f"the units of the cell {cell.name} depend on one another, so it does not compute them one by one"
     try:
         program = joint(cell)
     except UntraceableError as problem:
-        return None, str(problem)
+        return None, [], str(problem)
     lines = [[line.name, line.function, list(line.arguments)] for line in program.lines]
-    return {"inputs": list(program.inputs), "lines": lines, "results": dict(program.results)}, None
+    told = {"inputs": list(program.inputs), "lines": lines, "results": dict(program.results)}
+    return told, cell_equations(cell, program), None
 
 
 def ranges(cell: Cell) -> dict[str, str]:

@@ -1,0 +1,103 @@
+"""The equations of a cell as people write them, out of the program of its step: for cells whose file does not say them at its head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from byhand.cells import Cell
+from byhand.engine.program import COMPARISONS, CONNECTIVES, Line, Program, Value
+
+SIGNS = {"add": "+", "sub": "−", "mul": "⊙", "div": "/"} | COMPARISONS | CONNECTIVES
+BINDING = {"mul": 3, "div": 3, "add": 2, "sub": 2} | dict.fromkeys((*COMPARISONS, *CONNECTIVES), 1)  # how closely
+WHOLE = 4  # what needs no brackets anywhere
+NAMES = {"sigmoid": "σ", "maximum": "max", "minimum": "min"}
+Said = tuple[str, int]  # a formula, and how closely its last sign binds
+
+
+def cell_equations(cell: Cell, program: Program) -> list[str]:
+    """Of every site, in the order in which a step computes them; a state after the step bears a ′. program: engine.tracing.joint's."""
+    sites: dict[Value, str] = {}
+    again: list[str] = []
+    for site in cell.sites:
+        name, value = f"{site}′" if site in cell.state else site, program.results[f"site.{site}"]
+        if isinstance(value, str) and value not in sites and value not in program.inputs:
+            sites[value] = name
+        else:
+            again.append(f"{name} = {{{site}}}")
+    writer = Writer(cell, {line.name: line for line in program.lines}, sites)
+    found = [f"{sites[line.name]} = {writer.formula(line)[0]}" for line in program.lines if line.name in sites]
+    return found + [
+        text.format(**{site: writer.value(program.results[f"site.{site}"])[0] for site in cell.sites}) for text in again
+    ]
+
+
+class Writer:
+    """Formulas in terms of sites, states and the gates' sums. lines: by name. sites: value -> what it is called."""
+
+    def __init__(self, cell: Cell, lines: Mapping[str, Line], sites: Mapping[Value, str]) -> None:
+        self.cell, self.lines, self.sites = cell, lines, sites
+
+    def value(self, value: Value) -> Said:
+        if not isinstance(value, str):
+            return f"{value:g}".replace("-", "−"), WHOLE if value >= 0 else 2
+        if value in self.sites:
+            return self.sites[value], WHOLE
+        return self.formula(self.lines[value]) if value in self.lines else self.input(*value.split(".", 1))
+
+    def input(self, kind: str, name: str) -> Said:
+        """A state or parameter, or a gate's sum over the inputs (x), or over the states that it reads (u)."""
+        if kind not in ("x", "u"):
+            return name, WHOLE
+        bias = (
+            f" + b_{name}"
+            if kind == "x" and self.cell.biases
+            else f" + b′_{name}"
+            if kind == "u" and self.cell.biases == 2
+            else ""
+        )
+        return f"{self.product(kind, name)}{bias}", 2 if bias else 3
+
+    def product(self, kind: str, gate: str) -> str:
+        if kind == "x":
+            return f"W_{gate}·x"
+        read = self.cell.recurrent[gate] if isinstance(self.cell.recurrent, Mapping) else self.cell.recurrent
+        states = read[0] if len(read) == 1 else f"({', '.join(read)})"
+        return f"U_{gate}·{states}"
+
+    def formula(self, line: Line) -> Said:
+        arguments = line.arguments
+        if (
+            line.function == "add"
+            and {str(one)[:2] for one in arguments} == {"x.", "u."}
+            and len({str(one)[2:] for one in arguments}) == 1
+        ):
+            gate = str(arguments[0])[2:]
+            bias = f" + b_{gate}" if self.cell.biases else ""  # of two their sum
+            return f"{self.product('x', gate)} + {self.product('u', gate)}{bias}", 2
+        if line.function in ("add", "mul"):
+            arguments = tuple(sorted(arguments, key=lambda one: self.place(one, line.function)))
+        said = [self.value(one) for one in arguments]
+        binding = BINDING.get(line.function)
+        if binding and len(said) == 2:
+            loose = binding + (line.function not in ("add", "mul"))  # a − (b − c) keeps its brackets
+            return f"{within(said[0], binding)} {SIGNS[line.function]} {within(said[1], loose)}", binding
+        if line.function == "neg":
+            return f"−{within(said[0], 3)}", 2
+        return f"{NAMES.get(line.function, line.function)}({', '.join(text for text, _ in said)})", WHOLE
+
+    def place(self, value: Value, function: str) -> tuple[int, int]:
+        """Where it stands in a sum or product: what is kept of a state before what is new, a gate before what it lets through."""
+        order = list(self.sites)
+        if function == "mul":
+            name = self.sites.get(value, "").removesuffix("′")
+            bracketed = self.value(value)[1] < BINDING["mul"]
+            first = not isinstance(value, str) or value[:2] == "p." or (value in self.lines and bracketed)
+            kind = 0 if first else 1 if name in self.cell.gates else 2 if value in self.lines else 3
+        else:
+            text = self.value(value)[0]
+            kind = 0 if text.startswith("W_") else 1 if any(word in self.cell.state for word in text.split()) else 2
+        return kind, order.index(value) if value in self.sites else len(order)
+
+
+def within(said: Said, binding: int) -> str:
+    return said[0] if said[1] >= binding else f"({said[0]})"
