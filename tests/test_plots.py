@@ -35,7 +35,7 @@ from byhand.plots.style import (
     visible,
 )
 from byhand.trace import UnknownSiteError
-from tools.gallery import DPI, KEPT, PAGE, SMALL, blocks, png, run
+from tools.gallery import DPI, KEPT, PAGE, PAGES, SMALL, blocks, png, run
 
 TOLERANCE = 3.0  # root mean square of 255: letters set by another release of FreeType pass, another curve does not
 LONG_CELL = cells.zoneout(cells.full_gate_recurrence(cells.peephole))
@@ -312,13 +312,17 @@ def test_wrong_use_is_told(wrong: Callable[[], object], kind: type[Exception], w
         wrong()
 
 
-def test_gallery_runs_and_shows_every_figure() -> None:
+def test_gallery_shows_every_figure() -> None:
     page = PAGE.read_text(encoding="utf-8")
     for name in plots.__all__:
         assert f"figure = plots.{name}(" in page, f"docs/gallery.md does not show plots.{name}"
-    shown = [block.picture for block in blocks(page) if block.picture is not None]
-    figures = run()
-    assert list(figures) == shown
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_pages_run_and_show_their_figures(page: Path) -> None:
+    shown = [block.picture for block in blocks(page.read_text(encoding="utf-8")) if block.picture is not None]
+    figures = run(page)
+    assert list(figures) == shown != []
     for name, figure in figures.items():
         assert problems(figure) == [], name
         kept = PAGE.parent / "pictures" / name

@@ -1,6 +1,6 @@
-"""Runs the Python of docs/gallery.md from top to bottom and writes its pictures.
+"""Runs the Python of docs/gallery.md and docs/explain.md from top to bottom and writes their pictures.
 
-    python tools/gallery.py                   every picture that the page shows, into docs/pictures
+    python tools/gallery.py                   every picture that these pages show, into docs/pictures
     python tools/gallery.py --into FOLDER     elsewhere, to look at before
     python tools/gallery.py --renew           in place of that, the small pictures that tests compare with, into tests/pictures
 
@@ -22,6 +22,7 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "gallery.md"
+PAGES = (PAGE, ROOT / "docs" / "explain.md")
 KEPT = ROOT / "tests" / "pictures"
 SMALL = 60  # dots an inch of what tests compare
 DPI = 150  # 1440 pixels across
@@ -44,7 +45,7 @@ def blocks(page: str) -> list[Block]:
 
 def run(page: Path = PAGE) -> dict[str, Figure]:
     """Picture -> figure, of all blocks in one namespace. Errors name the page and its line."""
-    names: dict[str, Any] = {"__name__": "gallery"}
+    names: dict[str, Any] = {"__name__": page.stem}
     figures: dict[str, Figure] = {}
     for block in blocks(page.read_text(encoding="utf-8")):
         names.pop("figure", None)
@@ -72,14 +73,17 @@ def png(figure: Figure, dpi: float = DPI) -> bytes:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Run the Python of docs/gallery.md and write its pictures.")
+    parser = argparse.ArgumentParser(
+        description="Run the Python of docs/gallery.md and docs/explain.md and write their pictures."
+    )
     parser.add_argument("--into", type=Path, metavar="FOLDER", help="where to; docs/pictures, or tests/pictures with --renew")
     parser.add_argument("--renew", action="store_true", help="keep the pictures anew that tests compare with")
     options = parser.parse_args()
     folder = options.into or (KEPT if options.renew else PAGE.parent / "pictures")
     if not folder.is_dir():
         parser.error(f"expected a folder, got {folder}: no such folder")
-    for name, figure in compared().items() if options.renew else run().items():
+    figures = compared() if options.renew else {name: figure for page in PAGES for name, figure in run(page).items()}
+    for name, figure in figures.items():
         content = png(figure, SMALL if options.renew else DPI)
         (folder / name).write_bytes(content)
         print(f"{folder / name}: {len(content) / 1024:.0f} KB")
