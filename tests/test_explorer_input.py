@@ -136,8 +136,8 @@ def test_what_cannot_be_done_is_told_in_one_line(words: list[str], message: str,
 def test_a_target_that_cannot_be_written(capsys: pytest.CaptureFixture[str]) -> None:
     for target, said in (
         ("nowhere/page.html", "nowhere/page.html: cannot be written: No such file or directory"),
-        ("folder", "folder: cannot be written: it is a folder; name a file, as in folder/page.html"),
-        ("", ".: cannot be written: it is a folder; name a file, as in page.html"),
+        ("folder", "folder: cannot be written: it is a folder; name a file, as in folder/FILE"),
+        ("", ".: cannot be written: it is a folder; name a file, as in FILE"),
     ):
         assert main(["explore", "good.pt", "--input", "two.csv", "--save", target]) == 2
         assert capsys.readouterr().err == f"byhand explore: {said}\n"

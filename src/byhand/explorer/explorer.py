@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from byhand.edits import At, at
 from byhand.explorer.document import document
 from byhand.explorer.page import page
-from byhand.explorer.writing import write_whole
+from byhand.saving.whole_file import write_whole
 
 if TYPE_CHECKING:
     from byhand.explorer.widget import Widget

@@ -11,6 +11,7 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.callbacks import Callback
 
+from byhand.saving.whole_file import write_whole
 from byhand.tasks.task import Sequences, Task
 
 
@@ -41,25 +42,12 @@ class Predictions(Callback):
     def on_predict_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         task: Any = trainer.datamodule  # type: ignore[attr-defined]
         if task.writes == "text":
-            write_whole(self.path, task.text(pl_module))
+            write_whole(self.path, task.text(pl_module).encode())
             print(f"text written to {self.path}")
             return
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, list(self.rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
-        write_whole(self.path, text.getvalue())
+        write_whole(self.path, text.getvalue().encode())
         print(f"{len(self.rows)} rows written to {self.path}")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """The file holds what it held or the text, nothing between."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with beside.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

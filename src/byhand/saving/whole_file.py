@@ -11,9 +11,7 @@ from pathlib import Path
 def write_whole(path: Path, content: bytes) -> None:
     """In the place of what was there. OSError, which names the file; then what was there is whole."""
     if path.is_dir():
-        raise IsADirectoryError(
-            errno.EISDIR, f"{path}: cannot be written: it is a folder; name a file, as in {path / 'page.html'}"
-        )
+        raise IsADirectoryError(errno.EISDIR, f"{path}: cannot be written: it is a folder; name a file, as in {path / 'FILE'}")
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
     except OSError as problem:
