@@ -36,13 +36,18 @@ class Writer:
 
     def __init__(self, cell: Cell, lines: Mapping[str, Line], sites: Mapping[Value, str]) -> None:
         self.cell, self.lines, self.sites = cell, lines, sites
+        self.written: dict[str, Said] = {}  # each line once: a sum of sixty terms asks for its parts again at every level
 
     def value(self, value: Value) -> Said:
         if not isinstance(value, str):
             return f"{value:g}".replace("-", "−"), WHOLE if value >= 0 else 2
         if value in self.sites:
             return self.sites[value], WHOLE
-        return self.formula(self.lines[value]) if value in self.lines else self.input(*value.split(".", 1))
+        if value not in self.lines:
+            return self.input(*value.split(".", 1))
+        if value not in self.written:
+            self.written[value] = self.formula(self.lines[value])
+        return self.written[value]
 
     def input(self, kind: str, name: str) -> Said:
         """A state or parameter, or a gate's sum over the inputs (x), or over the states that it reads (u)."""
