@@ -80,3 +80,16 @@ def test_a_cell_made_from_another_has_equations_of_its_own() -> None:
     found = document(LSTM(1, 1, cell=cells.no_input_gate(cells.lstm)), torch.ones(2, 1, 1))["cell"]["equations"]
     assert found[:1] + found[3:] == ["f = σ(W_f·x + U_f·h + b_f)", "c′ = f ⊙ c + g", "tanh_c = tanh(c′)", "h′ = o ⊙ tanh_c"]
     assert cell_equations(BARE, joint(BARE))[-2:] == ["k = W_a·x", "again = a"]
+
+
+def doubled(x, u, s, p):
+    t = x.a + u.a
+    for _ in range(60):
+        t = t + t
+    return (t,), {"a": x.a, "h": t}
+
+
+def test_a_formula_that_nobody_would_read_is_not_written() -> None:
+    """And ends: in full it would have 2⁶⁰ terms."""
+    cell = Cell(name="doubled", gates=("a",), state=("h",), step=doubled)
+    assert cell_equations(cell, joint(cell)) == []

@@ -11,11 +11,26 @@ SIGNS = {"add": "+", "sub": "−", "mul": "⊙", "div": "/"} | COMPARISONS | CON
 BINDING = {"mul": 3, "div": 3, "add": 2, "sub": 2} | dict.fromkeys((*COMPARISONS, *CONNECTIVES), 1)  # how closely
 WHOLE = 4  # what needs no brackets anywhere
 NAMES = {"sigmoid": "σ", "maximum": "max", "minimum": "min"}
+LONGEST = 2000  # characters
 Said = tuple[str, int]  # a formula, and how closely its last sign binds
 
 
+class TooLongError(Exception):
+    """A formula that nobody would read; of a cell that doubles a value again and again it would never end."""
+
+
 def cell_equations(cell: Cell, program: Program) -> list[str]:
-    """Of every site, in the order in which a step computes them; a state after the step bears a ′. program: engine.tracing.joint's."""
+    """Of every site, in the order in which a step computes them; a state after the step bears a ′. program: engine.tracing.joint's.
+    None of a cell with one that would be longer than LONGEST.
+    """
+    try:
+        return equations(cell, program)
+    except TooLongError:
+        return []
+
+
+def equations(cell: Cell, program: Program) -> list[str]:
+    """TooLongError."""
     sites: dict[Value, str] = {}
     again: list[str] = []
     for site in cell.sites:
@@ -47,6 +62,8 @@ class Writer:
             return self.input(*value.split(".", 1))
         if value not in self.written:
             self.written[value] = self.formula(self.lines[value])
+            if len(self.written[value][0]) > LONGEST:
+                raise TooLongError
         return self.written[value]
 
     def input(self, kind: str, name: str) -> Said:
