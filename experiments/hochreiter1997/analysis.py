@@ -23,7 +23,7 @@ def numbers(records: Records, online: Collection[str] = ONLINE) -> list[Number]:
         runs = of(records, task=task, variant=variant)
         name = f"{task}: {variant}"
         allowed = 0.01 if task == "multiplication, T = 100" else 1 / 2560
-        solved = [one for one in runs if errors(task, one) <= allowed + 1e-9]
+        solved = [one for one in runs if errors(task, one) <= allowed + 1e-6]
         found.append(Number(f"{name}: runs that solve it", len(solved), len(runs)))
         sequences = [one | {"sequences": one["steps"] * (1 if task in online else 32)} for one in solved]
         found.append(Number(f"{name}: sequences, median of those", middle(sequences, "sequences"), len(solved)))
