@@ -154,6 +154,12 @@ def show(page: Any, view: str, more: str = "") -> None:
     """Go to a view of the page by its address."""
     page.evaluate(f"location.hash = 'view={view}{more}'")
     page.wait_for_selector(f".view[data-view={view}] > *", state="attached")
+    settle(page)
+
+
+def settle(page: Any) -> None:
+    """Until what is asked for is drawn: the page hears of it in a task of its own, and draws with the frame after."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 def scrolls_sideways(page: Any) -> bool:

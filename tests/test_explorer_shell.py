@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from browser import NARROW, Opener, scrolls_sideways, show, violations
+from browser import NARROW, Opener, scrolls_sideways, settle, show, violations
 from torch import nn
 
 import byhand
@@ -62,7 +62,7 @@ def until(page: Any, expression: str) -> None:
 
 def edit(page: Any, change: dict[str, Any], *, dragging: bool = False) -> None:
     page.evaluate(f"([edit, dragging]) => {STORE}.edit(edit, {{ dragging }})", [{"on": True} | change, dragging])
-    page.evaluate(FRAME)
+    settle(page)
 
 
 def site(value: float, name: str = "f", place: str = "l0", time: int | None = 2, unit: int | None = 1) -> dict[str, Any]:
@@ -240,7 +240,7 @@ def test_the_keyboard_alone(open_page: Opener, doc: dict[str, Any]) -> None:
     page.get_by_role("tab", name="Unit").focus()
     page.keyboard.press("ArrowRight")
     assert state(page)["view"] == "layer"
-    page.evaluate(FRAME)
+    settle(page)
     assert page.evaluate("document.activeElement.getAttribute('aria-selected')") == "true"
 
 
@@ -255,7 +255,7 @@ def test_the_tour_leaves_the_model_alone(open_page: Opener, doc: dict[str, Any])
     assert (found["time"], found["unit"], found["table"], found["compare"], found["playing"]) == (0, 0, False, True, False)
     page.keyboard.press("2")
     assert state(page)["view"] == "unit"
-    page.evaluate(FRAME)
+    settle(page)
     page.keyboard.press("u")
     assert [one["site"] for one in state(page)["edits"]] == ["f"]
 
@@ -264,6 +264,7 @@ def test_it_plays_to_the_end_and_says_what_it_shows(open_page: Opener, doc: dict
     page = open_page(doc, fragment="view=unit&time=4")
     page.get_by_role("button", name="play (space)").click()
     until(page, f"{STORE}.state.time === 5 && !{STORE}.state.playing")
+    settle(page)
     assert "step 6 of 6" in page.locator(".time-bar").inner_text()
     until(page, "document.querySelector('.unseen[aria-live]').textContent.startsWith('Step 6 of 6, unit 0')")
 
@@ -327,7 +328,7 @@ def test_epochs_show_the_values_as_they_were(open_page: Opener, trained: tuple[S
     ours = page.evaluate(f"[...{STORE}.run().places.l0.sites.c.data]")
     found = torch.tensor(ours, dtype=torch.float64).reshape(len(x), 4)
     assert float((found - trace["l0.c"][:, 0]).abs().max()) < 1e-9
-    page.evaluate(FRAME)
+    settle(page)
     assert page.locator(".training .epoch").inner_text() == "epoch 1"
     page.locator(".loss-curve svg").click(position={"x": 60, "y": 60})
     assert state(page)["snapshot"] == 0

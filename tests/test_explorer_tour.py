@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from browser import NARROW, violations
+from browser import NARROW, settle, violations
 
 import byhand
 from byhand import LSTM
@@ -18,10 +18,6 @@ from byhand.tasks.companies import PRICES
 from tools import companies_document
 
 STAGES = 10
-
-
-def settle(page: Any) -> None:
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 def type_into(page: Any, key: str, value: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from browser import NARROW, WIDE, violations
+from browser import NARROW, WIDE, settle, violations
 from torch import Tensor
 
 import byhand
@@ -62,11 +62,6 @@ def near(value: float) -> Any:
     """What the page writes for a value: two decimals, or one digit where it is smaller."""
     size = abs(value)
     return pytest.approx(value, abs=0.0051 if size >= 0.01 else 0.51 * 10 ** math.floor(math.log10(size or 1.0)))
-
-
-def settle(page: Any) -> None:
-    """Until what was changed is drawn."""
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 def opened(page: Any, node: str) -> None:
