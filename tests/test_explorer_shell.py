@@ -117,6 +117,7 @@ def test_addresses_that_follow_each_other_quickly(open_page: Opener, doc: dict[s
         }"""
     )
     assert (state(page)["view"], state(page)["time"]) == ("unit", 0)
+    page.wait_for_timeout(600)  # until it has written that down, and is about to write nothing
     page.evaluate(
         f"""async () => {{
             const later = window.setTimeout;
