@@ -92,7 +92,8 @@ def test_squashed_outputs_and_their_loss() -> None:
     squares = [(output[row] - torch.eye(3)[target[row]]).square().sum() / 2 for row in (0, 2, 3)]
     batch = Sequences(x, target, None)
     torch.testing.assert_close(model.goal.loss(output, batch), torch.stack(squares).mean())
-    assert set(model.goal.metrics()) == {"accuracy"} and set(GOALS["classes"](Form(**FORM)).metrics()) == {"accuracy", "bits"}
+    assert set(model.goal.metrics()) == {"loss", "accuracy"}
+    assert set(GOALS["classes"](Form(**FORM)).metrics()) == {"loss", "accuracy", "bits"}
     with pytest.raises(ValueError, match="expected squash none, for text is drawn by how likely"):
         SequenceModel(Text().form._asdict(), squash="sigmoid")
 

@@ -149,4 +149,4 @@ def test_the_most_frequent_symbol_is_known_by_counting() -> None:
 
 def test_baseline_of_companies() -> None:
     found = score(Companies(), 2, lambda batch: torch.full_like(batch.target, 0.5))
-    assert found == Companies().baselines["always 0.5"]
+    assert {name: value for name, value in found.items() if name != "loss"} == Companies().baselines["always 0.5"]

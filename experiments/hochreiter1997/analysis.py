@@ -27,8 +27,9 @@ def numbers(records: Records, online: Collection[str] = ONLINE) -> list[Number]:
         found.append(Number(f"{name}: runs that solve it", len(solved), len(runs)))
         sequences = [one | {"sequences": one["steps"] * (1 if task in online else 32)} for one in solved]
         found.append(Number(f"{name}: sequences, median of those", middle(sequences, "sequences"), len(solved)))
-        wrong = sorted(errors(task, one) * (256 if task == "embedded Reber" else 2560) for one in runs)
-        found.append(Number(f"{name}: wrong, median", wrong[len(wrong) // 2], len(runs)))
+        sequences_asked = 256 if task == "embedded Reber" else 2560
+        wrong = [{"wrong": errors(task, one) * sequences_asked} for one in runs]
+        found.append(Number(f"{name}: wrong, median", middle(wrong, "wrong"), len(runs)))
         if "test_mse" in runs[0]:
             found.append(Number(f"{name}: mean squared error, median", middle(runs, "test_mse"), len(runs)))
     return found

@@ -21,8 +21,8 @@ from byhand.train.callbacks import Reached
 class Cell:
     """task, variant: what the study calls them. searched: the values that came from its search.
 
-    config: all that determines the result: the task's class and arguments, the model's settings, the training, the seed, the
-        release of byhand. Plain data, so that a database can hold it.
+    config: all that determines the result: the task's class, its arguments and what is in the files that they name, the model's
+        settings, the training, the seed, the release of byhand. Plain data, so that a database can hold it.
     """
 
     task: str

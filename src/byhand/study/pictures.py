@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from byhand.saving.whole_file import write_whole
 from byhand.study.compare import Row
 from byhand.study.names import in_words
 from byhand.study.specification import Specification
@@ -122,6 +123,5 @@ def _scale(axes: Axes, numbers: Sequence[float]) -> tuple[float, float]:
 def _save(figure: Figure, path: Path, kind: str) -> Path:
     whole = io.BytesIO()
     figure.savefig(whole, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else None)
-    new = path.with_name(f"{path.name}.new")
-    new.write_bytes(whole.getvalue())
-    return new.replace(path)
+    write_whole(path, whole.getvalue())
+    return path

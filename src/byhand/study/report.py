@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.table import Table
 
+from byhand.saving.whole_file import write_whole
 from byhand.study.cells import Cell
 from byhand.study.compare import Row, compare
 from byhand.study.names import in_words
@@ -91,9 +92,8 @@ def write(plan: Plan, standings: Mapping[str, Standing], now: Status, folder: Pa
             written += draw(task, values(plan, standings)[task], rows, plan.specification, folder / name)
     pages["report.md"] = page(plan, standings, now, pictures)
     for name, text in pages.items():
-        new = folder / f"{name}.new"
-        new.write_text(text, encoding="utf-8")
-        written.append(new.replace(folder / name))
+        write_whole(folder / name, text.encode())
+        written.append(folder / name)
     return written
 
 

@@ -44,8 +44,9 @@ class Specification:
         plan, values = self.tasks[task], dict(searched or {})
         where = f"{self.path}: variants: {variant}"
         arguments = dict(plan.arguments) | ({"seed": seed} if plan.seeded else {})
+        files = {"files": dict(plan.files)} if plan.files else {}
         config = {
-            "task": {"class": f"{plan.made.__module__}.{plan.made.__qualname__}", "arguments": arguments},
+            "task": {"class": f"{plan.made.__module__}.{plan.made.__qualname__}", "arguments": arguments} | files,
             "settings": complete(SequenceModel, {**plan.model, **self.variants[variant], **values}, where, apart=("form",)),
             "training": dict(plan.training),
             "seed": seed,

@@ -78,7 +78,7 @@ class Study:
         try:
             return report.write(self.plan, standings, status(self.plan, standings), self.folder)
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise StudyError(f"{error.strerror or error}: make room, or name another folder with --folder FOLDER") from error
 
     def command(self, name: str) -> str:
         """What to type."""

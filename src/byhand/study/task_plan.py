@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,13 @@ NOT_TRAINING = ("task", "settings", "seed", "callbacks")  # arguments of train t
 
 @dataclass(frozen=True)
 class TaskPlan:
-    """A task and how it is trained on. made, arguments: its class and all its arguments but the seed. metric: what counts."""
+    """A task and how it is trained on. made, arguments: its class and all its arguments but the seed. files: the digests of those of its
+    arguments that name files, which decide a result as much as the arguments do. metric: what counts.
+    """
 
     made: type[Task]
     arguments: Mapping[str, Any]
+    files: Mapping[str, str]
     seeded: bool
     model: Mapping[str, Any]
     training: Mapping[str, Any]
@@ -51,7 +55,15 @@ def read(name: str, content: dict[str, Any], study: Mapping[str, Any], path: Pat
     metric, goal = (content.get(key, study.get(key, default)) for key, default in (("metric", "test_loss"), ("goal", GOALS[0])))
     if goal not in GOALS:
         raise StudyError(f"{where}: goal: expected {' or '.join(GOALS)}, got {goal!r}")
-    return TaskPlan(made, arguments, "seed" in parameters(made), model, training, metric, goal)
+    files = {name: digest(Path(arguments[name])) for name in made.files if arguments[name] is not None}
+    return TaskPlan(made, arguments, files, "seed" in parameters(made), model, training, metric, goal)
+
+
+def digest(path: Path) -> str:
+    """Of a file, or of all files in a folder; none where there is nothing, which the task will say."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    parts = [(str(one.relative_to(path)), hashlib.sha256(one.read_bytes()).hexdigest()) for one in files if one.is_file()]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:20] if parts else ""
 
 
 def mapping(content: Mapping[str, Any], key: str, where: str) -> dict[str, Any]:

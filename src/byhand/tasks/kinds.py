@@ -18,11 +18,17 @@ if TYPE_CHECKING:
 
 def generator(*key: int) -> torch.Generator:
     """A source of random numbers that depends on the key alone; different keys give unrelated ones."""
-    return torch.Generator().manual_seed(int(SeedSequence(key).generate_state(1, "uint64")[0] >> 1))
+    return torch.Generator().manual_seed(derived(*key))
+
+
+def derived(*key: int) -> int:
+    """A seed for a key; different keys give unrelated ones."""
+    return int(SeedSequence(key).generate_state(1, "uint64")[0] >> 1)
 
 
 class Generated(Task):
-    """Every batch is drawn when it is asked for; a training never sees a sequence twice.
+    """Every batch of the training is drawn when it is asked for, so that no sequence comes twice; the other parts are drawn once, and
+    are the same whatever the size of the batches.
 
     batches: of an epoch. sequences: of the validation and of the test part.
     """
@@ -32,6 +38,7 @@ class Generated(Task):
         at_least("batches", batches, 1)
         at_least("sequences", sequences, 1)
         self.batches, self.sequences = batches, sequences
+        self._drawn: dict[Part, Sequences] = {}
 
     @abstractmethod
     def draw(self, count: int, source: torch.Generator, part: Part) -> Sequences:
@@ -41,14 +48,19 @@ class Generated(Task):
         return self.batches if part == "train" else -(-self.sequences // size)
 
     def batch(self, part: Part, epoch: int, index: int, size: int) -> Sequences:
-        left = size if part == "train" else min(size, self.sequences - index * size)
-        return self.draw(left, generator(self.seed, PARTS.index(part), epoch, index), part)
+        if part == "train":
+            return self.draw(size, generator(self.seed, PARTS.index(part), epoch, index), part)
+        if part not in self._drawn:
+            self._drawn[part] = self.draw(self.sequences, generator(self.seed, PARTS.index(part)), part)
+        rows = torch.arange(index * size, min((index + 1) * size, self.sequences))
+        return trimmed(take(self._drawn[part], rows, every=self.form.every), every=self.form.every)
 
 
 class Numbered(Task):
     """The same sequences in every epoch, found by number; those for training in an order drawn anew for each."""
 
     shuffle = True
+    _order: tuple[int, Int[Tensor, " sequences"]] | None = None
 
     @abstractmethod
     def total(self, part: Part) -> int:
@@ -62,10 +74,15 @@ class Numbered(Task):
         return -(-self.total(part) // size)
 
     def batch(self, part: Part, epoch: int, index: int, size: int) -> Sequences:
-        order = torch.arange(self.total(part))
-        if part == "train" and self.shuffle:
-            order = torch.randperm(len(order), generator=generator(self.seed, epoch))
-        return self.pick(part, order[index * size : (index + 1) * size])
+        first, last = index * size, min((index + 1) * size, self.total(part))
+        rows = self.order(epoch)[first:last] if part == "train" and self.shuffle else torch.arange(first, last)
+        return self.pick(part, rows)
+
+    def order(self, epoch: int) -> Int[Tensor, " sequences"]:
+        """Of the training part; that of the last epoch asked for is kept."""
+        if self._order is None or self._order[0] != epoch:
+            self._order = epoch, torch.randperm(self.total("train"), generator=generator(self.seed, epoch))
+        return self._order[1]
 
 
 class Stored(Numbered):
@@ -91,4 +108,17 @@ def take(data: Sequences, rows: Tensor, *, every: bool) -> Sequences:
         None if data.lengths is None else data.lengths[rows],
         None if data.legal is None else data.legal.index_select(1, rows),
         None if data.origin is None else data.origin[rows],
+    )
+
+
+def trimmed(batch: Sequences, *, every: bool) -> Sequences:
+    """Without the steps that lie past the end of all of its sequences; without lengths where none ends before the others."""
+    if batch.lengths is None:
+        return batch
+    steps = int(batch.lengths.max())
+    return batch._replace(
+        input=batch.input[:steps],
+        target=batch.target[:steps] if every else batch.target,
+        lengths=None if bool((batch.lengths == steps).all()) else batch.lengths,
+        legal=None if batch.legal is None else batch.legal[:steps],
     )

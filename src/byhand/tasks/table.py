@@ -78,6 +78,7 @@ class Table(Numbered):
     """
 
     monitor = "val_mse"
+    files = ("path", "fit_path")
 
     def __init__(
         self,

@@ -66,6 +66,7 @@ class Task(L.LightningDataModule):
     form: Form
     monitor = "val_loss"  # what tells the best model; the least
     writes: Literal["csv", "text"] = "csv"  # what predict makes: a table of `rows`, or what the method text(model) gives
+    files: tuple[str, ...] = ()  # the options that name files, or folders of such
     baselines: Mapping[str, Mapping[str, float]]  # who guesses how -> metric without its part -> what it gets on the test part
 
     def __init__(self, batch_size: int, seed: int) -> None:
@@ -163,8 +164,15 @@ class Order(DistributedSampler[Any]):
         self.batches = batches
 
     def __iter__(self) -> Iterator[Any]:
-        for index in range(len(self.batches)):
+        for index in range(self.had(), len(self.batches)):
             yield self.current_epoch(), index
+
+    def had(self) -> int:
+        """Batches of this epoch that a training which goes on within it has had before it stopped."""
+        trainer = self.batches.task.trainer
+        if self.batches.part != "train" or trainer is None:
+            return 0
+        return trainer.fit_loop.epoch_loop.batch_progress.current.ready
 
     def current_epoch(self) -> int:
         """Asked for when a batch is read: a resumed training makes its iterators before it knows where it stands."""

@@ -64,6 +64,7 @@ class Text(Task):
 
     monitor = "val_bits"
     writes = "text"
+    files = ("path",)
 
     def __init__(
         self,

@@ -10,12 +10,11 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
-from numpy.random import SeedSequence
-from torch import Tensor
 
+from byhand.explain import saturation
 from byhand.record import record
+from byhand.tasks.kinds import derived
 from byhand.tasks.task import Sequences
-from byhand.trace import Trace
 from byhand.train.model import SequenceModel
 from byhand.train.pictures import characters_of, is_due, pictures
 
@@ -23,8 +22,8 @@ LOG = logging.getLogger(__name__)
 
 
 class Reproducible(Callback):
-    """Random numbers of a step (dropout, zoneout) depend on seed, step and process only: to stop and go on, at the end of an epoch,
-    gives the weights of a training that never stopped, bit for bit.
+    """Random numbers of a step (dropout, zoneout) depend on seed, step and process only: to stop and go on gives the weights of a
+    training that never stopped, bit for bit.
 
     Args:
         seed: the one of the training.
@@ -34,60 +33,75 @@ class Reproducible(Callback):
         self.seed = seed
 
     def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int) -> None:
-        key = (self.seed, trainer.current_epoch, batch_idx, trainer.global_rank)
-        torch.manual_seed(int(SeedSequence(key).generate_state(1, "uint64")[0] >> 1))
+        torch.manual_seed(derived(self.seed, trainer.current_epoch, batch_idx, trainer.global_rank))
 
 
-class Gates(Callback):
+class AtValidations(Callback):
+    """What is done at the first validation in every so many epochs. ValueError for less than one."""
+
+    def __init__(self, every_n_epochs: int) -> None:
+        if every_n_epochs < 1:
+            raise ValueError(f"{type(self).__name__} expected every_n_epochs of at least 1, got {every_n_epochs}")
+        self.every_n_epochs = every_n_epochs
+        self.times, self.last = 0, -1  # how often it was done; in which span of epochs last
+
+    def is_due(self, trainer: L.Trainer) -> bool:
+        """Once for every span, and not in Lightning's own trial of the validation."""
+        span = trainer.current_epoch // self.every_n_epochs
+        if trainer.sanity_checking or span == self.last:
+            return False
+        self.times, self.last = self.times + 1, span
+        return True
+
+    def state_dict(self) -> dict[str, int]:
+        return {"times": self.times, "last": self.last}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        self.times, self.last = state_dict["times"], state_dict["last"]
+
+
+class Gates(AtValidations):
     """Looks into the layers at the first batch of a validation, every so many epochs.
 
-    Logs to TensorBoard, for every site of every layer, a histogram, and for those between 0 and 1 the share of values within 0.05
-    of either end.
+    Logs to TensorBoard, for every site of every layer, a histogram, and for every gate how much of its values is below 0.1 (shut) and
+    above 0.9 (open).
 
     Args:
-        every_n_epochs: how often.
+        every_n_epochs: how often; where validations are rarer, at each of them.
         warn: of a gate that is saturated in this share of its values or more.
-        pictures: log those of byhand.plots, too: gates and memories of each layer and the saturation of all, in epochs 0, 1, 2, 4, 8,
-            ... of those.
+        pictures: log those of byhand.plots, too: gates and memories of each layer and the saturation of all, the first, second, third,
+            fifth, ninth, ... time.
     """
 
     def __init__(self, every_n_epochs: int = 1, warn: float = 0.98, pictures: bool = True) -> None:
-        if every_n_epochs < 1:
-            raise ValueError(f"Gates expected every_n_epochs of at least 1, got {every_n_epochs}")
-        self.every_n_epochs, self.warn, self.pictures = every_n_epochs, warn, pictures
+        super().__init__(every_n_epochs)
+        self.warn, self.pictures = warn, pictures
         self.warned: set[str] = set()
 
     def on_validation_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Sequences, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        if batch_idx or trainer.sanity_checking or trainer.current_epoch % self.every_n_epochs:
+        if batch_idx or not self.is_due(trainer):
             return
         assert isinstance(pl_module, SequenceModel)
         with torch.no_grad(), record(pl_module.lstm) as trace:
             pl_module(batch.input, batch.lengths)
-        for name in trace:
-            values = trace[name]
-            self.look(trainer, name, values[~values.isnan()], gate=name.rpartition(".")[2] in pl_module.lstm.cell.gates)
-        if self.pictures and is_due(trainer.current_epoch // self.every_n_epochs):
-            self.draw(trainer, trace, characters_of(pl_module.form, batch))
-
-    def draw(self, trainer: L.Trainer, trace: Trace, characters: str | None) -> None:
-        if isinstance(trainer.logger, TensorBoardLogger) and trainer.is_global_zero:
-            for name, figure in pictures(trace, characters):
-                trainer.logger.experiment.add_figure(f"pictures/{name}", figure, trainer.global_step)
-
-    def look(self, trainer: L.Trainer, name: str, values: Tensor, *, gate: bool) -> None:
-        step, logger = trainer.global_step, trainer.logger
-        log = logger.experiment if isinstance(logger, TensorBoardLogger) else None
+        log = board(trainer)
         if log is not None:
-            log.add_histogram(f"sites/{name}", values, step)
-        if not gate or values.numel() == 0 or values.min() < 0 or values.max() > 1:  # candidates and the like
-            return
-        shut, open_ = (values < 0.05).float().mean().item(), (values > 0.95).float().mean().item()
-        if log is not None:
-            log.add_scalar(f"shut/{name}", shut, step)
-            log.add_scalar(f"open/{name}", open_, step)
-        for share, word in ((shut, "shut"), (open_, "open")):
+            for name in trace:
+                values = trace[name]
+                log.add_histogram(f"sites/{name}", values[~values.isnan()], trainer.global_step)
+        for name, shares in saturation(trace, cell=pl_module.lstm.cell).items():
+            self.judge(trainer, name, float(shares.left.mean()), float(shares.right.mean()))
+        if log is not None and self.pictures and is_due(self.times - 1):
+            for name, figure in pictures(trace, characters_of(pl_module.form, batch)):
+                log.add_figure(f"pictures/{name}", figure, trainer.global_step)
+
+    def judge(self, trainer: L.Trainer, name: str, shut: float, open: float) -> None:
+        log = board(trainer)
+        for share, word in ((shut, "shut"), (open, "open")):
+            if log is not None:
+                log.add_scalar(f"{word}/{name}", share, trainer.global_step)
             if share >= self.warn and f"{name} {word}" not in self.warned:
                 self.warned.add(f"{name} {word}")
                 warnings.warn(
@@ -97,25 +111,27 @@ class Gates(Callback):
                 )
 
 
-class SampleText(Callback):
+def board(trainer: L.Trainer) -> Any:
+    """TensorBoard, in the one process that writes to it; else None."""
+    return trainer.logger.experiment if isinstance(trainer.logger, TensorBoardLogger) and trainer.is_global_zero else None
+
+
+class SampleText(AtValidations):
     """Lets a model of a text write, after the validation of every so many epochs: to TensorBoard, and to the log of Python's logging.
 
     The text is what `byhand predict` writes: the task says the prompt, how many characters and at which temperature. Other tasks have
     nothing to write, and nothing is done.
 
     Args:
-        every_n_epochs: how often.
+        every_n_epochs: how often; where validations are rarer, at each of them.
     """
 
     def __init__(self, every_n_epochs: int = 1) -> None:
-        if every_n_epochs < 1:
-            raise ValueError(f"SampleText expected every_n_epochs of at least 1, got {every_n_epochs}")
-        self.every_n_epochs = every_n_epochs
+        super().__init__(every_n_epochs)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         task: Any = trainer.datamodule  # type: ignore[attr-defined]
-        due = not trainer.sanity_checking and trainer.current_epoch % self.every_n_epochs == 0
-        if not due or not trainer.is_global_zero or getattr(task, "writes", None) != "text":
+        if getattr(task, "writes", None) != "text" or not self.is_due(trainer) or not trainer.is_global_zero:
             return
         try:
             text = task.text(pl_module)
@@ -123,9 +139,10 @@ class SampleText(Callback):
             warnings.warn(f"epoch {trainer.current_epoch}: no sample could be written: {problem}", stacklevel=2)
             return
         LOG.info("epoch %s: %s", trainer.current_epoch, text)
-        if isinstance(trainer.logger, TensorBoardLogger):
+        log = board(trainer)
+        if log is not None:
             indented = "\n".join(f"    {line}" for line in text.splitlines())  # Markdown shows it as it is
-            trainer.logger.experiment.add_text("sample", indented, trainer.global_step)
+            log.add_text("sample", indented, trainer.global_step)
 
 
 class Reached(Callback):

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import lightning as L
 import torch
-from jsonargparse import ArgumentError
-from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ProgressBar
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from byhand.tasks import Task
 from byhand.train.callbacks import Gates, Reproducible
+from byhand.train.checkpoints import refuse_another_task, refuse_other_settings, settings_in
+from byhand.train.interruptible import Interrupted, Interruptible
 from byhand.train.model import SequenceModel
-from byhand.train.progress import Interruptible, progress
+from byhand.train.progress import progress
+from byhand.train.refusals import REFUSED, one_line
 from byhand.train.report import Report
 from byhand.train.silence import without_advice
+from byhand.train.truncated import check_can_be_cut
 from byhand.train.writing import Predictions
 
 TRAINER: dict[str, Any] = {
@@ -41,11 +43,12 @@ CHECKPOINT: dict[str, Any] = {"filename": "best", "save_last": True, "enable_ver
 class Command(LightningCLI):
     """Lightning's, where the task tells the model its form, and the checkpoint what to watch."""
 
+    kept: Mapping[str, Any]  # the settings of the model in the checkpoint, if there is one
+
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """The links, what an option is if nobody says, and two options of our own."""
         parser.link_arguments("data.form", "model.form", compute_fn=as_dict, apply_on="instantiate")
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
-        parser.link_arguments("data.monitor", "checkpoint.monitor", apply_on="instantiate")
         parser.set_defaults({f"checkpoint.{name}": value for name, value in CHECKPOINT.items()})
         parser.add_argument("--name", default="run", help="of the folder with the results: runs/NAME/version_N")
         parser.add_argument(
@@ -54,55 +57,59 @@ class Command(LightningCLI):
         parser.add_argument("--output", default="predictions.csv", help="the file that predict writes")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        """Whether the checkpoint is one is told before anything is made of it. A text is read with the characters that its model knows."""
+        """What a checkpoint is made of is told before anything is made of it. A text is read with the characters that its model knows."""
         super().parse_arguments(parser, args)
         subcommand = self.config.subcommand
         config = self.config[subcommand]
         if config.ckpt_path is not None:
-            form = form_in(config.ckpt_path)
-            if "alphabet" in form and "alphabet" in config.data.init_args:
-                config.data.init_args.alphabet = form["alphabet"]
+            self.kept = settings_in(config.ckpt_path)
+            refuse_other_settings(words_of(args), config.model, self.kept)
+            if "alphabet" in self.kept["form"] and "alphabet" in config.data.init_args:
+                config.data.init_args.alphabet = self.kept["form"]["alphabet"]
         elif subcommand != "fit":
             raise ValueError("expected the model: write --ckpt_path runs/NAME/version_N/checkpoints/best.ckpt, as fit tells")
         if subcommand in ("validate", "test"):
             config.verbose = False  # Report prints the table
 
+    def instantiate_classes(self) -> None:
+        """What does not fit together is told before a training writes anything."""
+        super().instantiate_classes()
+        config = self.config[str(self.subcommand)]
+        if config.ckpt_path is not None:
+            refuse_another_task(config.ckpt_path, self.kept["form"], self.datamodule.form)
+        if self.subcommand == "fit" and self.model.tbptt_steps:
+            check_can_be_cut(self.model, self.datamodule.batch("train", 0, 0, self.datamodule.batch_size))
+
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
-        """With our callbacks; with a logger, if there is something to log."""
+        """With our callbacks; with a logger, unless none is wanted; in a folder of its own."""
         config = self.config[str(self.subcommand)]
         training = self.subcommand == "fit"
-        if config.trainer.logger is None:
-            kwargs["logger"] = TensorBoardLogger(config.trainer.default_root_dir, name=config.name) if training else False
+        if config.trainer.logger in (None, False):
+            logger = TensorBoardLogger(config.trainer.default_root_dir, name=config.name)
+            kwargs["logger"] = logger if training and config.trainer.logger is None else False
+            if training and not kwargs["logger"]:
+                kwargs["default_root_dir"] = logger.log_dir
+        theirs = self._get(self.config_init, "trainer").callbacks or []
         trainer: Any = super().instantiate_trainer(**kwargs)
-        ours: list[Callback] = [Report(), Reproducible(seed_of(config))]
-        if training:
-            ours += [Interruptible(), Gates()]
-        else:  # what keeps checkpoints has nothing to do
-            trainer.callbacks[:] = [one for one in trainer.callbacks if not isinstance(one, ModelCheckpoint)]
+        if config.trainer.enable_progress_bar is not False and not any(isinstance(one, ProgressBar) for one in theirs):
+            trainer.callbacks[:] = [one for one in trainer.callbacks if not isinstance(one, ProgressBar)]
+            trainer.callbacks.insert(0, progress())
+        for keeper in [one for one in trainer.callbacks if isinstance(one, ModelCheckpoint)]:
+            if not training:  # there is nothing to keep
+                trainer.callbacks.remove(keeper)
+            elif keeper.monitor is None:
+                keeper.monitor = self.datamodule.monitor
         if self.subcommand == "predict" and self.datamodule.writes == "text":
             trainer.limit_predict_batches = 1  # what is written comes out of the model itself
-        if self.subcommand == "predict":
-            ours.append(Predictions(config.output))
-        if config.trainer.enable_progress_bar is not False:
-            trainer.callbacks[:] = [one for one in trainer.callbacks if not hasattr(one, "refresh_rate")]
-            ours.append(progress())
+        ours: list[Callback] = [Report(), Reproducible(seed_of(config))]
+        ours += [Interruptible(), Gates()] if training else []
+        ours += [Predictions(config.output)] if self.subcommand == "predict" else []
         trainer.callbacks[:0] = ours
         return trainer
 
 
-def form_in(path: str) -> dict[str, Any]:
-    """Of the model in a checkpoint. ValueError or OSError unless fit has written it."""
-    expected = f"--ckpt_path {path}: expected a checkpoint that byhand fit has kept"
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError, LookupError, TypeError, ValueError, UnicodeDecodeError) as error:
-        raise ValueError(f"{expected}, got a file that is damaged or none ({type(error).__name__})") from None
-    except OSError as error:
-        raise ValueError(f"{expected}, got: {error.strerror or error}") from None
-    settings = content.get(SequenceModel.CHECKPOINT_HYPER_PARAMS_KEY, {}) if isinstance(content, dict) else {}
-    if "form" not in settings:
-        raise ValueError(f"{expected}, got one of another program")
-    return settings["form"]
+def words_of(args: ArgsType) -> list[str]:
+    return list(args) if isinstance(args, list) else []
 
 
 def as_dict(form: Any) -> dict[str, Any]:
@@ -115,7 +122,7 @@ def seed_of(config: Any) -> int:
 
 def main(arguments: list[str]) -> int:
     """fit, validate, test or predict with these words; gives the exit code: 2 for what cannot be done, 130 after Ctrl-C."""
-    with quiet():
+    with quiet(), interruptions():
         try:
             arguments = shortened(arguments)
             command = Command(
@@ -131,6 +138,8 @@ def main(arguments: list[str]) -> int:
         except REFUSED as error:
             print(f"byhand {arguments[0]}: {one_line(error)}", file=sys.stderr)
             return 2
+        except Interrupted:
+            return 130
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()  # else its threads are there when the process ends, which may abort it
     callbacks: list[Callback] = command.trainer.callbacks  # type: ignore[attr-defined]
@@ -153,16 +162,17 @@ def shortened(arguments: list[str]) -> list[str]:
     return words
 
 
-# What a user can be told: words and files that make no sense, folders that cannot be written. All else is a mistake of ours.
-REFUSED = (ArgumentError, ValueError, TypeError, OSError, MisconfigurationException, UnpicklingError)
-
-
-def one_line(error: BaseException) -> str:
-    """What was wrong in the first place, without where jsonargparse was at work when it was."""
-    while isinstance(before := error.__cause__ or (None if error.__suppress_context__ else error.__context__), REFUSED):
-        error = before
-    lines = [line.strip().removeprefix("- ") for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+@contextmanager
+def interruptions() -> Iterator[None]:
+    """Ctrl-C is a KeyboardInterrupt here as elsewhere, which Lightning makes an exit of."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, before)
+            raise KeyboardInterrupt from None
+        raise
 
 
 @contextmanager

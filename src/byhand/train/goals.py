@@ -37,6 +37,11 @@ def squared_error(output: Float[Tensor, "answers outputs"], target: Int[Tensor, 
     return (output[asked] - F.one_hot(target[asked], output.shape[-1])).square().sum(-1).mean() / 2
 
 
+def mean() -> MeanMetric:
+    """Of all that is told, weighted; NaN if one of them is (which "disable" would say as well, but without weights)."""
+    return MeanMetric(nan_strategy=math.nan)
+
+
 SQUASHES = {"none": Squash(lambda output: output, cross_entropy), "sigmoid": Squash(torch.sigmoid, squared_error)}
 
 
@@ -50,17 +55,17 @@ class Goal:
     def loss(self, output: Float[Tensor, "... outputs"], batch: Sequences) -> Tensor:
         """The mean over all answers that are asked for."""
 
-    @abstractmethod
     def metrics(self) -> dict[str, Metric]:
-        """New ones, by name."""
+        """New ones, by name: the loss, and what else says how good the answers are."""
+        return {"loss": mean()}
 
-    @abstractmethod
     def update(self, metrics: Any, output: Float[Tensor, "... outputs"], batch: Sequences) -> None:
         """Counts a batch in."""
+        metrics["loss"].update(self.loss(output, batch), self.asked(batch))
 
+    @abstractmethod
     def asked(self, batch: Sequences) -> Tensor:
         """How many answers are asked for."""
-        return torch.tensor(float(batch.target.numel()))
 
     def answer(self, output: Float[Tensor, "... outputs"]) -> Tensor:
         """As the target is written."""
@@ -71,17 +76,29 @@ class Values(Goal):
     """Real numbers. mse, mae; wrong: the share of answers off by the form's tolerance or more, if it has one."""
 
     def loss(self, output: Float[Tensor, "... outputs"], batch: Sequences) -> Tensor:
-        return F.mse_loss(output, batch.target)
+        return F.mse_loss(*self.within(output, batch))
 
     def metrics(self) -> dict[str, Metric]:
-        wrong: dict[str, Metric] = {"wrong": MeanMetric()} if self.form.tolerance else {}
-        return {"mse": MeanSquaredError(), "mae": MeanAbsoluteError()} | wrong
+        wrong: dict[str, Metric] = {"wrong": mean()} if self.form.tolerance else {}
+        return super().metrics() | {"mse": MeanSquaredError(), "mae": MeanAbsoluteError()} | wrong
 
     def update(self, metrics: Any, output: Float[Tensor, "... outputs"], batch: Sequences) -> None:
+        super().update(metrics, output, batch)
+        answer, target = self.within(output, batch)
         for name in ("mse", "mae"):
-            metrics[name].update(output.contiguous(), batch.target.contiguous())
+            metrics[name].update(answer, target)
         if self.form.tolerance:
-            metrics["wrong"].update(((output - batch.target).abs() >= self.form.tolerance).float())
+            metrics["wrong"].update(((answer - target).abs() >= self.form.tolerance).float())
+
+    def asked(self, batch: Sequences) -> Tensor:
+        return batch.target.new_tensor(self.within(batch.target, batch)[1].numel())
+
+    def within(self, output: Float[Tensor, "... outputs"], batch: Sequences) -> tuple[Tensor, Tensor]:
+        """Answers and targets without what lies past a sequence's end."""
+        if not self.form.every or batch.lengths is None:
+            return output.contiguous(), batch.target.contiguous()
+        inside = torch.arange(len(output), device=output.device).unsqueeze(1) < batch.lengths.to(output.device)
+        return output[inside], batch.target[inside]
 
 
 class Classes(Goal):
@@ -94,10 +111,11 @@ class Classes(Goal):
 
     def metrics(self) -> dict[str, Metric]:
         accuracy = MulticlassAccuracy(self.form.output_size, average="micro", ignore_index=UNASKED)
-        bits: dict[str, Metric] = {"bits": MeanMetric()} if self.squash.class_loss is cross_entropy else {}
-        return {"accuracy": accuracy} | bits
+        bits: dict[str, Metric] = {"bits": mean()} if self.squash.class_loss is cross_entropy else {}
+        return super().metrics() | {"accuracy": accuracy} | bits
 
     def update(self, metrics: Any, output: Float[Tensor, "... outputs"], batch: Sequences) -> None:
+        super().update(metrics, output, batch)
         metrics["accuracy"].update(output.flatten(0, -2).argmax(-1), batch.target.flatten())
         if "bits" in metrics:
             metrics["bits"].update(self.loss(output, batch) / math.log(2), self.asked(batch))
@@ -115,7 +133,7 @@ class Successors(Classes):
     """
 
     def metrics(self) -> dict[str, Metric]:
-        return super().metrics() | {"solved": MeanMetric()}
+        return super().metrics() | {"solved": mean()}
 
     def update(self, metrics: Any, output: Float[Tensor, "... outputs"], batch: Sequences) -> None:
         super().update(metrics, output, batch)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING, Any, cast
 
 import lightning as L
 import torch
@@ -15,7 +16,7 @@ from byhand.nn import LSTM
 from byhand.tasks.task import Form, Sequences
 from byhand.train.cell_choice import choose
 from byhand.train.goals import GOALS, SQUASHES
-from byhand.train.optimisation import OPTIMISERS, SCHEDULES, rate
+from byhand.train.optimisation import OPTIMISERS, SCHEDULES, planned_steps, rate
 from byhand.train.starts import start
 from byhand.train.truncated import detached, train_in_pieces
 
@@ -94,6 +95,7 @@ class SequenceModel(L.LightningModule):
         self.goal = GOALS[self.form.goal](self.form, squash)
         self.scores = nn.ModuleDict({part: nn.ModuleDict(self.goal.metrics()) for part in ("val", "test")})
         self.automatic_optimization = not tbptt_steps
+        self.pieces = 1  # that the last batch was cut into
         self.carried: dict[str, State] = {}  # part -> the memories that a stateful task carries from batch to batch
 
     def _check(self, *, bidirectional: bool) -> None:
@@ -180,18 +182,23 @@ class SequenceModel(L.LightningModule):
         if value:
             self.clip_gradients(optimizer, value, gradient_clip_algorithm or "norm")
 
+    def planned_steps(self) -> float:
+        """Of the optimiser, in the whole training; where batches are cut, as far as is known from the last one."""
+        return planned_steps(self.trainer, self.pieces)
+
     def configure_optimizers(self) -> OptimizerLRScheduler:
         optimiser = OPTIMISERS[self.optimiser](self.parameters(), self.learning_rate, self.weight_decay)
-        total = int(self.trainer.estimated_stepping_batches) if self.schedule != "constant" else 0
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate(self.schedule, self.warmup, total))
+        if self.schedule != "constant" and self.planned_steps() == math.inf:
+            raise ValueError(f"schedule {self.schedule}: expected an end of the training, max_epochs or max_steps; got none")
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate(self.schedule, self.warmup, self.planned_steps))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def evaluate(self, part: str, batch: Sequences) -> None:
-        output, size = self.run(part, batch), max(1, int(self.goal.asked(batch)))
-        scores: Any = self.scores[part]
-        self.goal.update(scores, output, batch)
-        self.log(f"{part}_loss", self.goal.loss(output, batch), batch_size=size, sync_dist=True, prog_bar=part == "val")
-        self.log_dict({f"{part}_{name}": score for name, score in scores.items()}, batch_size=size)
+        output, scores = self.run(part, batch), cast("Any", self.scores[part])
+        if int(self.goal.asked(batch)):
+            self.goal.update(scores, output, batch)
+        for name, score in scores.items():
+            self.log(f"{part}_{name}", score, batch_size=batch.input.shape[1], prog_bar=name == "loss")
 
     def validation_step(self, batch: Sequences, index: int) -> None:
         self.evaluate("val", batch)
@@ -204,8 +211,11 @@ class SequenceModel(L.LightningModule):
         return self.goal.answer(self.run("predict", batch))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """The words and numbers suffice to make the model again: whether the command line made it is no matter."""
+        """The words and numbers suffice to make the model again: whether the command line made it is no matter. Memories that are carried
+        are kept for who goes on in the middle of an epoch.
+        """
         checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY].pop("_instantiator", None)
+        checkpoint["carried"] = self.carried.get("train")
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """ValueError for the weights of a model whose symbols stand for other characters."""
@@ -215,6 +225,8 @@ class SequenceModel(L.LightningModule):
                 f"checkpoint: expected a model of the {len(self.form.alphabet)} characters of this text, got one of {len(theirs)}, others:"
                 " give the text the option alphabet, the model's form.alphabet"
             )
+        if checkpoint.get("carried") is not None:
+            self.carried["train"] = checkpoint["carried"]
 
     def on_train_epoch_start(self) -> None:
         self.carried.pop("train", None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 
+from lightning import Trainer
 from torch import Tensor, optim
 
 Optimiser = Callable[[Iterable[Tensor], float, float], optim.Optimizer]
@@ -23,7 +24,15 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 }
 
 
-def rate(schedule: str, warmup: int, total: int) -> Callable[[int], float]:
-    """Step -> what the rate is multiplied with. total: steps of the whole training, where the schedule asks for them."""
+def rate(schedule: str, warmup: int, total: Callable[[], float]) -> Callable[[int], float]:
+    """Step of the optimiser -> what the rate is multiplied with. total: steps of the whole training, asked for at every step."""
     left = SCHEDULES[schedule]
-    return lambda step: min(1.0, (step + 1) / (warmup + 1)) * left(min(1.0, step / total) if total > 0 else 0.0)
+    return lambda step: min(1.0, (step + 1) / (warmup + 1)) * left(min(1.0, step / max(1.0, total())))
+
+
+def planned_steps(trainer: Trainer, pieces: int = 1) -> float:
+    """Steps of the optimiser in the whole training; infinite if nothing ends it. pieces: that a batch is cut into, a step each."""
+    trainer.fit_loop.setup_data()
+    an_epoch = math.ceil(trainer.num_training_batches / trainer.accumulate_grad_batches) * pieces
+    epochs = math.inf if trainer.max_epochs in (None, -1) else trainer.max_epochs
+    return min(epochs * an_epoch, math.inf if trainer.max_steps == -1 else trainer.max_steps)

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from byhand.trace import Trace
 
 
-def is_due(epoch: int) -> bool:
-    """In epochs 0, 1, 2, 4, 8, 16, ...: as a training slows down, so do its pictures."""
-    return epoch & (epoch - 1) == 0
+def is_due(time: int) -> bool:
+    """At the times 0, 1, 2, 4, 8, 16, ...: as a training slows down, so do its pictures."""
+    return time & (time - 1) == 0
 
 
 def pictures(trace: Trace, characters: str | None) -> Iterator[tuple[str, Figure]]:

@@ -1,15 +1,13 @@
-"""A bar where there is a terminal, plain lines where there is none; and what happens at Ctrl-C."""
+"""A bar where there is a terminal, plain lines where there is none."""
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.callbacks import Callback, ProgressBar, RichProgressBar
+from lightning.pytorch.callbacks import ProgressBar, RichProgressBar
 
 
 def progress() -> ProgressBar:
@@ -49,36 +47,3 @@ class Lines(ProgressBar):
         if self.enabled:
             values = "  ".join(f"{name} {float(value):.4g}" for name, value in sorted(trainer.callback_metrics.items()))
             print(f"epoch {trainer.current_epoch}  step {trainer.global_step}  {values}", flush=True)
-
-
-class Interruptible(Callback):
-    """At Ctrl-C the step under way is finished, last.ckpt kept, and the training ended; a second Ctrl-C ends it at once."""
-
-    def __init__(self) -> None:
-        self.interrupted = False
-        self.before: Any = None
-
-    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        try:
-            self.before = signal.signal(signal.SIGINT, self.note)
-        except ValueError:  # not in the main thread
-            self.before = None
-
-    def note(self, *_: Any) -> None:
-        self.interrupted = True
-        signal.signal(signal.SIGINT, self.before)
-        print("\nstopping after this step; Ctrl-C again to stop at once", file=sys.stderr, flush=True)
-
-    def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        if self.interrupted and not trainer.should_stop:
-            trainer.should_stop = True
-            keeper: Any = trainer.checkpoint_callback
-            if keeper is not None and keeper.dirpath:
-                trainer.save_checkpoint(Path(keeper.dirpath) / "last.ckpt")
-
-    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if self.before is not None:
-            signal.signal(signal.SIGINT, self.before)
-            self.before = None

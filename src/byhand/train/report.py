@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from byhand.tasks.task import Task
+from byhand.train.interruptible import Interrupted
 
 
 class Report(Callback):
@@ -28,6 +29,13 @@ class Report(Callback):
             Console().print(table(part, {name: float(value) for name, value in trainer.callback_metrics.items()}, task))
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.tell_how_to_go_on(trainer)
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        if isinstance(exception, Interrupted):
+            self.tell_how_to_go_on(trainer)
+
+    def tell_how_to_go_on(self, trainer: L.Trainer) -> None:
         keeper: Any = trainer.checkpoint_callback
         folder = trainer.log_dir  # which processes agree on: all of them have to ask
         if not trainer.is_global_zero or keeper is None:

@@ -11,6 +11,7 @@ from torch import nn
 from byhand.nn import LSTM
 from byhand.saving import snapshots
 from byhand.sites import layers
+from byhand.train.interruptible import Interrupted
 
 FILE = "snapshots.safetensors"
 
@@ -42,6 +43,10 @@ class Snapshots(Callback):
         loss = trainer.callback_metrics.get("train_loss")
         lstm, head = stack_and_head(pl_module)
         self.taken.take(epoch, lstm, None if loss is None else loss.item(), head=head)
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        if isinstance(exception, Interrupted):
+            self.on_train_end(trainer, pl_module)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         lstm, head = stack_and_head(pl_module)

@@ -19,14 +19,13 @@ if TYPE_CHECKING:
 
 def train_in_pieces(model: SequenceModel, batch: Sequences) -> None:
     """A step of the optimiser for each piece of the batch, of model.tbptt_steps steps. ValueError for batches that cannot be cut."""
-    if not model.form.every or batch.lengths is not None:
-        raise ValueError(
-            "tbptt_steps: expected a task with an answer at every step and sequences of one length; use tbptt_steps=0"
-        )
+    check_can_be_cut(model, batch)
     optimiser: Any = model.optimizers()
     schedule: Any = model.lr_schedulers()
     state = model.carried_to("train", batch)
-    for piece in pieces(batch, model.tbptt_steps):
+    cut = pieces(batch, model.tbptt_steps)
+    model.pieces = len(cut)
+    for piece in cut:
         output, after = model(piece.input, None, state)
         state = detached(after)
         model.carry_on("train", state)
@@ -35,8 +34,16 @@ def train_in_pieces(model: SequenceModel, batch: Sequences) -> None:
         model.manual_backward(loss)
         model.configure_gradient_clipping(optimiser)
         optimiser.step()
+        schedule.step()
         model.log("train_loss", loss, batch_size=batch.input.shape[1], prog_bar=True, sync_dist=True)
-    schedule.step()
+
+
+def check_can_be_cut(model: SequenceModel, batch: Sequences) -> None:
+    """ValueError unless each piece of the batch has answers, of every sequence."""
+    if not model.form.every or batch.lengths is not None:
+        raise ValueError(
+            "tbptt_steps: expected a task with an answer at every step and sequences of one length; use tbptt_steps=0"
+        )
 
 
 def detached(state: State) -> State:

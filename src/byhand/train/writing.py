@@ -5,14 +5,23 @@ from __future__ import annotations
 import csv
 import io
 import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import lightning as L
+import torch
 from lightning.pytorch.callbacks import Callback
 
 from byhand.saving.whole_file import write_whole
 from byhand.tasks.task import Sequences, Task
+
+
+class Share(NamedTuple):
+    """What one process had of a batch: how many sequences, and the rows that are made of them."""
+
+    sequences: int
+    rows: list[dict[str, Any]]
 
 
 class Predictions(Callback):
@@ -22,7 +31,7 @@ class Predictions(Callback):
         self.path = Path(path)
         if not self.path.parent.is_dir():
             raise FileNotFoundError(f"{path}: expected a file in a folder that exists, and {self.path.parent} does not")
-        self.rows: list[dict[str, Any]] = []
+        self.shares: list[Share] = []  # of each batch
 
     def on_predict_batch_end(
         self,
@@ -36,18 +45,39 @@ class Predictions(Callback):
         task: Any = trainer.datamodule  # type: ignore[attr-defined]
         assert isinstance(task, Task)
         if task.writes == "csv":
-            before = self.rows[-1]["sequence"] + 1 if self.rows else 0
-            self.rows += [row | {"sequence": row["sequence"] + before} for row in task.rows(batch, outputs)]
+            self.shares.append(Share(batch.input.shape[1], list(task.rows(batch, outputs))))
 
     def on_predict_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         task: Any = trainer.datamodule  # type: ignore[attr-defined]
+        shares = self.gathered(trainer)
+        if not trainer.is_global_zero:
+            return
         if task.writes == "text":
             write_whole(self.path, task.text(pl_module).encode())
             print(f"text written to {self.path}")
             return
+        rows = numbered(shares)
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, list(self.rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(self.rows)
+        writer.writerows(rows)
         write_whole(self.path, text.getvalue().encode())
-        print(f"{len(self.rows)} rows written to {self.path}")
+        print(f"{len(rows)} rows written to {self.path}")
+
+    def gathered(self, trainer: L.Trainer) -> list[Share]:
+        """The rows of every process's share of each batch, in order. All processes have to ask."""
+        if trainer.world_size == 1:
+            return self.shares
+        everyone: list[Any] = [None] * trainer.world_size
+        torch.distributed.all_gather_object(everyone, self.shares)
+        return [share for batch in zip(*everyone, strict=True) for share in batch]
+
+
+def numbered(shares: Iterable[Share]) -> list[dict[str, Any]]:
+    """All rows, with sequences counted through instead of anew in every share."""
+    rows: list[dict[str, Any]] = []
+    before = 0
+    for share in shares:
+        rows += [row | {"sequence": row["sequence"] + before} for row in share.rows]
+        before += share.sequences
+    return rows

@@ -1,0 +1,94 @@
+"""What happens at Ctrl-C: the training ends after the step under way, and goes on from there when it is told to."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+
+
+class Interrupted(Exception):  # noqa: N818 (it is no error)
+    """By Ctrl-C; what was learned is kept."""
+
+
+class Interruptible(Callback):
+    """At Ctrl-C the step under way is finished, or the batch of a validation; last.ckpt is kept, and Interrupted raised. A second
+    Ctrl-C ends the training at once.
+    """
+
+    def __init__(self) -> None:
+        self.interrupted = False
+        self.before: Any = None
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Not before: Lightning notes who listens to signals just before this, and restores that at the end."""
+        try:
+            self.before = signal.signal(signal.SIGINT, self.note)
+        except ValueError:  # not in the main thread
+            self.before = None
+
+    def note(self, *_: Any) -> None:
+        self.interrupted = True
+        signal.signal(signal.SIGINT, self.before)
+        print("\nstopping after this step; Ctrl-C again to stop at once", file=sys.stderr, flush=True)
+
+    def agreed(self, trainer: L.Trainer) -> bool:
+        """Whether one of the processes was interrupted: all of them have to ask, and stop at the same step."""
+        if trainer.world_size > 1:
+            self.interrupted = trainer.strategy.reduce_boolean_decision(self.interrupted, all=False)
+        return self.interrupted
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self.agreed(trainer) and not trainer.is_last_batch:  # else the epoch is over: on_train_epoch_end
+            self.keep(trainer)
+            raise Interrupted
+
+    def on_validation_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        if trainer.state.fn == "fit" and not trainer.sanity_checking and self.agreed(trainer):
+            validate_again(trainer)
+            self.keep(trainer)
+            raise Interrupted
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if self.agreed(trainer):
+            self.keep(trainer)
+            trainer.should_stop = True
+
+    def keep(self, trainer: L.Trainer) -> None:
+        keeper = trainer.checkpoint_callback
+        if isinstance(keeper, ModelCheckpoint) and keeper.dirpath:
+            path = Path(keeper.dirpath) / "last.ckpt"
+            trainer.save_checkpoint(path)
+            keeper.last_model_path = str(path)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.restore()
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        self.restore()
+
+    def restore(self) -> None:
+        if self.before is not None:
+            signal.signal(signal.SIGINT, self.before)
+            self.before = None
+
+
+def validate_again(trainer: L.Trainer) -> None:
+    """Who goes on from a checkpoint of now starts with this validation, from its first batch: to Lightning it stands at its first."""
+    progress: Any = trainer.fit_loop.epoch_loop.val_loop.batch_progress
+    progress.reset()
+    progress.total.ready = progress.total.started = 1

@@ -1,0 +1,49 @@
+"""What a user is told, in a line, of words and files that make no sense."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pickle import UnpicklingError
+
+from jsonargparse import ArgumentError
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+
+# What a user can be told: words and files that make no sense, folders that cannot be written. All else is a mistake of ours.
+REFUSED = (ArgumentError, ValueError, TypeError, OSError, MisconfigurationException, UnpicklingError)
+KEY = re.compile(r'^Parser key "([^"]+)"', re.MULTILINE)  # where jsonargparse was when it went wrong
+EXPECTED = re.compile(
+    r"^[\s-]*Expected a (<class '(?P<type>\w+)'>|typing\.Literal\[(?P<words>.+?)\](?=\.|$)|(?P<import>dot import))",
+    re.MULTILINE,
+)
+GOT = re.compile(r"(?:Got value: |^\s*Given value: (?:NestedArg\(.*val=)?)(.*?)\)?$", re.MULTILINE)
+
+
+def one_line(error: BaseException) -> str:
+    """What was wrong: of an option which, what was expected, what was got; of all else what was found in the first place."""
+    found = list(causes(error))
+    places = [one for one in map(str, found) if KEY.match(one)]
+    option = ".".join(dict.fromkeys(KEY.findall("\n".join(places))))
+    expected = dict.fromkeys(map(readable, EXPECTED.finditer(places[-1]))) if places else {}
+    if expected:
+        got = next(match[1] for match in map(GOT.search, map(str, reversed(found))) if match)
+        return f"--{option}: expected {' or '.join(expected)}, got {got}"
+    lines = [line.strip().removeprefix("- ") for line in str(found[-1]).splitlines() if line.strip()]
+    reason = lines[0] if lines else type(error).__name__
+    return f"--{option}: {reason}" if option else reason
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, and what led to it, as far as a user can be told of it."""
+    yield error
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if isinstance(before, REFUSED):
+        yield from causes(before)
+
+
+def readable(match: re.Match[str]) -> str:
+    if match["words"]:
+        return "one of " + match["words"].replace("'", "")
+    if match["import"]:
+        return "a class that can be imported"
+    return {"NoneType": "null"}.get(match["type"], match["type"])
