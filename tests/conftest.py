@@ -12,6 +12,7 @@ import postgres
 import pytest
 import torch
 from browser import chromium, open_page  # noqa: F401 (fixtures)
+from commands import folder, here, trained  # noqa: F401 (fixtures)
 
 from LSTM import LSTMbyHand
 

@@ -1,90 +1,23 @@
 """byhand fit, validate, test and predict, as typed."""
 
 import csv
-import os
 import re
 import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from inspect import isclass, signature
 from pathlib import Path
 
 import pytest
 import torch
+from commands import BEST, LAST, WRITTEN, Here, typed
 from jsonargparse import ArgumentParser
 
 from byhand import LSTM, tasks
 from byhand.train import SequenceModel
 from byhand.train.callbacks import Gates, Reached, SampleText
 from byhand.train.command import main
-
-Here = Callable[..., str]
-CONFIG = """
-name: small
-data: {class_path: Adding, init_args: {length: 8, batch_size: 8, batches: 60, sequences: 32}}
-model: {hidden_size: 8, learning_rate: 0.03}
-trainer: {max_epochs: 2}
-"""
-BEST, LAST, WRITTEN = (
-    f"runs/small/version_0/{name}" for name in ("checkpoints/best.ckpt", "checkpoints/last.ckpt", "config.yaml")
-)
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["byhand"])
-    (tmp_path / "small.yaml").write_text(CONFIG)
-    return tmp_path
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which small.yaml was trained."""
-    path = tmp_path_factory.mktemp("trained")
-    (path / "small.yaml").write_text(CONFIG)
-    done = typed(path, "fit", "--config", "small.yaml")
-    assert done.returncode == 0, done.stderr
-    assert (
-        "test it:  byhand test --config runs/small/version_0/config.yaml --ckpt_path runs/small/version_0/checkpoints/best.ckpt"
-        in done.stdout
-    )
-    assert len(re.findall(r"^epoch \d  step \d+ .*val_mse", done.stdout, re.MULTILINE)) == 2  # a log gets a line an epoch
-    assert done.stderr == ""
-    return path
-
-
-def typed(folder: Path, *words: str, **options: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "byhand", *words]
-    options["env"] = os.environ | {
-        "OMP_NUM_THREADS": "1"
-    }  # as in this process: how sums are shared out shows in their last bits
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False, **options)  # type: ignore[call-overload]
-
-
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
-    """The same in this process, which is quicker; gives what it printed."""
-
-    def run(folder: Path, *words: str) -> str:
-        monkeypatch.chdir(folder)
-        monkeypatch.setattr(sys, "argv", ["byhand"])
-        code = main(list(words))
-        out, error = capsys.readouterr()
-        assert (code, error) == (0, "")
-        return out
-
-    return run
-
-
-def said(capsys: pytest.CaptureFixture[str], *words: str) -> str:
-    """The one line that a refusal prints."""
-    assert main(list(words)) == 2
-    out, error = capsys.readouterr()
-    assert out == "" and error.count("\n") == 1 and error.startswith(f"byhand {words[0]}: "), error
-    return error
 
 
 def test_the_test_part_beside_guessing(trained: Path, here: Here) -> None:
@@ -178,40 +111,19 @@ def test_ctrl_c_keeps_what_was_learned(trained: Path) -> None:
     assert "stopping after this step" in error and "Traceback" not in error
     done = torch.load(trained / "runs/cut/version_0/checkpoints/last.ckpt", weights_only=True)
     assert done["global_step"] > 20
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["fit", "--config", "nowhere.yaml"], "nowhere.yaml"),
-        (["fit", "--config", "small.yaml", "--data.length", "2"], "length: expected at least 4, got 2"),
-        (["fit", "--config", "small.yaml", "--data", "Subtracting"], "Subtracting"),
-        (["fit", "--config", "small.yaml", "--model.cell", "lstn"], "expected a cell out of"),
-        (["fit", "--config", "small.yaml", "--model.hiden_size", "3"], "--model.hiden_size"),
-        (["fit", "--config", "small.yaml", "--model.learning_rate", "fast"], "fast"),
-        (
-            ["fit", "--config", "small.yaml", "--ckpt_path", "small.yaml"],
-            "expected a checkpoint that byhand fit has kept, got a file",
-        ),
-        (["fit", "--config", "small.yaml", "--ckpt_path", "nowhere"], "No such file"),
-        (["test", "--config", "small.yaml"], "write --ckpt_path"),
-    ],
-)
-def test_what_makes_no_sense_is_told_in_a_line(
-    words: list[str], message: str, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert message in said(capsys, *words)
-    assert sorted(one.name for one in folder.iterdir()) == ["small.yaml"]  # nothing half-written
-
-
-def test_a_checkpoint_of_another_program(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    torch.save({"state_dict": {}}, "other.ckpt")
-    assert "got one of another program" in said(capsys, "test", "--config", "small.yaml", "--ckpt_path", "other.ckpt")
-
-
-def test_a_folder_that_cannot_be_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    Path("runs").write_text("a file is in the way")
-    assert "runs" in said(capsys, "fit", "--config", "small.yaml")
+    (again,) = re.findall(r"^go on:    byhand (.*)$", out, re.MULTILINE)
+    steps = done["global_step"] + 7
+    went_on = typed(trained, *again.split(), "--trainer.max_steps", str(steps), "--name", "on")
+    assert went_on.returncode == 0, went_on.stderr
+    assert (
+        typed(trained, *words[:3], "--trainer.max_steps", str(steps), "--trainer.max_epochs=-1", "--name", "whole").returncode
+        == 0
+    )
+    on, whole = (
+        torch.load(trained / f"runs/{name}/version_0/checkpoints/last.ckpt", weights_only=True) for name in ("on", "whole")
+    )
+    assert on["global_step"] == whole["global_step"] == steps
+    assert all(torch.equal(value, on["state_dict"][name]) for name, value in whole["state_dict"].items())
 
 
 def test_a_full_disk_is_told_and_loses_nothing(trained: Path) -> None:
@@ -266,3 +178,36 @@ def test_the_help_explains_every_option(made: type) -> None:
     told = {action.dest.partition(".")[2]: action.help for action in parser._actions if action.dest.startswith("it.")}
     assert set(told) == names
     assert [name for name, text in told.items() if not (text or "").strip()] == []
+
+
+def test_without_a_log_each_training_has_its_own_folder(folder: Path, here: Here) -> None:
+    for version in range(2):
+        here(folder, "fit", "--config", "small.yaml", "--trainer.logger", "false", "--trainer.max_steps", "3")
+        made = folder / f"runs/small/version_{version}"
+        assert {one.name for one in made.iterdir()} == {"checkpoints", "config.yaml"}
+        assert (made / "checkpoints/last.ckpt").is_file()
+
+
+def test_what_to_watch_is_the_task_s_or_one_s_own(folder: Path, here: Here) -> None:
+    words = ["fit", "--config", "small.yaml", "--trainer.max_epochs", "1"]
+    for name, more in (("theirs", []), ("mine", ["--checkpoint.monitor", "val_mae"])):
+        here(folder, *words, "--name", name, *more)
+        kept = torch.load(folder / f"runs/{name}/version_0/checkpoints/last.ckpt", weights_only=True)["callbacks"]
+        (keeper,) = [state for key, state in kept.items() if key.startswith("ModelCheckpoint")]
+        assert keeper["monitor"] == {"theirs": "val_loss", "mine": "val_mae"}[name]
+
+
+def test_a_bar_of_one_s_own_is_shown(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["fit", "--config", "small.yaml", "--trainer.max_epochs", "1", "--trainer.callbacks+=TQDMProgressBar"]
+    assert main(words) == 0
+    out, error = capsys.readouterr()
+    assert "it/s" in out + error and not re.search(r"^epoch 0  step", out, re.MULTILINE)
+
+
+def test_a_cell_of_one_s_own(folder: Path, here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By module and name, from the folder in which one is."""
+    (folder / "mine.py").write_text("from byhand.cells import no_input_gate, peephole\n\nquiet = no_input_gate(peephole)\n")
+    monkeypatch.syspath_prepend(str(folder))
+    here(folder, "fit", "--config", "small.yaml", "--model.cell", "mine:quiet", "--trainer.max_steps", "2")
+    best = "runs/small/version_0/checkpoints/last.ckpt"
+    assert SequenceModel.load_from_checkpoint(folder / best).lstm.cell.name == "no_input_gate(peephole)"

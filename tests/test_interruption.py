@@ -14,7 +14,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from byhand.tasks import Adding, ContinualReber, Task
 from byhand.train import SequenceModel
 from byhand.train.callbacks import Reproducible
-from byhand.train.interruptible import Interrupted, Interruptible
+from byhand.train.last import Interrupted, Interruptible, Last
 from byhand.train.silence import without_advice
 
 BATCHES, EPOCHS = 6, 3
@@ -61,14 +61,14 @@ def run(folder: Path, make: Any, settings: dict[str, Any], *extra: Callback, res
     task: Task = make()
     torch.manual_seed(3 if resume is None else 4)  # where one goes on the start makes no difference
     model = SequenceModel(task.form._asdict(), **({"hidden_size": 5, "schedule": "cosine", "warmup": 3} | settings))
-    keeper = ModelCheckpoint(folder, save_last=True, enable_version_counter=False)
+    keeper = ModelCheckpoint(folder, enable_version_counter=False)
     options: dict[str, Any] = {"enable_progress_bar": False, "enable_model_summary": False, "num_sanity_val_steps": 0}
     with without_advice():
         trainer = L.Trainer(
             max_epochs=EPOCHS,
             accelerator="cpu",
             logger=False,
-            callbacks=[Interruptible(), Reproducible(7), *extra, keeper],
+            callbacks=[Interruptible(), Reproducible(7), *extra, keeper, Last()],
             default_root_dir=folder,
             **options,
         )

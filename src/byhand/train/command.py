@@ -20,8 +20,9 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from byhand.tasks import Task
 from byhand.train.callbacks import Gates, Reproducible
 from byhand.train.checkpoints import refuse_another_task, refuse_other_settings, settings_in
-from byhand.train.interruptible import Interrupted, Interruptible
+from byhand.train.last import Interrupted, Interruptible, Last
 from byhand.train.model import SequenceModel
+from byhand.train.optimisation import check_end
 from byhand.train.progress import progress
 from byhand.train.refusals import REFUSED, one_line
 from byhand.train.report import Report
@@ -77,6 +78,8 @@ class Command(LightningCLI):
         config = self.config[str(self.subcommand)]
         if config.ckpt_path is not None:
             refuse_another_task(config.ckpt_path, self.kept["form"], self.datamodule.form)
+        if self.subcommand == "fit":
+            check_end(self.model.schedule, self.trainer)
         if self.subcommand == "fit" and self.model.tbptt_steps:
             check_can_be_cut(self.model, self.datamodule.batch("train", 0, 0, self.datamodule.batch_size))
 
@@ -99,6 +102,9 @@ class Command(LightningCLI):
                 trainer.callbacks.remove(keeper)
             elif keeper.monitor is None:
                 keeper.monitor = self.datamodule.monitor
+            if training and keeper.save_last:
+                keeper.save_last = False
+                trainer.callbacks.append(Last())
         if self.subcommand == "predict" and self.datamodule.writes == "text":
             trainer.limit_predict_batches = 1  # what is written comes out of the model itself
         ours: list[Callback] = [Report(), Reproducible(seed_of(config))]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, cast
 
 import lightning as L
 import torch
+from lightning.pytorch.plugins.precision import DoublePrecision
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -16,7 +16,7 @@ from byhand.nn import LSTM
 from byhand.tasks.task import Form, Sequences
 from byhand.train.cell_choice import choose
 from byhand.train.goals import GOALS, SQUASHES
-from byhand.train.optimisation import OPTIMISERS, SCHEDULES, planned_steps, rate
+from byhand.train.optimisation import OPTIMISERS, SCHEDULES, check_end, planned_steps, rate
 from byhand.train.starts import start
 from byhand.train.truncated import detached, train_in_pieces
 
@@ -167,12 +167,12 @@ class SequenceModel(L.LightningModule):
         self.log("train_loss", loss, batch_size=batch.input.shape[1], prog_bar=True, sync_dist=True)
         return loss
 
-    def share_of(self, batch: Sequences) -> Tensor | float:
+    def share_of(self, batch: Sequences) -> float:
         """What a mean over this process's answers has to be multiplied with, so that the mean over processes is that over all answers."""
         if self.trainer.world_size == 1:
             return 1.0
         asked = self.goal.asked(batch)
-        return asked / self.trainer.strategy.reduce(asked.clone(), reduce_op="mean")
+        return self.trainer.world_size * float(asked) / float(self.trainer.strategy.reduce(asked.clone(), reduce_op="sum"))
 
     def configure_gradient_clipping(
         self, optimizer: Any, gradient_clip_val: Any = None, gradient_clip_algorithm: Any = None
@@ -188,8 +188,7 @@ class SequenceModel(L.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         optimiser = OPTIMISERS[self.optimiser](self.parameters(), self.learning_rate, self.weight_decay)
-        if self.schedule != "constant" and self.planned_steps() == math.inf:
-            raise ValueError(f"schedule {self.schedule}: expected an end of the training, max_epochs or max_steps; got none")
+        check_end(self.schedule, self.trainer)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate(self.schedule, self.warmup, self.planned_steps))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -225,6 +224,8 @@ class SequenceModel(L.LightningModule):
                 f"checkpoint: expected a model of the {len(self.form.alphabet)} characters of this text, got one of {len(theirs)}, others:"
                 " give the text the option alphabet, the model's form.alphabet"
             )
+        if self._trainer is not None and isinstance(self._trainer.precision_plugin, DoublePrecision):
+            self.double()  # else Lightning does so after it has read the weights, which would be rounded
         if checkpoint.get("carried") is not None:
             self.carried["train"] = checkpoint["carried"]
 

@@ -30,6 +30,12 @@ def rate(schedule: str, warmup: int, total: Callable[[], float]) -> Callable[[in
     return lambda step: min(1.0, (step + 1) / (warmup + 1)) * left(min(1.0, step / max(1.0, total())))
 
 
+def check_end(schedule: str, trainer: Trainer) -> None:
+    """ValueError where a schedule goes by how much of the training is over, and nothing ends it."""
+    if schedule != "constant" and trainer.max_steps == -1 and trainer.max_epochs in (None, -1):
+        raise ValueError(f"schedule {schedule}: expected an end of the training, max_epochs or max_steps; got none")
+
+
 def planned_steps(trainer: Trainer, pieces: int = 1) -> float:
     """Steps of the optimiser in the whole training; infinite if nothing ends it. pieces: that a batch is cut into, a step each."""
     trainer.fit_loop.setup_data()

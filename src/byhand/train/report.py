@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from byhand.tasks.task import Task
-from byhand.train.interruptible import Interrupted
+from byhand.train.last import Interrupted
 
 
 class Report(Callback):

@@ -11,7 +11,7 @@ from torch import nn
 from byhand.nn import LSTM
 from byhand.saving import snapshots
 from byhand.sites import layers
-from byhand.train.interruptible import Interrupted
+from byhand.train.last import Interrupted
 
 FILE = "snapshots.safetensors"
 

@@ -1,4 +1,4 @@
-"""What happens at Ctrl-C: the training ends after the step under way, and goes on from there when it is told to."""
+"""last.ckpt: how a training stands, at the end of each epoch and when it stops, also by Ctrl-C; it goes on from there to the bit."""
 
 from __future__ import annotations
 
@@ -8,11 +8,40 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, Checkpoint, ModelCheckpoint
 
 
 class Interrupted(Exception):  # noqa: N818 (it is no error)
     """By Ctrl-C; what was learned is kept."""
+
+
+class Last(Checkpoint):
+    """Keeps last.ckpt beside the best one, at the end of every epoch and after the last step. (ModelCheckpoint's save_last keeps it
+    only when the best one has changed.) To be the last of the callbacks, so that all others are kept as they are then.
+    """
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if ends_within_epoch(trainer):
+            keep_last(trainer)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if not ends_within_epoch(trainer):
+            keep_last(trainer)
+
+
+def ends_within_epoch(trainer: L.Trainer) -> bool:
+    """Whether all steps are done, and the epoch is not: who goes on with more of them does so in the middle of it."""
+    return trainer.global_step == trainer.max_steps and not trainer.is_last_batch
+
+
+def keep_last(trainer: L.Trainer) -> None:
+    keeper = trainer.checkpoint_callback
+    if isinstance(keeper, ModelCheckpoint) and keeper.dirpath:
+        path = Path(keeper.dirpath) / "last.ckpt"
+        trainer.save_checkpoint(path)
+        keeper.last_model_path = str(path)
 
 
 class Interruptible(Callback):
@@ -46,7 +75,7 @@ class Interruptible(Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if self.agreed(trainer) and not trainer.is_last_batch:  # else the epoch is over: on_train_epoch_end
-            self.keep(trainer)
+            keep_last(trainer)
             raise Interrupted
 
     def on_validation_batch_end(
@@ -60,20 +89,12 @@ class Interruptible(Callback):
     ) -> None:
         if trainer.state.fn == "fit" and not trainer.sanity_checking and self.agreed(trainer):
             validate_again(trainer)
-            self.keep(trainer)
+            keep_last(trainer)
             raise Interrupted
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if self.agreed(trainer):
-            self.keep(trainer)
             trainer.should_stop = True
-
-    def keep(self, trainer: L.Trainer) -> None:
-        keeper = trainer.checkpoint_callback
-        if isinstance(keeper, ModelCheckpoint) and keeper.dirpath:
-            path = Path(keeper.dirpath) / "last.ckpt"
-            trainer.save_checkpoint(path)
-            keeper.last_model_path = str(path)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.restore()
