@@ -60,15 +60,20 @@ def main(
     if picture:
         parser.add_argument("--draw", action="store_true", help="only make the picture anew, of results.csv")
     options = parser.parse_args(words)
+    if picture and options.draw and options.quick:
+        parser.error("expected --draw, of the whole, or --quick, which draws by itself; got both")
     if picture and options.draw:
         picture(stored(folder / "results.csv"), folder / "curve.png")
         return
     path = shortened(folder / "study.yaml", quick) if options.quick else folder / "study.yaml"
-    this = study.load(path)
-    this.run(workers=options.workers)
-    if this.stopped:
-        print(f"\nstopped; the same command goes on. How far it is: {this.command('status')}")
-        sys.exit(130)
+    try:
+        this = study.load(path)
+        now = this.run(workers=options.workers)
+    except study.StudyError as error:
+        sys.exit(f"{parser.prog}: {error}")
+    if not now.complete:
+        print(f"\n{now.line}; nothing was written. The same command goes on; more of it: {this.command('status')}")
+        sys.exit(130 if this.stopped else 1)
     this.report()
     target = this.folder / "compared.csv" if options.quick else folder / "results.csv"
     found = numbers(this.table())

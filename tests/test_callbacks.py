@@ -3,6 +3,7 @@
 import io
 import logging
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning as L
@@ -14,7 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from byhand.tasks import Adding, Task, Text
 from byhand.train import SequenceModel
-from byhand.train.callbacks import Gates, SampleText
+from byhand.train.callbacks import Gates, Reproducible, SampleText
 from byhand.train.pictures import characters_of, is_due
 
 QUIET: dict[str, Any] = {
@@ -63,6 +64,49 @@ def test_pictures_of_other_layers(tmp_path: Path) -> None:
     wanted = {f"pictures/{kind}/{place}" for place in places for kind in ("gates", "memories")}
     assert set(events.Tags()["images"]) == wanted | {"pictures/saturation"}
     assert len(events.Images("pictures/saturation")) == 1
+
+
+@pytest.mark.parametrize(
+    ("every", "validations", "steps"),
+    [(1, 1, [1, 2, 3, 4, 5, 6]), (2, 1, [1, 3, 5]), (2, 2, [2, 4, 6]), (1, 5, [5]), (4, 3, [3, 6])],
+)
+def test_gates_are_looked_at_however_rare_validations_are(
+    every: int, validations: int, steps: list[int], tmp_path: Path
+) -> None:
+    """Six epochs of one step each. every: epochs of the callback; validations: epochs from one to the next."""
+    task = Adding(length=8, batch_size=4, batches=1, sequences=4)
+    logger = TensorBoardLogger(tmp_path)
+    options = QUIET | {"logger": logger, "check_val_every_n_epoch": validations}
+    L.Trainer(max_epochs=6, callbacks=[Gates(every, pictures=False)], **options).fit(
+        SequenceModel(task.form._asdict(), hidden_size=3), datamodule=task
+    )
+    assert [one.step for one in EventAccumulator(logger.log_dir).Reload().Scalars("shut/l0.f")] == steps
+
+
+def test_gates_that_are_nearly_shut_are_counted_where_saturation_counts_them(tmp_path: Path) -> None:
+    model = SequenceModel(adding().form._asdict(), hidden_size=4)
+    with torch.no_grad():
+        for name, parameter in model.lstm.named_parameters():
+            parameter.fill_(0.0)
+            if name == "bias_ih_l0":  # σ(−2.3) = .091, σ(−2.1) = .109
+                parameter[:4] = torch.tensor([-2.3, -2.1, 2.3, 2.1])
+    logger = TensorBoardLogger(tmp_path)
+    options = QUIET | {"logger": logger, "limit_train_batches": 1}
+    model.learning_rate = 1e-12
+    L.Trainer(max_epochs=1, callbacks=[Gates(pictures=False)], **options).fit(model, datamodule=adding())
+    events = EventAccumulator(logger.log_dir).Reload()
+    assert [events.Scalars(f"{word}/l0.i")[0].value for word in ("shut", "open")] == [0.25, 0.25]
+
+
+def test_random_numbers_of_a_step_depend_on_seed_epoch_step_and_process() -> None:
+    def drawn(seed: int, epoch: int, step: int, rank: int) -> float:
+        trainer: Any = SimpleNamespace(current_epoch=epoch, global_rank=rank)
+        Reproducible(seed).on_train_batch_start(trainer, None, None, step)  # type: ignore[arg-type]
+        return float(torch.rand(1))
+
+    first = drawn(1, 2, 3, 0)
+    assert drawn(1, 2, 3, 0) == first
+    assert len({first, drawn(2, 2, 3, 0), drawn(1, 3, 3, 0), drawn(1, 2, 4, 0), drawn(1, 2, 3, 1)}) == 5
 
 
 def test_no_pictures(tmp_path: Path) -> None:

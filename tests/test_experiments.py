@@ -33,7 +33,7 @@ def test_quick(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     """In this process, which is quicker; but for one, in a worker as usual."""
     monkeypatch.chdir(tmp_path)
     if name != "gers2002":
-        monkeypatch.setattr(study.Study, "run", lambda this, workers: studies.run_here(this))
+        monkeypatch.setattr(study.Study, "run", lambda this, workers: studies.run_here(this).status())
     module = importlib.import_module(f"experiments.{name}.analysis")
     kept = {path: path.read_bytes() for path in (ROOT / "experiments" / name).iterdir() if path.is_file()}
     picture = getattr(module, "picture", None)

@@ -43,3 +43,33 @@ def test_losses_and_metrics_against_plain_sums(goal: str) -> None:
         assert float(made.loss(output, batch)) == pytest.approx(sum(one**2 for one in off) / len(off), rel=1e-5)
         assert got["wrong"] == pytest.approx(sum(abs(one) >= 0.5 for one in off) / len(off))
         assert got["mae"] == pytest.approx(sum(map(abs, off)) / len(off), rel=1e-5)
+
+
+def test_values_past_a_sequence_s_end_do_not_count() -> None:
+    made = GOALS["values"](Form(2, 1, "values", every=True, tolerance=0.5))
+    output, target = torch.zeros(3, 2, 1), torch.tensor([[[1.0], [2.0]], [[0.0], [-100.0]], [[0.3], [-100.0]]])
+    batch = Sequences(torch.zeros(3, 2, 2), target, torch.tensor([3, 1]))
+    metrics = made.metrics()
+    made.update(metrics, output, batch)
+    assert float(made.asked(batch)) == 4
+    assert float(made.loss(output, batch)) == pytest.approx((1 + 4 + 0.09) / 4)
+    assert {name: pytest.approx(float(one.compute())) for name, one in metrics.items()} == {
+        "loss": (1 + 4 + 0.09) / 4,
+        "mse": (1 + 4 + 0.09) / 4,
+        "mae": 3.3 / 4,
+        "wrong": 0.5,
+    }
+
+
+@pytest.mark.parametrize("goal", ["values", "classes"])
+def test_the_loss_is_weighted_by_answers_and_nan_is_not_hidden(goal: str) -> None:
+    made = GOALS[goal](Form(3, 3, goal))  # type: ignore[arg-type]
+    some: list[Tensor] = [torch.randn(size, 3) for size in (1, 5)]
+    targets = [torch.randn(size, 3) if goal == "values" else torch.randint(3, (size,)) for size in (1, 5)]
+    metrics = made.metrics()
+    for output, target in zip(some, targets, strict=True):
+        made.update(metrics, output, Sequences(torch.zeros(1), target))
+    whole = Sequences(torch.zeros(1), torch.cat(targets))
+    assert float(metrics["loss"].compute()) == pytest.approx(float(made.loss(torch.cat(some), whole)), rel=1e-5)
+    made.update(metrics, torch.full((1, 3), torch.nan), Sequences(torch.zeros(1), targets[0]))
+    assert metrics["loss"].compute().isnan()

@@ -102,6 +102,37 @@ def test_what_two_processes_get_is_what_one_gets(name: str) -> None:
             assert together is None or torch.equal(torch.cat(parts, dim), together)
 
 
+@pytest.mark.parametrize("name", [name for name in TASKS if name != "ContinualReber"])
+@pytest.mark.parametrize("part", ["val", "test"])
+def test_what_judges_is_the_same_whatever_the_size_of_batches(name: str, part: Any) -> None:
+    """The same sequences, in the same order, each without steps past the end of all of its batch."""
+
+    def sequences(size: int) -> list[tuple[list[Any], ...]]:
+        made = TASKS[name](batch_size=size, sequences=13)
+        found = []
+        for batch in (made.batch(part, 0, index, size) for index in range(made.count(part, size))):
+            assert len(batch.input) == max(lengths(batch))
+            every = made.form.every
+            for at, length in enumerate(lengths(batch)):
+                target = batch.target[:length, at] if every else batch.target[at]
+                legal = [] if batch.legal is None else batch.legal[:length, at].tolist()
+                found.append((batch.input[:length, at].tolist(), target.tolist(), legal))
+        return found
+
+    assert sequences(4) == sequences(13) == sequences(5)
+    assert len(sequences(4)) == 13
+
+
+def test_the_order_of_an_epoch_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, drawn = Digits(), []
+    monkeypatch.setattr("byhand.tasks.kinds.torch.randperm", lambda many, **_: drawn.append(many) or torch.arange(many))
+    for epoch in (0, 1):
+        for index in range(3):
+            made.batch("train", epoch, index, 8)
+            made.batch("val", 0, index, 8)
+    assert len(drawn) == 2
+
+
 def test_fewer_sequences_than_processes_are_refused() -> None:
     """A share without sequences has no mean: NaN would spread from it to all."""
     made = Adding(8, batch_size=2, batches=3, sequences=13)

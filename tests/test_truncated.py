@@ -20,7 +20,7 @@ class Echo(Task):
         self.steps, self.batches = steps, batches
 
     def count(self, part: Any, size: int) -> int:
-        return self.batches if part == "train" else 3
+        return self.batches if part == "train" else min(3, self.batches)
 
     def batch(self, part: Any, epoch: int, index: int, size: int) -> Sequences:
         source = torch.Generator().manual_seed(len(part) * 100 + epoch)
@@ -77,3 +77,15 @@ def test_pieces_that_cannot_be_cut_are_refused() -> None:
 def test_a_network_that_reads_both_ways_is_not_asked_what_comes_next() -> None:
     with pytest.raises(ValueError, match="expected bidirectional=False"):
         SequenceModel(Echo.form._asdict(), bidirectional=True)
+
+
+@pytest.mark.parametrize("part", ["train", "val", "test", "predict"])
+def test_streams_start_anew_with_each_epoch(part: str) -> None:
+    made, batch = SequenceModel(Echo.form._asdict(), hidden_size=3), Echo().batch("train", 0, 0, 4)
+    made.run(part, batch)
+    others = [one for one in ("train", "val", "test", "predict") if one != part]
+    for one in others:
+        getattr(made, f"on_{ {'val': 'validation'}.get(one, one) }_epoch_start")()
+    assert part in made.carried
+    getattr(made, f"on_{ {'val': 'validation'}.get(part, part) }_epoch_start")()
+    assert part not in made.carried

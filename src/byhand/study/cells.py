@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 import byhand.tasks
-from byhand.study.errors import StudyError
+from byhand.study.errors import StudyError, first_line
 from byhand.tasks import Task
 from byhand.train import train
 from byhand.train.callbacks import Reached
@@ -57,8 +57,9 @@ def find_task(name: Any, where: str) -> type[Task]:
     module, _, attribute = str(name).rpartition(".")
     try:
         found = getattr(importlib.import_module(module or "byhand.tasks"), attribute, None)
-    except ImportError as error:
-        raise StudyError(f"{where}: class_path {name}: expected a module that can be imported, got: {error}") from error
+    except (Exception, SystemExit) as error:  # whatever a module of anybody's raises
+        told = f"{type(error).__name__}: {first_line(error)}"
+        raise StudyError(f"{where}: class_path {name}: expected a module that can be imported, got {told}") from error
     if isinstance(found, type) and issubclass(found, Task):
         return found
     here = (getattr(byhand.tasks, one) for one in byhand.tasks.__all__)

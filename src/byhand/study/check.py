@@ -23,7 +23,7 @@ def check(specification: Specification) -> None:
         cell = specification.cell(name, specification.base, specification.seeds[0], searched)
         try:
             task = plan.made(**cell.config["task"]["arguments"])
-        except Exception as error:  # whatever a task of anybody's raises
+        except (Exception, SystemExit) as error:  # whatever a task of anybody's raises
             raise StudyError(f"{where}: init_args: {first_line(error)}") from error
         known = set(ALWAYS)
         for variant in specification.variants:
@@ -43,10 +43,10 @@ def _model(task: Task, settings: dict[str, Any], where: str) -> SequenceModel:
     try:
         with torch.random.fork_rng(devices=[]):
             return SequenceModel(task.form._asdict(), **settings)
-    except Exception as error:  # whatever a cell of anybody's raises
+    except (Exception, SystemExit) as error:  # whatever a cell of anybody's raises
         raise StudyError(f"{where}: {first_line(error)}") from error
 
 
-def _known(metric: str, known: set[str], where: str) -> None:
-    if metric not in known:
+def _known(metric: Any, known: set[str], where: str) -> None:
+    if not isinstance(metric, str) or metric not in known:
         raise StudyError(f"{where}: expected one of {', '.join(sorted(known))}; got {metric!r}")

@@ -47,14 +47,23 @@ def _run(study: Study, workers: int, threads: int) -> int:
     print(now.line)
     for label, message, times in now.failed:
         print(f"failed {times} time{'s' * (times > 1)}: {label}: {message}")
-    if study.stopped:
-        print(f"byhand: stopped; to go on: {study.command('run')}", file=sys.stderr)
-        return 130
     if now.complete:
         print(f"its tables and pictures: {study.command('report')}")
         return 0
-    if len(now.failed) < now.total.total() - now.total["done"]:
+    again = study.command("run") + f" --workers {workers}" * (workers > 1) + f" --threads {threads}" * (threads > 1)
+    if study.stopped:
+        print(f"byhand: stopped; to go on: {again}", file=sys.stderr)
+        return 130
+    for task, variant in now.hopeless:
+        print(f"byhand: {task}, {variant}: no trial of the search succeeded, so that nothing could be chosen", file=sys.stderr)
+    without = sum(sum(now.counts[pair].values()) for pair in now.hopeless)
+    if len(now.failed) < now.total.total() - now.total["done"] - without:
         print(f"byhand: the workers ended early; what they said is in {study.folder / 'workers.log'}", file=sys.stderr)
+    elif any(times > study.specification.retries for _, _, times in now.failed):
+        print(
+            f"byhand: what failed {study.specification.retries + 1} times is not tried again unless retries is raised",
+            file=sys.stderr,
+        )
     return 1
 
 

@@ -21,8 +21,8 @@ Values = Mapping[int, float]  # of one variant, by seed
 class Row(NamedTuple):
     """Of one variant on one task. low, high: quartiles. lost: values that are not finite; they count as the worst.
 
-    pairs: seeds that the base has, too. effect: the median of the differences variant − base. p: of Wilcoxon's test, and holm: after
-    Holm's correction; None for the base, and where there is no pair.
+    pairs: seeds that the base has, too. effect: the median of the differences variant − base; None where it lies between −∞ and ∞.
+    p: of Wilcoxon's test, and holm: after Holm's correction; None for the base, and where there is no pair.
     """
 
     variant: str
@@ -55,7 +55,9 @@ def compare(values: Mapping[str, Values], base: str) -> list[Row]:
 
 
 def quartiles(numbers: Sequence[float]) -> tuple[float, float, float]:
-    """Lower quartile, median, upper quartile, by linear interpolation; infinite where that takes in a value that is."""
+    """Lower quartile, median, upper quartile, by linear interpolation; infinite where that takes in a value that is, NaN where it is
+    between −∞ and ∞.
+    """
     low, median, high = (_quantile(sorted(numbers), share) for share in (0.25, 0.5, 0.75))
     return low, median, high
 
@@ -65,6 +67,8 @@ def _quantile(rising: Sequence[float], share: float) -> float:
         return float(np.quantile(rising, share))
     at = share * (len(rising) - 1)
     one, next_one = rising[math.floor(at)], rising[math.ceil(at)]
+    if math.isinf(one) and math.isinf(next_one) and one != next_one:
+        return math.nan
     if math.isinf(one) or math.isinf(next_one):
         return one if math.isinf(one) else next_one
     return one + (at - math.floor(at)) * (next_one - one)
@@ -87,4 +91,5 @@ def _test(some: Values, base: Values) -> tuple[int, float | None, float | None]:
     differences = [0.0 if some[seed] == base[seed] else some[seed] - base[seed] for seed in seeds]
     found: Any = wilcoxon(differences) if any(differences) else None
     p = 1.0 if found is None else float(found.pvalue)
-    return len(seeds), quartiles(differences)[1], p
+    effect = quartiles(differences)[1]
+    return len(seeds), None if math.isnan(effect) else effect, p

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy.engine import URL
 
@@ -16,6 +17,7 @@ from byhand.study.database import patiently
 from byhand.study.queue import Queue, new_name
 from byhand.study.specification import Specification
 
+Ask = Callable[[Callable[[], Any]], Any]
 METHOD = "spawn"  # a process of its own from the start: nothing of the parent's threads or files
 MOST_DEATHS = 20  # of workers, without a cell done between them, before it is given up
 
@@ -35,6 +37,7 @@ class Crew:
         self.members: list[Member] = []
         self.deaths = 0  # since a cell was done
         self.broken = False  # a worker ended with an error of its own
+        self.ask: Ask = patiently  # how the database is asked
 
     def hire(self, count: int) -> None:
         """Start so many."""
@@ -48,13 +51,15 @@ class Crew:
             self.members.append(Member(name, process, line))
 
     def look(self, *, replace: bool) -> None:
-        """Take note of those that have ended; who was killed is replaced, and the cell queued again that was under way."""
+        """Take note of those that have ended; who was killed is replaced, as is who was ended by its cell, and the cell queued again that
+        was under way.
+        """
         for member in [one for one in self.members if not one.process.is_alive()]:
-            self._leave(member, lost=True)
-            if member.process.exitcode == 0:
+            held = self._leave(member, lost=True)
+            if member.process.exitcode == 0 and not held:
                 continue
             self.deaths += 1
-            if (member.process.exitcode or 0) > 0 or self.deaths > MOST_DEATHS:
+            if ((member.process.exitcode or 0) > 0 and not held) or self.deaths > MOST_DEATHS:
                 self.broken = True
             elif replace:
                 self.hire(1)
@@ -71,11 +76,12 @@ class Crew:
         for member in list(self.members):
             self._leave(member, lost=False)
 
-    def _leave(self, member: Member, *, lost: bool) -> None:
+    def _leave(self, member: Member, *, lost: bool) -> int:
+        """How many cells it had under way: one at most."""
         member.process.join()
         member.line.close()
         self.members.remove(member)
-        patiently(lambda: self.queue.release(member.name, lost=lost))
+        return self.ask(lambda: self.queue.release(member.name, lost=lost))
 
 
 def _start_deaf(process: BaseProcess) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 import warnings
 from collections.abc import Callable
@@ -32,10 +33,11 @@ def address(storage: str | None, folder: Path) -> URL:
         return URL.create("sqlite", database=str(folder.absolute() / "study.db"))
     try:
         url = make_url(storage)
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, ValueError):
+        without_password = re.sub(r"(//[^:/@]*):[^@]*@", r"\1:***@", storage)
         raise StudyError(
-            f"storage: expected null or an address, as in postgresql+psycopg://user@host/database; got {storage!r}"
-        ) from error
+            f"storage: expected null or an address, as in postgresql+psycopg://user@host/database; got {without_password!r}"
+        ) from None
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
@@ -57,8 +59,9 @@ def exists(url: URL) -> bool:
         raise _unreachable(url, error) from error
 
 
-def connect(url: URL, lost_after: int) -> RDBStorage:
-    """The storage, its tables made if there are none. StudyError if the database cannot be reached or is not Optuna's.
+def connect(url: URL, lost_after: int, *, reading: bool = False) -> RDBStorage:
+    """The storage, its tables made if there are none. reading: nothing will be written, for it may not be allowed. StudyError if the
+    database cannot be reached or is not Optuna's.
 
     On SQLite every transaction takes the write lock at its start: Optuna reads a trial's state and then writes it, and two
     processes that both read before either writes would both take the trial. Other databases lock the row.
@@ -69,7 +72,7 @@ def connect(url: URL, lost_after: int) -> RDBStorage:
         storage = _made(url, lost_after)
     except (SQLAlchemyError, StorageInternalError, ImportError, OSError, RuntimeError) as error:
         raise _unreachable(url, error) from error
-    if url.get_backend_name() == "sqlite":
+    if url.get_backend_name() == "sqlite" and not reading:
         event.listen(storage.engine, "connect", _leave_transactions_to_us)
         event.listen(storage.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     elif url.get_backend_name() == "postgresql":
@@ -77,16 +80,30 @@ def connect(url: URL, lost_after: int) -> RDBStorage:
     return storage
 
 
-def patiently(action: Callable[[], Found], patience: float = PATIENCE) -> Found:
-    """What the action gives, tried again while the database does not answer; then what it raises."""
+def patiently(
+    action: Callable[[], Found],
+    patience: float = PATIENCE,
+    *,
+    waiting: Callable[[], None] = lambda: None,
+    over: Callable[[], bool] = lambda: False,
+) -> Found:
+    """What the action gives, tried again while the database does not answer; then what it raises. waiting: called once if it does not.
+    over: asked often whether to wait no longer.
+    """
     end, pause = time.monotonic() + patience, 0.2
     while True:
         try:
             return action()
         except (StorageInternalError, SQLAlchemyError):
-            if time.monotonic() + pause > end:
+            until = time.monotonic() + pause
+            if until > end:
                 raise
-            time.sleep(pause)
+            waiting()
+            waiting = lambda: None  # noqa: E731 (it has been said)
+            while time.monotonic() < until:
+                if over():
+                    raise
+                time.sleep(0.05)
             pause = min(10.0, 2 * pause)
 
 

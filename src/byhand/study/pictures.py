@@ -49,7 +49,7 @@ def draw(
         if base is not None and math.isfinite(base.median):
             axes.axvline(base.median, color="0.35", linewidth=1, linestyle=(0, (4, 4)), zorder=0.8)
         seeds = max(row.n for row in rows)
-        axes.set_title(f"{study.name}: {task}, {seeds} seed{'s' * (seeds > 1)}", fontweight="bold", pad=18)
+        axes.set_title(f"{study.name}: {task}, {seeds} seed{'s' * (seeds > 1)}", fontweight="bold", pad=18, parse_math=False)
         return [_save(figure, path.with_name(f"{path.name}.{kind}"), kind) for kind in ("png", "svg")]
 
 
@@ -85,13 +85,21 @@ def _names(axes: Axes, rows: Sequence[Row], base: str) -> None:
     axes.tick_params(axis="y", length=0)
     for label, row in zip(axes.get_yticklabels(), rows, strict=True):
         label.set_fontweight("bold" if row.variant == base else "normal")
+        label.set_parse_math(False)
     right = axes.secondary_yaxis("right")
     right.set_yticks(range(len(rows)), [_told(row, base) for row in rows])
     right.tick_params(axis="y", length=0)
     right.spines["right"].set_visible(False)
     if any(row.holm is not None for row in rows):
         axes.text(
-            1.01, 1.0, f"against {base},\nHolm-corrected", transform=axes.transAxes, va="bottom", fontsize=11, color="0.25"
+            1.01,
+            1.0,
+            f"against {base},\nHolm-corrected",
+            transform=axes.transAxes,
+            va="bottom",
+            fontsize=11,
+            color="0.25",
+            parse_math=False,
         )
 
 

@@ -57,8 +57,7 @@ class Plan:
         """All that can be run by now: those of the search first, then seed after seed, so that all variants advance together."""
         final = self.final(standings)
         by_seed = [final[pair][at] for at in range(len(self.specification.seeds)) for pair in self.pairs if final[pair]]
-        trials = range(self.specification.search.trials if self.specification.search else 0)
-        return [self.searching[pair][at] for at in trials for pair in self.pairs] + by_seed
+        return [cell for trial in zip(*self.searching.values(), strict=True) for cell in trial] + by_seed
 
 
 def metric(result: Mapping[str, Any], name: str) -> float:
@@ -72,9 +71,10 @@ def validated(name: str) -> str:
 
 
 def badness(result: Mapping[str, Any], name: str, goal: str) -> float:
-    """Of a cell's metric, the less the better; infinite if it is no number."""
+    """Of a cell's metric, the less the better; infinite if it is no number, or comes from a training that diverged."""
     value = metric(result, name)
-    return math.inf if math.isnan(value) else value if goal == "minimise" else -value
+    loss = result["metrics"].get("val_loss" if name.startswith("val_") else "test_loss", 0.0)
+    return math.inf if math.isnan(value) or not math.isfinite(loss) else value if goal == "minimise" else -value
 
 
 def value_of(result: Mapping[str, Any], plan: TaskPlan) -> float:

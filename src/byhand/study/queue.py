@@ -103,14 +103,19 @@ class Queue:
             return Claim(self.storage, number, key, trial.user_attrs["config"])
         return None
 
-    def release(self, worker: str, *, lost: bool) -> None:
-        """Give up what this worker runs: it is known to have ended. lost: it died; otherwise it was stopped on purpose."""
+    def release(self, worker: str, *, lost: bool) -> int:
+        """Give up what this worker runs: it is known to have ended. lost: it died; otherwise it was stopped on purpose. Gives how many
+        cells that was.
+        """
+        count = 0
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             if trial.user_attrs.get("worker") == worker:
                 try:
                     self.storage.set_trial_state_values(self._id(trial), TrialState.FAIL if lost else TrialState.PRUNED)
+                    count += 1
                 except UpdateFinishedTrialError:
                     continue
+        return count
 
     def _superseded(self, mine: FrozenTrial) -> bool:
         """Whether another trial of the same cell is complete, or older and alive."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from byhand.saving.whole_file import write_whole
 from byhand.study.cells import Cell
@@ -57,21 +58,26 @@ def compared(plan: Plan, standings: Mapping[str, Standing]) -> dict[str, list[Ro
 
 def table(task: str, rows: list[Row], plan: TaskPlan) -> Table:
     """For the terminal."""
-    shown = Table(*HEADS, title=f"{task}: {in_words(plan.metric)}", title_justify="left")
+    shown = Table(*HEADS, title=Text(f"{task}: {in_words(plan.metric)}"), title_justify="left")
     for row in rows:
-        shown.add_row(*cells_of(row))
+        shown.add_row(*map(Text, cells_of(row)))
     return shown
 
 
 def cells_of(row: Row) -> tuple[str, ...]:
     """A row in words. The base has no difference to itself."""
-    tested = [number(row.effect), probability(row.p), probability(row.holm)] if row.p is not None else ["", "", ""]
+    of = f" ({count_of(row.pairs, 'pair')})" if row.pairs != row.n else ""
+    tested = [number(row.effect) + of, probability(row.p), probability(row.holm)] if row.p is not None else ["", "", ""]
     n = f"{row.n} ({row.lost} diverged)" if row.lost else str(row.n)
     return (row.variant, n, number(row.median), f"{number(row.low)} … {number(row.high)}", *tested)
 
 
 def number(value: float | None) -> str:
     return "" if value is None else f"{value:.3g}"
+
+
+def count_of(many: int, what: str) -> str:
+    return f"{many} {what}{'s' * (many != 1)}"
 
 
 def probability(p: float | None) -> str:
@@ -113,6 +119,9 @@ def page(plan: Plan, standings: Mapping[str, Standing], now: Status, pictures: M
     lines = [f"# {study.name}", "", f"{now.line}.", ""]
     for task, rows in compared(plan, standings).items():
         its = study.tasks[task]
+        if not rows:
+            lines += [f"## {task}", "", "Nothing is done yet.", ""]
+            continue
         lines += [f"## {task}", "", f"{in_words(its.metric).capitalize()} (`{its.metric}`), to be {its.goal}d.", ""]
         lines += ["| " + " | ".join(HEADS) + " |", "|---|" + "---:|" * (len(HEADS) - 1)]
         lines += ["| " + " | ".join(one.replace("|", "\\|") for one in cells_of(row)) + " |" for row in rows]
@@ -129,12 +138,12 @@ def page(plan: Plan, standings: Mapping[str, Standing], now: Status, pictures: M
 
 def method(base: str, rows: list[Row]) -> str:
     """How the columns came about."""
-    pairs = min(row.pairs for row in rows)
-    least = f"With {pairs} pairs no p can be less than {2.0 ** (1 - pairs):.2g}."
+    numbers = sorted({row.pairs for row in rows})
+    least = " ".join(f"With {count_of(pairs, 'pair')} no p can be less than {2.0 ** (1 - pairs):.2g}." for pairs in numbers)
     return (
         f"Quartiles by linear interpolation. Difference: the median over the seeds of (variant − {base}) with equal seeds. "
         f"p: Wilcoxon's signed-rank test on these differences, two-sided; beside it with Holm's correction for the "
-        f"{len(rows)} comparison{'s' * (len(rows) > 1)} of this task. {least} A training that diverged counts as the worst."
+        f"{count_of(len(rows), 'comparison')} of this task. {least} A training that diverged counts as the worst."
     )
 
 
@@ -143,7 +152,8 @@ def _searched(plan: Plan, standings: Mapping[str, Standing]) -> str:
     assert search is not None
     chosen = {pair: plan.chosen(*pair, standings) for pair in plan.pairs}
     lines = [
-        f"The same {search.trials} drawn values for every variant of every task, seed {search.seed}, which is none of those above;"
+        f"The same {count_of(len(search.candidates()), 'value')}, spread over the ranges, for every variant of every task, seed"
+        f" {search.seed}, which is none of those above;"
         " the best by validation went on:",
         "",
         *(

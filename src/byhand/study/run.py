@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -21,6 +22,7 @@ from byhand.study.status import Status, duration, status, view
 LOOK = 1.0  # seconds between looks at the queue
 OFTEN = 10.0  # seconds at least between two lines of how far it is, in a log
 Tell = Callable[..., None]
+SILENT = "the database does not answer; trying on for up to five minutes, Ctrl-C twice to stop"
 FINISHING = "finishing the cells under way; Ctrl-C again to drop them"
 
 
@@ -42,6 +44,7 @@ def watch(plan: Plan, queue: Queue, crew: Crew, *, workers: int, show: bool = Tr
     with _asked() as asked, _shown(now) if show else _quietly() as tell:
         if now.total["waiting"] or now.total["running"]:
             crew.hire(workers)
+        crew.ask = ask = partial(patiently, waiting=lambda: tell(now, SILENT), over=lambda: asked.times >= 2)
         try:
             while crew.members:
                 _wait(crew, asked)
@@ -52,7 +55,7 @@ def watch(plan: Plan, queue: Queue, crew: Crew, *, workers: int, show: bool = Tr
                     crew.finish()
                     tell(now, FINISHING)
                 crew.look(replace=not asked.times and not crew.broken)
-                after = patiently(queue.standings)
+                after = ask(queue.standings)
                 now = status(plan, after)
                 lines = news(plan, before, after)
                 crew.deaths = 0 if lines else crew.deaths
@@ -60,7 +63,7 @@ def watch(plan: Plan, queue: Queue, crew: Crew, *, workers: int, show: bool = Tr
                 before = after
         finally:
             crew.stop()
-    return status(plan, patiently(queue.standings)), asked.times > 0
+    return status(plan, ask(queue.standings)), asked.times > 0
 
 
 def news(plan: Plan, before: Mapping[str, Standing], after: Mapping[str, Standing]) -> list[str]:

@@ -1,9 +1,16 @@
-"""Searched settings: the same values for every variant of every task, drawn once."""
+"""Searched settings: the same values for every variant of every task, spread over their ranges.
+
+The values are Halton's sequence (On the efficiency of certain quasi-random sequences of points in evaluating multi-dimensional
+integrals, Numerische Mathematik 2, 1960), moved by the seed and taken around: few of them cover a range, and more of them fill the
+gaps of those before.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -17,7 +24,7 @@ SEED = 1000  # draws the values, and is the seed of the trainings that compare t
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from low to high, evenly or, if log, their logarithms evenly; or choices, each as likely."""
+    """Numbers from low to high, evenly or, if log, their logarithms evenly; or choices, as many of each."""
 
     low: float = 0.0
     high: float = 0.0
@@ -25,14 +32,13 @@ class Range:
     whole: bool = False
     choices: tuple[Any, ...] = ()
 
-    def draw(self, source: np.random.Generator) -> Any:
-        share = source.random()
+    def at(self, share: float) -> Any:
+        """What lies so far up in the range, 0 … 1, or among the choices."""
         if self.choices:
             return self.choices[int(share * len(self.choices))]
-        low, high = (np.log(self.low), np.log(self.high)) if self.log else (self.low, self.high)
-        value = low + share * (high - low)
-        value = float(np.exp(value)) if self.log else float(value)
-        return int(self.within(round(value))) if self.whole else self.within(float(f"{value:.4g}"))
+        low, high = self.low, self.high + self.whole  # whole numbers each have the stretch up to the next
+        value = low * (high / low) ** share if self.log else low + share * (high - low)
+        return int(self.within(math.floor(value))) if self.whole else self.within(float(f"{value:.4g}"))
 
     def within(self, value: float) -> float:
         return min(max(value, self.low), self.high)
@@ -47,9 +53,28 @@ class Search:
     seed: int
 
     def candidates(self) -> list[dict[str, Any]]:
-        """The values to try. More trials: the same values first."""
-        sources = [np.random.default_rng([self.seed, trial]) for trial in range(self.trials)]
-        return [{name: self.ranges[name].draw(source) for name in sorted(self.ranges)} for source in sources]
+        """The values to try, each once. More trials: the same values first."""
+        moves = np.random.default_rng(self.seed).random(len(self.ranges))
+        found: list[dict[str, Any]] = []
+        for trial in range(self.trials):
+            shares = [float(inverted(trial, prime) + move) % 1 for prime, move in zip(primes(), moves, strict=False)]
+            values = {name: self.ranges[name].at(share) for name, share in zip(sorted(self.ranges), shares, strict=True)}
+            found += [values] if values not in found else []
+        return found
+
+
+def inverted(number: int, base: int) -> float:
+    """Its digits behind the point, in the other order: in base 2, 6 = 110 is 0.011."""
+    found, digit = 0.0, 1.0
+    while number:
+        number, rest = divmod(number, base)
+        digit /= base
+        found += rest * digit
+    return found
+
+
+def primes() -> Iterator[int]:
+    return (number for number in count(2) if all(number % one for one in range(2, number)))
 
 
 def read(content: Any, where: str) -> Search:

@@ -67,7 +67,7 @@ def read(path: Path) -> Specification:
         raise StudyError(f"{path}: storage: expected null or a database's address, got {storage!r}")
     variants = _variants(content, path)
     base = content.get("base", next(iter(variants)))
-    if base not in variants:
+    if not isinstance(base, str) or base not in variants:
         raise StudyError(f"{path}: base: expected one of the variants {', '.join(variants)}; got {base!r}")
     tasks = {one: task_plan.read(one, its, content, path) for one, its in _named(content, "tasks", path).items()}
     searched = None if content.get("search") is None else search.read(content["search"], f"{path}: search")
@@ -100,8 +100,8 @@ def _variants(content: Mapping[str, Any], path: Path) -> dict[str, dict[str, Any
 
 def _seeds(given: Any, path: Path) -> tuple[int, ...]:
     seeds = list(range(given)) if type(given) is int else given
-    if not isinstance(seeds, list) or not seeds or any(type(one) is not int or one < 0 for one in seeds):
-        raise StudyError(f"{path}: seeds: expected how many, or a list of whole numbers of at least 0; got {given!r}")
+    if not isinstance(seeds, list) or not seeds or any(type(one) is not int or not 0 <= one < 2**32 for one in seeds):
+        raise StudyError(f"{path}: seeds: expected how many, or a list of whole numbers from 0 to 2^32 - 1; got {given!r}")
     if len(set(seeds)) < len(seeds):
         raise StudyError(f"{path}: seeds: expected each once, got {given!r}")
     return tuple(seeds)
@@ -122,7 +122,7 @@ def _check_search(
             f"{path}: search: seed: expected one that is not among the seeds, which are to judge; got {searched.seed}"
         )
     settings = {f"variants: {name}": one for name, one in variants.items()}
-    settings |= {f"tasks: {name}: model": one.model for name, one in tasks.items()}
+    settings |= {f"model, or tasks: {name}: model": one.model for name, one in tasks.items()}
     for where, one in settings.items():
         twice = [name for name in searched.ranges if name in one]
         if twice:

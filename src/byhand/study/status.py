@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from rich.console import Group
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -39,6 +40,11 @@ class Status:
         for one in (*self.counts.values(), *self.searching.values()):
             counted.update(one)
         return counted
+
+    @property
+    def hopeless(self) -> list[tuple[str, str]]:
+        """Tasks and variants whose search has failed altogether, so that nothing comes after it."""
+        return [pair for pair, found in self.searching.items() if found.get("failed", 0) == sum(found.values()) > 0]
 
     @property
     def complete(self) -> bool:
@@ -120,7 +126,7 @@ def duration(seconds: float) -> str:
 
 def view(now: Status) -> Group:
     """For a terminal: variants down, tasks across, each done of all, with what is not as it should be."""
-    table = Table("", *dict.fromkeys(task for task, _ in now.counts))
+    table = Table("", *map(escape, dict.fromkeys(task for task, _ in now.counts)))
     for variant in dict.fromkeys(variant for _, variant in now.counts):
         table.add_row(Text(variant), *(Text(_told(now, pair)) for pair in now.counts if pair[1] == variant))
     lines = [now.line]

@@ -89,17 +89,24 @@ class Study:
         with self._answering():
             if self._queue is None and not exists(self.url):
                 return {}
-            queue = self._open()
-            queue.recover()
+            try:
+                queue = self._queue or self._named(reading=False)
+                queue.recover()
+            except (SQLAlchemyError, StorageInternalError):  # it may be for reading only
+                queue = self._named(reading=True)
             return queue.standings()
 
     def _open(self) -> Queue:
         if self._queue is None:
             exists(self.url)  # whether it can be reached at all, before a folder is made
             self._make_folder()
-            goal = next(iter(self.specification.tasks.values())).goal
-            self._queue = Queue(connect(self.url, self.specification.lost_after), self.specification.name, goal=goal)
+            self._queue = self._named(reading=False)
         return self._queue
+
+    def _named(self, *, reading: bool) -> Queue:
+        goal = next(iter(self.specification.tasks.values())).goal
+        storage = connect(self.url, self.specification.lost_after, reading=reading)
+        return Queue(storage, self.specification.name, goal=goal)
 
     def _make_folder(self) -> None:
         try:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import lightning as L
 
 from byhand.study.arguments import complete, parameters
 from byhand.study.cells import find_task
@@ -53,6 +56,8 @@ def read(name: str, content: dict[str, Any], study: Mapping[str, Any], path: Pat
         model |= part
     training = _training(mapping(study, "training", str(path)) | mapping(content, "training", where), where)
     metric, goal = (content.get(key, study.get(key, default)) for key, default in (("metric", "test_loss"), ("goal", GOALS[0])))
+    if not isinstance(metric, str):
+        raise StudyError(f"{where}: metric: expected a name, such as test_mse; got {metric!r}")
     if goal not in GOALS:
         raise StudyError(f"{where}: goal: expected {' or '.join(GOALS)}, got {goal!r}")
     files = {name: digest(Path(arguments[name])) for name in made.files if arguments[name] is not None}
@@ -81,10 +86,24 @@ def _training(given: dict[str, Any], where: str) -> dict[str, Any]:
     if "max_steps" not in given and "max_epochs" not in given:
         raise StudyError(f"{at}: expected max_steps or max_epochs, got neither")
     training = complete(train, given, at, apart=NOT_TRAINING)
+    for name, least in (("max_steps", 1), ("max_epochs", 1), ("validate_every", 0)):
+        if name in given and training[name] is not None and training[name] < least:
+            raise StudyError(f"{at}: {name}: expected at least {least}, got {training[name]}")
+    refuse_unknown(f"{at}: trainer", mapping(given, "trainer", at), parameters(L.Trainer))
     if stop is not None:
-        if not isinstance(stop, dict) or set(stop) not in ({"metric", "at_least"}, {"metric", "at_most"}):
-            raise StudyError(
-                f"{at}: stop: expected metric and at_least or at_most, as in {{metric: val_mse, at_most: 0.01}}; got {stop!r}"
-            )
-        training["stop"] = stop
+        training["stop"] = _stop(stop, at)
+        if not training["validate_every"]:
+            raise StudyError(f"{at}: stop: expected validate_every of at least 1, for it goes by validation; got 0")
     return training
+
+
+def _stop(given: Any, at: str) -> dict[str, Any]:
+    """A metric, and what ends the training."""
+    if not isinstance(given, dict) or set(given) not in ({"metric", "at_least"}, {"metric", "at_most"}):
+        raise StudyError(
+            f"{at}: stop: expected metric and at_least or at_most, as in {{metric: val_mse, at_most: 0.01}}; got {given!r}"
+        )
+    number = next(value for name, value in given.items() if name != "metric")
+    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+        raise StudyError(f"{at}: stop: expected a number, got {number!r}")
+    return given

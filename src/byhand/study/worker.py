@@ -78,7 +78,7 @@ def process(specification: Specification, url: URL, folder: Path, name: str, thr
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     signal.signal(signal.SIGTERM, end)
     os.environ.pop("SLURM_NTASKS", None)  # by which Lightning would take the job's processes for its own
-    log = os.open(folder / "workers.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    log = os.open(folder / "workers.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
         os.dup2(log, stream.fileno())

@@ -36,6 +36,8 @@ def read(path: Path) -> dict[str, Any]:
         raise StudyError(f"{path}: expected a study's file, got: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise StudyError(f"{path}: expected text in UTF-8, got: {error}") from error
+    except ValueError as error:  # a date that there is not, say
+        raise StudyError(f"{path}: expected YAML, got: {first_line(error)}") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""

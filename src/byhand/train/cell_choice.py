@@ -17,8 +17,9 @@ def choose(name: str) -> Cell:
     if attribute:
         try:
             cell = getattr(importlib.import_module(module), attribute, None)
-        except ImportError as error:
-            raise ValueError(f"cell {name!r}: expected a module that can be imported, got: {error}") from error
+        except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever a module of anybody's raises)
+            told = f"{type(error).__name__}: {error}"
+            raise ValueError(f"cell {name!r}: expected a module that can be imported, got {told}") from None
         if isinstance(cell, Cell):
             return cell
     known = ", ".join(one for one in __all__ if one[0].islower())

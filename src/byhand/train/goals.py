@@ -88,7 +88,7 @@ class Values(Goal):
         for name in ("mse", "mae"):
             metrics[name].update(answer, target)
         if self.form.tolerance:
-            metrics["wrong"].update(((answer - target).abs() >= self.form.tolerance).float())
+            metrics["wrong"].update((~((answer - target).abs() < self.form.tolerance)).float())
 
     def asked(self, batch: Sequences) -> Tensor:
         return batch.target.new_tensor(self.within(batch.target, batch)[1].numel())
