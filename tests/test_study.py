@@ -2,6 +2,7 @@
 
 import csv
 import math
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy import stats
 from studies import SMALL, fill, made, on, pretended, results, run_here
 
 from byhand.study import StudyError, compare, worker
-from byhand.study.search import Range
+from byhand.study.search import Range, Search
 from byhand.study.status import duration, view
 from byhand.tasks import Adding
 from byhand.train import train
@@ -102,12 +103,26 @@ def test_more_trials_of_a_search_keep_the_first(tmp_path: Path) -> None:
     assert [cell.key for cell in many.plan.searching["adding", "lstm"]][:3] == first
 
 
-def test_ranges_are_drawn_evenly_within() -> None:
-    source = np.random.default_rng(0)
-    rates = [Range(1e-4, 1e-1, log=True).draw(source) for _ in range(1000)]
-    assert stats.kstest(np.log10(rates), stats.uniform(-4, 3).cdf).pvalue > 0.01
-    assert set(np.unique([Range(1, 3, whole=True).draw(source) for _ in range(200)])) == {1, 2, 3}
-    assert {Range(choices=("adam", "sgd")).draw(source) for _ in range(20)} == {"adam", "sgd"}
+@pytest.mark.parametrize("seed", range(5))
+def test_few_trials_cover_the_ranges(seed: int) -> None:
+    """Of every four one lies in each quarter, of every nine in each ninth; more trials have the same values first."""
+    ranges = {"a": Range(1e-4, 1.0, log=True), "b": Range(0.0, 9.0)}
+    found = Search(ranges, 36, seed).candidates()
+    assert found[:4] == Search(ranges, 4, seed).candidates()
+    for start in range(0, 36, 4):
+        assert {math.floor(math.log10(one["a"]) + 1e-9) for one in found[start : start + 4]} == {-4, -3, -2, -1}
+    for start in range(0, 36, 9):
+        assert sorted(math.floor(one["b"]) for one in found[start : start + 9]) == list(range(9))
+
+
+def test_whole_numbers_and_choices_are_tried_as_often_as_each_other() -> None:
+    shares = [(at + 0.5) / 1000 for at in range(1000)]
+    assert Counter(Range(1, 4, whole=True).at(share) for share in shares) == dict.fromkeys((1, 2, 3, 4), 250)
+    assert Counter(Range(choices=("adam", "sgd")).at(share) for share in shares) == {"adam": 500, "sgd": 500}
+    several = Search({"optimiser": Range(choices=("adam", "sgd"))}, 4, 1000).candidates()
+    assert sorted(one["optimiser"] for one in several) == ["adam", "sgd"]  # each is tried once
+    log = [Range(1, 100, log=True, whole=True).at(share) for share in (0.0, 0.5, 0.9999)]
+    assert log == [1, 10, 100]
 
 
 @pytest.mark.usefixtures("fast")

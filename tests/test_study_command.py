@@ -32,7 +32,7 @@ REFUSED = [
     (adding(class_path="Addding"), "tasks: adding: expected class_path to be one of Adding, ", "got 'Addding'"),
     (
         adding(class_path="nowhere.Task"),
-        "class_path nowhere.Task: expected a module that can be imported, got: No module named 'nowhere'",
+        "class_path nowhere.Task: expected a module that can be imported, got ModuleNotFoundError: No module named 'nowhere'",
     ),
     (adding(class_path="byhand.tasks.Form"), "or module.Class of your own; got 'byhand.tasks.Form'"),
     (
@@ -61,7 +61,7 @@ REFUSED = [
         "stop: expected one of train_loss, val_loss,",
         "'val_mes'",
     ),
-    ({"seeds": 0}, "seeds: expected how many, or a list of whole numbers of at least 0; got 0"),
+    ({"seeds": 0}, "seeds: expected how many, or a list of whole numbers from 0 to 2^32 - 1; got 0"),
     ({"seeds": [1, 1]}, "seeds: expected each once, got [1, 1]"),
     ({"base": "gru"}, "base: expected one of the variants lstm, no forget gate; got 'gru'"),
     (
@@ -74,7 +74,7 @@ REFUSED = [
     ({"lost_after": 1}, "lost_after: expected a whole number of at least 2, got 1"),
     (
         {"search": SEARCH},
-        "search: expected settings that nothing else sets; got learning_rate, set in tasks: adding: model, too",
+        "search: expected settings that nothing else sets; got learning_rate, set in model, or tasks: adding: model, too",
     ),
     ({"search": SEARCH | {"trials": 0}}, "search: trials: expected a whole number of at least 1, got 0"),
     ({"search": {"trials": 2}}, "search: expected settings to search, as in learning_rate: {low: 1e-3, high: 1e-1, log: true}"),
@@ -90,6 +90,29 @@ REFUSED = [
     (
         {"search": SEARCH, "model": FREE, "training": {"max_steps": 5, "validate_every": 0}},
         "validate_every: expected at least 1",
+    ),
+    ({"metric": ["test_mse"]}, "metric: expected a name, such as test_mse; got ['test_mse']"),
+    ({"base": ["lstm"]}, "base: expected one of the variants lstm, no forget gate; got ['lstm']"),
+    ({"seeds": [2**32]}, "seeds: expected how many, or a list of whole numbers from 0 to 2^32 - 1; got [4294967296]"),
+    ({"tasks": {"a": {"class_path": ".foo.Task"}}}, "class_path .foo.Task: expected a module that can be imported, got "),
+    ({"training": {"max_steps": 0}}, "training: max_steps: expected at least 1, got 0"),
+    ({"training": {"max_epochs": -1}}, "training: max_epochs: expected at least 1, got -1"),
+    ({"training": {"max_steps": 5, "trainer": {"foo": 1}}}, "training: trainer: expected names out of ", "got 'foo'"),
+    (
+        {"training": {"max_steps": 5, "stop": {"metric": ["val_mse"], "at_most": 1}}},
+        "stop: expected one of ",
+        "got ['val_mse']",
+    ),
+    ({"training": {"max_steps": 5, "stop": {"metric": "val_mse", "at_most": None}}}, "stop: expected a number, got None"),
+    ({"training": {"max_steps": 5, "stop": {"metric": "val_mse", "at_least": "abc"}}}, "stop: expected a number, got 'abc'"),
+    (
+        {"training": {"max_steps": 5, "validate_every": 0, "stop": {"metric": "train_loss", "at_most": 1}}},
+        "stop: expected validate_every of at least 1, for it goes by validation; got 0",
+    ),
+    (
+        {"storage": "postgresql://me:secret@localhost:abc/x"},
+        "expected null or an address",
+        "postgresql://me:***@localhost:abc/x",
     ),
     ({"storage": 5}, "storage: expected null or a database's address, got 5"),
     (
@@ -128,6 +151,7 @@ def test_refusals_are_one_line_and_leave_nothing(
         ("just words\n", "study.yaml: expected name, tasks, variants and so on, got str"),
         ("", "study.yaml: expected name, tasks, variants and so on, got NoneType"),
         ("a: \x00", "study.yaml: expected YAML, got: "),
+        ("name: 2020-13-45\n", "study.yaml: expected YAML, got: month must be in 1..12"),
         (b"a: \xff", "study.yaml: expected text in UTF-8, got: "),
     ],
 )
@@ -243,3 +267,50 @@ def test_the_page_of_studies_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyP
     Path("analysis.py").write_text(program)
     monkeypatch.setitem(sys.modules, "__main__", sys.modules[__name__])
     exec(compile(program, "analysis.py", "exec"), {"__name__": "__main__"})
+
+
+@pytest.mark.parametrize("text", ["1 / 0", "def f(:", "import sys\nsys.exit(3)"])
+def test_modules_of_one_s_own_that_do_not_work(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task's and a cell's."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "broken_module.py").write_text(text)
+    for changes in (
+        {"tasks": {"a": {"class_path": "broken_module.Task"}}},
+        {"variants": {"mine": {"cell": "broken_module:cell"}}, "base": "mine"},
+    ):
+        write(tmp_path, **changes)
+        assert main(["study", "run", "study.yaml"]) == 2
+        told = capsys.readouterr().err
+        assert "expected a module that can be imported, got " in told and told.count("\n") == 1
+
+
+def test_names_are_shown_as_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Brackets, which rich would take for markup, and dollars, which matplotlib would take for formulas."""
+    monkeypatch.setattr(worker, "perform", pretended)
+    monkeypatch.chdir(tmp_path)
+    names = ["keep [mine]", "a [/b]", r"$\foo{$"]
+    variants = {name: {"cell": "lstm", "clip": float(at)} for at, name in enumerate(names)}
+    task = {"class_path": "Adding", "init_args": {"length": 4}}
+    run_here(load(write(tmp_path, variants=variants, base=names[0], tasks={"adding [x]": task, "[/y]": task})))
+    for command in ("status", "report"):
+        assert main(["study", command, "study.yaml"]) == 0
+        out = capsys.readouterr().out
+        assert all(name in out for name in [*names, "adding [x]", "[/y]"])
+
+
+def test_a_search_without_success_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(worker, "perform", lambda config: {}[0])
+    path = write(tmp_path, search=SEARCH, model=FREE, variants={"lstm": {"cell": "lstm"}}, retries=0)
+    monkeypatch.setattr("byhand.study.study.watch", lambda plan, *_, **__: (run_here(load(path)).status(), False))
+    assert main(["study", "run", "study.yaml"]) == 1
+    told = capsys.readouterr().err
+    assert "adding, lstm: no trial of the search succeeded, so that nothing could be chosen" in told
+    assert "ended early" not in told and "not tried again unless retries is raised" in told

@@ -60,7 +60,7 @@ def find_task(name: Any, where: str) -> type[Task]:
     except (Exception, SystemExit) as error:  # whatever a module of anybody's raises
         told = f"{type(error).__name__}: {first_line(error)}"
         raise StudyError(f"{where}: class_path {name}: expected a module that can be imported, got {told}") from error
-    if isinstance(found, type) and issubclass(found, Task):
+    if isinstance(found, type) and issubclass(found, Task) and found is not Task:
         return found
     here = (getattr(byhand.tasks, one) for one in byhand.tasks.__all__)
     known = ", ".join(one.__name__ for one in here if isinstance(one, type) and issubclass(one, Task) and one is not Task)

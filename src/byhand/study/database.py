@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import time
@@ -57,6 +58,14 @@ def exists(url: URL) -> bool:
         return sqlalchemy.inspect(engine).has_table("studies")
     except (SQLAlchemyError, OSError) as error:
         raise _unreachable(url, error) from error
+
+
+def for_reading_only(url: URL) -> bool:
+    """Whether it is a file that this user may read, not write: someone else's study."""
+    path = Path(str(url.database))
+    return (
+        url.get_backend_name() == "sqlite" and path.exists() and not all(os.access(one, os.W_OK) for one in (path, path.parent))
+    )
 
 
 def connect(url: URL, lost_after: int, *, reading: bool = False) -> RDBStorage:

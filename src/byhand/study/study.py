@@ -16,7 +16,7 @@ from byhand.study import report
 from byhand.study.check import check
 from byhand.study.compare import Row
 from byhand.study.crew import Crew
-from byhand.study.database import address, connect, exists
+from byhand.study.database import address, connect, exists, for_reading_only
 from byhand.study.errors import StudyError, first_line
 from byhand.study.plan import Plan
 from byhand.study.queue import Queue
@@ -89,11 +89,10 @@ class Study:
         with self._answering():
             if self._queue is None and not exists(self.url):
                 return {}
-            try:
-                queue = self._queue or self._named(reading=False)
+            reading = for_reading_only(self.url)
+            queue = self._queue or self._named(reading=reading)
+            if not reading:
                 queue.recover()
-            except (SQLAlchemyError, StorageInternalError):  # it may be for reading only
-                queue = self._named(reading=True)
             return queue.standings()
 
     def _open(self) -> Queue:
