@@ -193,7 +193,7 @@ def test_what_to_watch_is_the_task_s_or_one_s_own(folder: Path, here: Here) -> N
     for name, more in (("theirs", []), ("mine", ["--checkpoint.monitor", "val_mae"])):
         here(folder, *words, "--name", name, *more)
         kept = torch.load(folder / f"runs/{name}/version_0/checkpoints/last.ckpt", weights_only=True)["callbacks"]
-        (keeper,) = [state for key, state in kept.items() if key.startswith("ModelCheckpoint")]
+        (keeper,) = [state for key, state in kept.items() if key.startswith("Best")]
         assert keeper["monitor"] == {"theirs": "val_loss", "mine": "val_mae"}[name]
 
 

@@ -9,7 +9,16 @@ from pathlib import Path
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """In the place of what was there. OSError, which names the file; then what was there is whole."""
+    """In the place of what was there; through links, and into what is no file of a folder, such as /dev/stdout, as it is. OSError,
+    which names the file; then what was there is whole.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        try:
+            path.write_bytes(content)
+        except OSError as problem:
+            raise type(problem)(problem.errno, f"{path}: cannot be written: {problem.strerror or problem}") from problem
+        return
+    path = path.resolve() if path.is_symlink() else path
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, f"{path}: cannot be written: it is a folder; name a file, as in {path / 'FILE'}")
     try:

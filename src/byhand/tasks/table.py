@@ -122,7 +122,6 @@ class Table(Numbered):
             raise ValueError(f"features: expected different columns, at least one, got {features}")
         self.window, self.horizon, self.time, self.series = window, horizon, time, series
         self.predicted: Predicted = predict
-        self.form = Form(len(features), horizon, "values")
         wanted, sizes = Wanted((*features, target), time, series, fill, step, time_format, decimal), (window, horizon)
         fitted = tested = read_windows(path if fit_path is None else fit_path, separator, wanted, sizes)
         if fit_path is not None:
@@ -132,6 +131,7 @@ class Table(Numbered):
         for part in ("train", "val", predict):
             self.total(part)
         self.scaling = fit_scaling(fitted.windows, wanted.columns)
+        self.form = Form(len(features), horizon, "values", fitted=self.scaling.words)
         scaled = {id(one): self.scaling.apply(one) for one in (fitted.windows, tested.windows)}
         self.scaled = {part: scaled[id(windows)] for part, windows in self.windows.items()}
         self.season = season or season_of(fitted.windows.longest(), window)

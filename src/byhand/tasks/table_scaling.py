@@ -32,6 +32,12 @@ class Scaling(NamedTuple):
             for name, line in zip(known, lines, strict=True)
         )
 
+    @property
+    def words(self) -> str:
+        """All of it in a word or two, equal for equal scales."""
+        parts = zip(self.columns, self.means, self.spreads, strict=True)
+        return "; ".join(dict.fromkeys(f"{name}: {mean:.9g}, {spread:.9g}" for name, mean, spread in parts))
+
     def apply(self, windows: Windows) -> Float[Tensor, "steps columns"]:
         """ValueError for a value that would be infinite."""
         with np.errstate(over="ignore"):

@@ -28,6 +28,7 @@ class Form(NamedTuple):
     stateful: the sequences of a batch go on where those of the batch before ended.
     tolerance: of "values": how near an answer has to be to count as right; 0 if there is no such thing.
     alphabet: the characters that the symbols stand for, in order, if they stand for such.
+    fitted: in words, what of its training part a task goes by, such as scales, and a model with it.
     """
 
     input_size: int
@@ -38,6 +39,7 @@ class Form(NamedTuple):
     stateful: bool = False
     tolerance: float = 0.0
     alphabet: str = ""
+    fitted: str = ""
 
 
 class Sequences(NamedTuple):

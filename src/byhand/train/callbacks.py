@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import warnings
 from typing import Any
 
@@ -34,6 +35,23 @@ class Reproducible(Callback):
 
     def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int) -> None:
         torch.manual_seed(derived(self.seed, trainer.current_epoch, batch_idx, trainer.global_rank))
+
+
+class Diverged(Callback):
+    """Ends a training whose loss is no number any more, with what was kept before: nothing more can be learned. ValueError."""
+
+    every = 50  # steps
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if (batch_idx + 1) % self.every == 0 or trainer.is_last_batch:
+            loss = float(trainer.callback_metrics.get("train_loss", 0.0))
+            if not math.isfinite(loss):
+                raise ValueError(
+                    f"the loss is {loss} in epoch {trainer.current_epoch}, step {trainer.global_step}: nothing more can be learned. Try a"
+                    " lower --model.learning_rate, or a --model.clip that is not 0"
+                )
 
 
 class AtValidations(Callback):
@@ -90,7 +108,8 @@ class Gates(AtValidations):
         if log is not None:
             for name in trace:
                 values = trace[name]
-                log.add_histogram(f"sites/{name}", values[~values.isnan()], trainer.global_step)
+                if values.isfinite().any():
+                    log.add_histogram(f"sites/{name}", values[values.isfinite()], trainer.global_step)
         for name, shares in saturation(trace, cell=pl_module.lstm.cell).items():
             self.judge(trainer, name, float(shares.left.mean()), float(shares.right.mean()))
         if log is not None and self.pictures and is_due(self.times - 1):

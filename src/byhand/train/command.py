@@ -6,21 +6,24 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import lightning as L
+import numpy as np
 import torch
+from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ProgressBar
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from byhand.tasks import Task
-from byhand.train.callbacks import Gates, Reproducible
-from byhand.train.checkpoints import refuse_another_task, refuse_other_settings, settings_in
-from byhand.train.last import Interrupted, Interruptible, Last
+from byhand.train.callbacks import Diverged, Gates, Reproducible
+from byhand.train.checkpoints import Kept, read_kept, refuse_another_task, refuse_other_settings, refuse_what_is_done
+from byhand.train.keeping import Best, WholeCheckpoints
+from byhand.train.last import Interrupted, Interruptible, Last, Terminable
 from byhand.train.model import SequenceModel
 from byhand.train.optimisation import check_end
 from byhand.train.progress import progress
@@ -28,6 +31,7 @@ from byhand.train.refusals import REFUSED, one_line
 from byhand.train.report import Report
 from byhand.train.silence import without_advice
 from byhand.train.truncated import check_can_be_cut
+from byhand.train.words import shortened, without_prompt
 from byhand.train.writing import Predictions
 
 TRAINER: dict[str, Any] = {
@@ -44,12 +48,13 @@ CHECKPOINT: dict[str, Any] = {"filename": "best", "save_last": True, "enable_ver
 class Command(LightningCLI):
     """Lightning's, where the task tells the model its form, and the checkpoint what to watch."""
 
-    kept: Mapping[str, Any]  # the settings of the model in the checkpoint, if there is one
+    kept: Kept | None = None  # what is in the checkpoint, if there is one
+    folder: Path | None = None  # of this training
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """The links, what an option is if nobody says, and two options of our own."""
+        """The link, what an option is if nobody says, and options of our own."""
         parser.link_arguments("data.form", "model.form", compute_fn=as_dict, apply_on="instantiate")
-        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(Best, "checkpoint")
         parser.set_defaults({f"checkpoint.{name}": value for name, value in CHECKPOINT.items()})
         parser.add_argument("--name", default="run", help="of the folder with the results: runs/NAME/version_N")
         parser.add_argument(
@@ -59,63 +64,101 @@ class Command(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """What a checkpoint is made of is told before anything is made of it. A text is read with the characters that its model knows."""
-        super().parse_arguments(parser, args)
+        words, prompt = without_prompt(list(args) if isinstance(args, list) else [])
+        super().parse_arguments(parser, words)
         subcommand = self.config.subcommand
         config = self.config[subcommand]
+        if prompt is not None:
+            config.data.init_args.prompt = prompt
+        if config.seed_everything is True:  # another one each time, kept in config.yaml
+            config.seed_everything = int(np.random.SeedSequence().generate_state(1)[0])
         if config.ckpt_path is not None:
-            self.kept = settings_in(config.ckpt_path)
-            refuse_other_settings(words_of(args), config.model, self.kept)
-            if "alphabet" in self.kept["form"] and "alphabet" in config.data.init_args:
-                config.data.init_args.alphabet = self.kept["form"]["alphabet"]
+            self.kept = read_kept(config.ckpt_path)
+            refuse_other_settings(words, config.model, self.kept)
+            if subcommand == "fit":
+                refuse_what_is_done(self.kept, config.trainer)
+            if self.kept.form.get("alphabet") and "alphabet" in config.data.init_args:
+                config.data.init_args.alphabet = self.kept.form["alphabet"]
         elif subcommand != "fit":
             raise ValueError("expected the model: write --ckpt_path runs/NAME/version_N/checkpoints/best.ckpt, as fit tells")
         if subcommand in ("validate", "test"):
             config.verbose = False  # Report prints the table
 
-    def instantiate_classes(self) -> None:
-        """What does not fit together is told before a training writes anything."""
-        super().instantiate_classes()
-        config = self.config[str(self.subcommand)]
-        if config.ckpt_path is not None:
-            refuse_another_task(config.ckpt_path, self.kept["form"], self.datamodule.form)
+    def check(self, config: Any) -> None:
+        """ValueError for what does not fit together, before anything is written."""
+        if self.kept is not None:
+            refuse_another_task(self.kept, self.datamodule.form)
         if self.subcommand == "fit":
-            check_end(self.model.schedule, self.trainer)
-        if self.subcommand == "fit" and self.model.tbptt_steps:
-            check_can_be_cut(self.model, self.datamodule.batch("train", 0, 0, self.datamodule.batch_size))
+            check_end(self.model.schedule, config.trainer.max_epochs, config.trainer.max_steps)
+            if self.model.tbptt_steps:
+                check_can_be_cut(self.model, self.datamodule.batch("train", 0, 0, self.datamodule.batch_size))
 
     def instantiate_trainer(self, **kwargs: Any) -> L.Trainer:
         """With our callbacks; with a logger, unless none is wanted; in a folder of its own."""
-        config = self.config[str(self.subcommand)]
+        config, theirs = self.config[str(self.subcommand)], self._get(self.config_init, "trainer")
         training = self.subcommand == "fit"
+        self.check(config)
+        keeps = training and config.trainer.enable_checkpointing is not False
+        kwargs["enable_checkpointing"] = True  # else Lightning refuses the one that we take away below
+        kwargs["plugins"] = [WholeCheckpoints(), *listed(theirs.plugins)]
         if config.trainer.logger in (None, False):
-            logger = TensorBoardLogger(config.trainer.default_root_dir, name=config.name)
-            kwargs["logger"] = logger if training and config.trainer.logger is None else False
-            if training and not kwargs["logger"]:
+            logger = claimed(config.trainer.default_root_dir, config.name) if training else None
+            kwargs["logger"] = logger if logger is not None and config.trainer.logger is None else False
+            if logger is not None:
+                self.folder = Command.folder = Path(logger.log_dir)
                 kwargs["default_root_dir"] = logger.log_dir
-        theirs = self._get(self.config_init, "trainer").callbacks or []
         trainer: Any = super().instantiate_trainer(**kwargs)
-        if config.trainer.enable_progress_bar is not False and not any(isinstance(one, ProgressBar) for one in theirs):
+        ours: list[Callback] = [Reproducible(seed_of(config))]
+        ours += [Interruptible(), Diverged()] if training else [Terminable()]
+        ours += [Gates()] if training and not any(isinstance(one, Gates) for one in listed(theirs.callbacks)) else []
+        ours += [Predictions(config.output)] if self.subcommand == "predict" else []
+        if config.trainer.enable_progress_bar is not False and not any(
+            isinstance(one, ProgressBar) for one in listed(theirs.callbacks)
+        ):
             trainer.callbacks[:] = [one for one in trainer.callbacks if not isinstance(one, ProgressBar)]
-            trainer.callbacks.insert(0, progress())
+            ours.append(progress())
+        trainer.callbacks[:0] = ours
         for keeper in [one for one in trainer.callbacks if isinstance(one, ModelCheckpoint)]:
-            if not training:  # there is nothing to keep
+            keeper.monitor = keeper.monitor or self.datamodule.monitor
+            if not keeps:
                 trainer.callbacks.remove(keeper)
-            elif keeper.monitor is None:
-                keeper.monitor = self.datamodule.monitor
-            if training and keeper.save_last:
-                keeper.save_last = False
+            elif keeper.save_last:
+                keeper.save_last = False  # Last does
                 trainer.callbacks.append(Last())
+        trainer.callbacks.append(Report())
         if self.subcommand == "predict" and self.datamodule.writes == "text":
             trainer.limit_predict_batches = 1  # what is written comes out of the model itself
-        ours: list[Callback] = [Report(), Reproducible(seed_of(config))]
-        ours += [Interruptible(), Gates()] if training else []
-        ours += [Predictions(config.output)] if self.subcommand == "predict" else []
-        trainer.callbacks[:0] = ours
         return trainer
 
 
-def words_of(args: ArgsType) -> list[str]:
-    return list(args) if isinstance(args, list) else []
+def claimed(root: str, name: str) -> TensorBoardLogger:
+    """A log in a new folder, runs/NAME/version_N, which no other training takes at the same moment."""
+    while True:
+        logger = TensorBoardLogger(root, name=name)
+        if not is_first():  # the folder of the first process counts
+            return logger
+        try:
+            Path(logger.log_dir).mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return logger
+
+
+def is_first() -> bool:
+    """Of the processes that train together."""
+    return getattr(rank_zero_only, "rank", 0) == 0
+
+
+def unclaim(folder: Path | None) -> None:
+    """Without the folder of a training that came to nothing, nor those above it that are empty."""
+    with suppress(OSError):
+        while folder is not None and is_first() and folder != Path():
+            folder.rmdir()
+            folder = folder.parent
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def as_dict(form: Any) -> dict[str, Any]:
@@ -127,10 +170,14 @@ def seed_of(config: Any) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """fit, validate, test or predict with these words; gives the exit code: 2 for what cannot be done, 130 after Ctrl-C."""
+    """fit, validate, test or predict with these words; gives the exit code: 2 for what cannot be done, 130 after Ctrl-C, 143 after
+    SIGTERM.
+    """
+    Command.folder = None
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))  # cells and tasks of one's own
     with quiet(), interruptions():
         try:
-            arguments = shortened(arguments)
             command = Command(
                 SequenceModel,
                 Task,
@@ -139,33 +186,18 @@ def main(arguments: list[str]) -> int:
                 trainer_defaults=TRAINER,
                 parser_kwargs={"prog": "byhand", "exit_on_error": False},
                 save_config_callback=SaveConfigCallback if arguments[0] == "fit" else None,
-                args=arguments,
+                args=shortened(arguments),
             )
         except REFUSED as error:
+            unclaim(Command.folder)
             print(f"byhand {arguments[0]}: {one_line(error)}", file=sys.stderr)
             return 2
-        except Interrupted:
-            return 130
+        except Interrupted as stopped:
+            return 128 + stopped.signal
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()  # else its threads are there when the process ends, which may abort it
     callbacks: list[Callback] = command.trainer.callbacks  # type: ignore[attr-defined]
-    return 130 if any(isinstance(one, Interruptible) and one.interrupted for one in callbacks) else 0
-
-
-def shortened(arguments: list[str]) -> list[str]:
-    """Without the word --quick: after each configuration comes its shorter version, quick/NAME.yaml beside it. ValueError if there is
-    none.
-    """
-    if "--quick" not in arguments:
-        return arguments
-    words = [word for word in arguments if word != "--quick"]
-    for at in reversed([at for at, word in enumerate(words[:-1]) if word in ("-c", "--config")]):
-        path = Path(words[at + 1])
-        quick = path.parent / "quick" / path.name
-        if not quick.is_file():
-            raise ValueError(f"--quick: expected a shorter version of {path} in {quick}; leave --quick out, or write that file")
-        words[at + 2 : at + 2] = ["--config", str(quick)]
-    return words
+    return next((128 + one.signal for one in callbacks if isinstance(one, Interruptible) and one.signal), 0)
 
 
 @contextmanager

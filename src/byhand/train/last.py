@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,11 @@ from lightning.pytorch.callbacks import Callback, Checkpoint, ModelCheckpoint
 
 
 class Interrupted(Exception):  # noqa: N818 (it is no error)
-    """By Ctrl-C; what was learned is kept."""
+    """By Ctrl-C, or SIGTERM, as batch systems send it; what was learned is kept. signal: which."""
+
+    def __init__(self, signal: int) -> None:
+        super().__init__()
+        self.signal = signal
 
 
 class Last(Checkpoint):
@@ -45,38 +50,39 @@ def keep_last(trainer: L.Trainer) -> None:
 
 
 class Interruptible(Callback):
-    """At Ctrl-C the step under way is finished, or the batch of a validation; last.ckpt is kept, and Interrupted raised. A second
-    Ctrl-C ends the training at once.
+    """At Ctrl-C or SIGTERM the step under way is finished, or the batch of a validation; last.ckpt is kept, and Interrupted raised. A
+    second Ctrl-C ends the training at once.
+
+    signal: that was sent; 0 if none was.
     """
 
     def __init__(self) -> None:
-        self.interrupted = False
-        self.before: Any = None
+        self.signal = 0
+        self.before: dict[int, Any] = {}
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Not before: Lightning notes who listens to signals just before this, and restores that at the end."""
-        try:
-            self.before = signal.signal(signal.SIGINT, self.note)
-        except ValueError:  # not in the main thread
-            self.before = None
+        with suppress(ValueError):  # not in the main thread
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self.before[number] = signal.signal(number, self.note)
 
-    def note(self, *_: Any) -> None:
-        self.interrupted = True
-        signal.signal(signal.SIGINT, self.before)
+    def note(self, number: int, frame: Any) -> None:
+        self.signal = number
+        signal.signal(signal.SIGINT, self.before[signal.SIGINT])
         print("\nstopping after this step; Ctrl-C again to stop at once", file=sys.stderr, flush=True)
 
     def agreed(self, trainer: L.Trainer) -> bool:
         """Whether one of the processes was interrupted: all of them have to ask, and stop at the same step."""
-        if trainer.world_size > 1:
-            self.interrupted = trainer.strategy.reduce_boolean_decision(self.interrupted, all=False)
-        return self.interrupted
+        if trainer.world_size > 1 and trainer.strategy.reduce_boolean_decision(bool(self.signal), all=False):
+            self.signal = self.signal or signal.SIGINT
+        return bool(self.signal)
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if self.agreed(trainer) and not trainer.is_last_batch:  # else the epoch is over: on_train_epoch_end
             keep_last(trainer)
-            raise Interrupted
+            raise Interrupted(self.signal)
 
     def on_validation_batch_end(
         self,
@@ -90,7 +96,7 @@ class Interruptible(Callback):
         if trainer.state.fn == "fit" and not trainer.sanity_checking and self.agreed(trainer):
             validate_again(trainer)
             keep_last(trainer)
-            raise Interrupted
+            raise Interrupted(self.signal)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if self.agreed(trainer):
@@ -103,9 +109,27 @@ class Interruptible(Callback):
         self.restore()
 
     def restore(self) -> None:
-        if self.before is not None:
-            signal.signal(signal.SIGINT, self.before)
-            self.before = None
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+        self.before = {}
+
+
+class Terminable(Callback):
+    """SIGTERM ends a validation, a test or a prediction, which Lightning would go on with: there is nothing to be kept."""
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.state.fn != "fit":
+            self.listen()
+
+    def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.listen()
+
+    def on_predict_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.listen()
+
+    def listen(self) -> None:
+        with suppress(ValueError):  # not in the main thread
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def validate_again(trainer: L.Trainer) -> None:

@@ -188,7 +188,7 @@ class SequenceModel(L.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         optimiser = OPTIMISERS[self.optimiser](self.parameters(), self.learning_rate, self.weight_decay)
-        check_end(self.schedule, self.trainer)
+        check_end(self.schedule, self.trainer.max_epochs, self.trainer.max_steps)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate(self.schedule, self.warmup, self.planned_steps))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -223,6 +223,12 @@ class SequenceModel(L.LightningModule):
             raise ValueError(
                 f"checkpoint: expected a model of the {len(self.form.alphabet)} characters of this text, got one of {len(theirs)}, others:"
                 " give the text the option alphabet, the model's form.alphabet"
+            )
+        fitted = checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY]["form"].get("fitted", "")
+        if fitted and fitted != self.form.fitted:
+            raise ValueError(
+                f"checkpoint: expected the data that its model was trained on ({fitted}), got others ({self.form.fitted}): give the file of"
+                " the training as --data.fit_path, and the new one as --data.path"
             )
         if self._trainer is not None and isinstance(self._trainer.precision_plugin, DoublePrecision):
             self.double()  # else Lightning does so after it has read the weights, which would be rounded

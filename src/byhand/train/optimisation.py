@@ -30,9 +30,9 @@ def rate(schedule: str, warmup: int, total: Callable[[], float]) -> Callable[[in
     return lambda step: min(1.0, (step + 1) / (warmup + 1)) * left(min(1.0, step / max(1.0, total())))
 
 
-def check_end(schedule: str, trainer: Trainer) -> None:
+def check_end(schedule: str, max_epochs: int | None, max_steps: int) -> None:
     """ValueError where a schedule goes by how much of the training is over, and nothing ends it."""
-    if schedule != "constant" and trainer.max_steps == -1 and trainer.max_epochs in (None, -1):
+    if schedule != "constant" and max_steps == -1 and max_epochs in (None, -1):
         raise ValueError(f"schedule {schedule}: expected an end of the training, max_epochs or max_steps; got none")
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import lightning as L
@@ -46,4 +49,14 @@ class Lines(ProgressBar):
         self.told = time.monotonic()
         if self.enabled:
             values = "  ".join(f"{name} {float(value):.4g}" for name, value in sorted(trainer.callback_metrics.items()))
-            print(f"epoch {trainer.current_epoch}  step {trainer.global_step}  {values}", flush=True)
+            with until_nobody_reads():
+                print(f"epoch {trainer.current_epoch}  step {trainer.global_step}  {values}", flush=True)
+
+
+@contextmanager
+def until_nobody_reads() -> Iterator[None]:
+    """Who reads the lines may go away, as head does; the training goes on."""
+    try:
+        yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

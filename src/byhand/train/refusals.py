@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pickle import UnpicklingError
+from traceback import walk_tb
 
 from jsonargparse import ArgumentError
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -30,15 +31,23 @@ def one_line(error: BaseException) -> str:
         return f"--{option}: expected {' or '.join(expected)}, got {got}"
     lines = [line.strip().removeprefix("- ") for line in str(found[-1]).splitlines() if line.strip()]
     reason = lines[0] if lines else type(error).__name__
+    if reason.endswith(":") and len(lines) > 1:
+        reason += f" {lines[1]}"
     return f"--{option}: {reason}" if option else reason
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, and what led to it, as far as a user can be told of it."""
+    """The error and, as long as it is jsonargparse that speaks, what led to it, as far as a user can be told of it."""
     yield error
     before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    if isinstance(before, REFUSED):
+    if isinstance(before, REFUSED) and of_the_parser(error):
         yield from causes(before)
+
+
+def of_the_parser(error: BaseException) -> bool:
+    """Whether jsonargparse has raised it, by itself or out of what else went wrong."""
+    frames = list(walk_tb(error.__traceback__))
+    return isinstance(error, ArgumentError) or (bool(frames) and "jsonargparse" in frames[-1][0].f_code.co_filename)
 
 
 def readable(match: re.Match[str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -14,22 +16,17 @@ from byhand.train.last import Interrupted
 
 
 class Report(Callback):
-    """After a test the metrics beside those of who only guesses; after a training where it is kept and how to go on."""
+    """After a test the metrics beside those of who only guesses; after a training where it is kept and how to go on. To be behind the
+    progress bar among the callbacks: it speaks when that is gone.
+    """
 
-    def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self.tell(trainer, "test")
-
-    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if trainer.state.fn != "fit":
-            self.tell(trainer, "val")
-
-    def tell(self, trainer: L.Trainer, part: str) -> None:
-        task: Any = getattr(trainer, "datamodule", None)
-        if trainer.is_global_zero:
+    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        if trainer.state.fn == "fit":
+            self.tell_how_to_go_on(trainer)
+        elif trainer.state.fn in ("validate", "test") and trainer.is_global_zero:
+            task: Any = getattr(trainer, "datamodule", None)
+            part = "test" if trainer.state.fn == "test" else "val"
             Console().print(table(part, {name: float(value) for name, value in trainer.callback_metrics.items()}, task))
-
-    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self.tell_how_to_go_on(trainer)
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         if isinstance(exception, Interrupted):
@@ -38,13 +35,21 @@ class Report(Callback):
     def tell_how_to_go_on(self, trainer: L.Trainer) -> None:
         keeper: Any = trainer.checkpoint_callback
         folder = trainer.log_dir  # which processes agree on: all of them have to ask
-        if not trainer.is_global_zero or keeper is None:
+        if not trainer.is_global_zero or keeper is None or folder is None:
             return
         print(f"{trainer.global_step} steps in {trainer.current_epoch} epochs; log in {folder}")
-        best = keeper.best_model_path or keeper.last_model_path
-        if best:
-            print(f"test it:  byhand test --config {folder}/config.yaml --ckpt_path {best}")
-            print(f"go on:    byhand fit --config {folder}/config.yaml --ckpt_path {keeper.last_model_path or best}")
+        best, last = keeper.best_model_path or keeper.last_model_path, keeper.last_model_path
+        config = Path(folder) / "config.yaml"
+        if best and config.is_file():
+            print("test it: ", shlex.join(["byhand", "test", "--config", str(config), "--ckpt_path", relative(best)]))
+        if last and config.is_file():
+            print("go on:   ", shlex.join(["byhand", "fit", "--config", str(config), "--ckpt_path", relative(last)]))
+
+
+def relative(path: str) -> str:
+    """To the folder that one is in, if it is below that."""
+    place, here = Path(path), Path.cwd()
+    return str(place.relative_to(here)) if place.is_absolute() and place.is_relative_to(here) else path
 
 
 def table(part: str, metrics: dict[str, float], task: Task) -> Table:
