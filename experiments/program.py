@@ -3,8 +3,9 @@
     python -m experiments.hochreiter1997.analysis [--quick] [--workers 2]
 
 results.csv has a row a number: quantity, published (with its mark: V read in the source, 2 quoted from it by others, C recomputed, M
-from memory), ours, and of how many runs. Where the experiment has a picture, curve.png is made of them; --draw makes it anew of
-results.csv and runs nothing. --quick: two seeds and short trainings, to see that all works; its numbers say nothing.
+from memory), ours, and of how many runs. runs.csv has a row a run: all that it came to. Where the experiment has a picture, curve.png
+is made of them; --draw makes it anew of results.csv and runs nothing. --quick: two seeds and short trainings, to see that all works;
+its numbers say nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from byhand import study
+from byhand.study.compare import compare
 
 Records = list[dict[str, Any]]
 
@@ -77,6 +79,7 @@ def main(
     this.report()
     target = this.folder / "compared.csv" if options.quick else folder / "results.csv"
     found = numbers(this.table())
+    runs(target.with_name("runs.csv"), this.table())
     write(target, found, expected(folder / "expected.csv"))
     if picture:
         picture(found, target.with_name("curve.png"))
@@ -110,6 +113,20 @@ def expected(path: Path) -> dict[str, tuple[str, str]]:
         return {row["quantity"]: (row["value"], row["mark"]) for row in csv.DictReader(file)}
 
 
+def runs(path: Path, records: Records) -> None:
+    """A row a run: task, variant, seed, what was searched, every metric of the test, steps and seconds."""
+    apart = ("host", "torch", "threads", "settings", "key")
+    names = dict.fromkeys(
+        name for one in records for name in one if name not in apart and not name.startswith(("val_", "train_"))
+    )
+    with path.open("w", newline="") as file:
+        rows = csv.DictWriter(file, list(names), extrasaction="ignore", lineterminator="\n")
+        rows.writeheader()
+        rows.writerows(
+            {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in one.items()} for one in records
+        )
+
+
 def write(path: Path, numbers: list[Number], published: dict[str, tuple[str, str]]) -> None:
     """The table, in a file and on the terminal."""
     rows = [["quantity", "published", "mark", "ours", "runs"]]
@@ -129,6 +146,23 @@ def of(records: Records, **which: str) -> Records:
 def middle(records: Records, metric: str) -> float:
     """The median of a metric; NaN if there is nothing."""
     return median(one[metric] for one in records) if records else float("nan")
+
+
+def against(records: Records, base: str, metric: Callable[[str], str]) -> list[Number]:
+    """For each task and variant but the base: the median of its differences from the base over the seeds, and how likely differences as
+    great are if there is none: Wilcoxon's signed-rank test, with Holm's correction for all variants of a task. metric: of a task.
+    """
+    found = []
+    for task in dict.fromkeys(one["task"] for one in records):
+        values: dict[str, dict[int, float]] = {}
+        for one in of(records, task=task):
+            values.setdefault(one["variant"], {})[one["seed"]] = one[metric(task)]
+        for row in compare(values, base):
+            if row.effect is not None and row.holm is not None:
+                name = f"{task}: {row.variant}"
+                found.append(Number(f"{name}: difference from {base}, median", row.effect, row.pairs))
+                found.append(Number(f"{name}: p, Wilcoxon and Holm", row.holm, row.pairs))
+    return found
 
 
 def pairs(records: Records) -> list[tuple[str, str]]:

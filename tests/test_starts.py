@@ -40,6 +40,7 @@ def test_all_starts_within_the_range_but_what_the_cell_and_the_biases_say() -> N
     ("settings", "gate", "expected"),
     [
         ({"gate_biases": {"i": [-2]}}, "i", [-2.0] * 6),
+        ({"gate_biases": {"i": -2.5}}, "i", [-2.5] * 6),
         ({"gate_biases": {"i": [-1, -2, -3, -4, -5, -6]}}, "i", [-1.0, -2, -3, -4, -5, -6]),
         ({"gate_biases": {"f": [0.5]}, "forget_bias": 3.0}, "f", [0.5] * 6),
         ({"gate_biases": {"i": [-3, -6]}, "cell": "lstm_1997_blocks(3)", "init_range": 0.1}, "i", [-3.0, -6.0]),
@@ -72,9 +73,9 @@ def test_biases_of_a_cell_that_keeps_them_apart() -> None:
         ({"init_range": -0.1}, "expected a finite init_range of at least 0; got -0.1"),
         ({"init_range": float("nan")}, "expected a finite init_range"),
         ({"gate_biases": {"e": [1.0]}}, r"expected a gate of 'lstm' that has a bias \(i, f, g, o\); got 'e'"),
-        ({"gate_biases": {"i": [1.0, 2.0]}}, r"i: expected a list of 1 or 6 finite numbers; got \[1.0, 2.0\]"),
-        ({"gate_biases": {"i": [float("inf")]}}, "finite numbers; got"),
-        ({"gate_biases": {"i": -3.0}}, "expected a list of 1 or 6 finite numbers; got -3.0"),
+        ({"gate_biases": {"i": [1.0, 2.0]}}, r"i: expected a finite number, or a list of 6; got \[1.0, 2.0\]"),
+        ({"gate_biases": {"i": [float("inf")]}}, "expected a finite number, or a list of 6; got"),
+        ({"gate_biases": {"i": "x"}}, "expected a finite number, or a list of 6; got .x."),
         ({"squash": "tanh"}, "expected squash to be one of none, sigmoid; got 'tanh'"),
     ],
 )

@@ -48,7 +48,17 @@ def test_parts_are_cut_by_position(rhyme: Text) -> None:
         "test": RHYME[int(0.95 * n) :],
     }
     assert rhyme.alphabet == "".join(sorted(set(RHYME[: int(0.9 * n)])))
-    assert rhyme.form == (len(rhyme.alphabet) + 1, len(rhyme.alphabet) + 1, "classes", True, True, True, 0.0, rhyme.alphabet)
+    assert rhyme.form == (
+        len(rhyme.alphabet) + 1,
+        len(rhyme.alphabet) + 1,
+        "classes",
+        True,
+        True,
+        True,
+        0.0,
+        rhyme.alphabet,
+        "",
+    )
 
 
 @pytest.mark.parametrize("part", ["train", "val", "test"])

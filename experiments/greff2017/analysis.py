@@ -2,25 +2,20 @@
 
 from pathlib import Path
 
-from experiments.program import Number, Records, main, middle, of, pairs
+from experiments.program import Number, Records, against, main, middle, of, pairs
 
-METRIC = {"adding, T = 50": "test_mse", "digits by rows": "test_loss", "embedded Reber": "test_loss"}
+
+def metric(task: str) -> str:
+    return "test_mse" if task.startswith("adding") else "test_loss"
 
 
 def numbers(records: Records) -> list[Number]:
-    """For each task and variant: the median of its metric, and of its differences from V over the seeds."""
+    """For each task and variant: the median of its metric, of its differences from V over the seeds, and the probability of such."""
     found = []
     for task, variant in pairs(records):
-        runs, base = of(records, task=task, variant=variant), of(records, task=task, variant="V")
-        metric = METRIC[task]
-        found.append(Number(f"{task}: {variant}: {metric}, median", middle(runs, metric), len(runs)))
-        if variant != "V":
-            by_seed = {one["seed"]: one[metric] for one in base}
-            differences = [{"difference": one[metric] - by_seed[one["seed"]]} for one in runs if one["seed"] in by_seed]
-            found.append(
-                Number(f"{task}: {variant}: difference from V, median", middle(differences, "difference"), len(differences))
-            )
-    return found
+        runs = of(records, task=task, variant=variant)
+        found.append(Number(f"{task}: {variant}: {metric(task)}, median", middle(runs, metric(task)), len(runs)))
+    return found + against(records, "V", metric)
 
 
 if __name__ == "__main__":

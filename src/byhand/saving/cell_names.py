@@ -19,6 +19,12 @@ LONGEST = 1000  # no cell is named at such length, and Python's parser can be ov
 
 def find(name: str) -> Cell | None:
     """The cell that byhand.cells makes under exactly this name; None if there is none."""
+    cell = read(name)
+    return cell if cell is not None and cell.name == name else None
+
+
+def read(name: str) -> Cell | None:
+    """The cell that is meant by what someone types, such as zoneout(lstm), which is printed with its rates; None if there is none."""
     if name in VALUES:
         return VALUES[name]
     if len(name) > LONGEST:
@@ -27,7 +33,7 @@ def find(name: str) -> Cell | None:
         cell = build(ast.parse(name, mode="eval").body)
     except (SyntaxError, TypeError, ValueError, RuntimeError):  # whatever parser and cells say to nonsense
         return None
-    return cell if isinstance(cell, Cell) and cell.name == name else None
+    return cell if isinstance(cell, Cell) else None
 
 
 def build(node: ast.expr) -> Any:

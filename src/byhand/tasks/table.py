@@ -68,7 +68,7 @@ class Table(Numbered):
         predict: what predict is about: the "test" part, or the "future": of each series the window at its end.
         fit_path: another table, which gives training and validation part, scales and season; that at path is then for the test, as
             a whole.
-        separator: between the columns of a CSV.
+        separator: between the columns of a CSV; None: a comma, in a .tsv a tab.
         decimal: point, in a CSV.
         batch_size: windows in a batch.
         seed: the order in training.
@@ -84,7 +84,7 @@ class Table(Numbered):
         self,
         path: str | os.PathLike[str] | None = None,
         target: str | None = None,
-        features: list[str] | None = None,
+        features: str | list[str] | None = None,
         time: str | None = None,
         series: str | None = None,
         window: int = 40,
@@ -95,7 +95,7 @@ class Table(Numbered):
         time_format: str | None = None,
         predict: Predicted = "test",
         fit_path: str | os.PathLike[str] | None = None,
-        separator: str = ",",
+        separator: str | None = None,
         decimal: str = ".",
         batch_size: int = 32,
         seed: int = 0,
@@ -117,7 +117,7 @@ class Table(Numbered):
         elif target is None:
             names = ", ".join(map(str, read_table(path, separator).cells.columns))
             raise ValueError(f"target: expected the name of the column to predict, one of {names}: --data.target COLUMN")
-        features = [target] if features is None else features
+        features = [target] if features is None else [features] if isinstance(features, str) else features
         if not features or len(set(features)) < len(features):
             raise ValueError(f"features: expected different columns, at least one, got {features}")
         self.window, self.horizon, self.time, self.series = window, horizon, time, series

@@ -49,7 +49,7 @@ def parted_by(line: str) -> str:
     return f"; its columns seem to be parted by {separator!r}: give separator={separator!r}" if separator else ""
 
 
-def read_table(path: str | os.PathLike[str], separator: str = ",") -> Columns:
+def read_table(path: str | os.PathLike[str], separator: str | None = None) -> Columns:
     """What a *.csv, *.tsv, *.txt (UTF-8) or *.parquet, *.pq holds. ValueError or OSError for what is no table."""
     place = Path(path)
     if not place.is_file():
@@ -62,7 +62,8 @@ def read_table(path: str | os.PathLike[str], separator: str = ",") -> Columns:
         data = place.read_bytes()
     except OSError as error:
         raise type(error)(f"{place.name}: cannot be read: {error.strerror or error}") from error
-    cells = parquet(place.name, data) if ending in (".parquet", ".pq") else csv(place.name, data, separator)
+    separator = {None: "\t" if ending == ".tsv" else ",", "\\t": "\t"}.get(separator, separator)  # as one can type it
+    cells = parquet(place.name, data) if ending in (".parquet", ".pq") else csv(place.name, data, str(separator))
     if not len(cells):
         raise ValueError(f"{place.name}: expected rows, got a table without any")
     first = 1 if ending in (".parquet", ".pq") else 2

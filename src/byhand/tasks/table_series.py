@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from byhand.tasks.table_reading import Columns, listed, numbers, refuse, texts
+from byhand.tasks.table_reading import Columns, listed, numbers, refuse
 from byhand.tasks.table_time import Clock, find_clock, form_of, read_times
 
 if TYPE_CHECKING:
@@ -54,17 +54,20 @@ def read_series(table: Columns, wanted: Wanted, clock: Clock | None = None) -> t
     values = np.stack([numbers(table, name, wanted.decimal) for name in wanted.columns], 1)
     for name in dict.fromkeys(wanted.columns):
         missing = np.isnan(values[:, wanted.columns.index(name)])
+        if missing.all():
+            raise ValueError(f"{table.name}: column {name!r}: expected numbers, got empty cells only; choose another column")
         if missing.any():
             notes.append(f"column {name!r}: empty cells: {missing.sum()}, in the rows {listed(table.rows[missing])}")
-    time, zone = read_times(table, wanted.time, wanted.time_format) if wanted.time else (table.rows.astype(float), "")
+    rows: Any = (table.rows.astype(float), "", None)
+    time, zone, form = read_times(table, wanted.time, wanted.time_format) if wanted.time else rows
     members = rows_of_series(table, wanted.series)
     if wanted.time:
         members = {name: sort(table, wanted.time, name, rows, time, notes) for name, rows in members.items()}
     times = [time[rows] for rows in members.values()]
     if not wanted.time or wanted.step == "rows":
-        clock = Clock("rows", form=form_of(time, wanted.time_format, zone), zone=zone)
+        clock = Clock("rows", form=form_of(time, form, zone), zone=zone)
     elif clock is None:
-        clock = find_clock(times, wanted.time_format, zone)
+        clock = find_clock(times, form, zone)
     elif (clock.kind == "numbers") != (time.dtype.kind == "f"):
         raise ValueError(f"{table.name}: column {wanted.time!r}: expected times written as in the table that was trained on")
     gaps = [distances(table, wanted.time, rows, time[rows], clock) for rows in members.values()]
@@ -93,7 +96,8 @@ def rows_of_series(table: Columns, name: str | None) -> dict[str, Int[np.ndarray
         return {"": np.arange(len(table.rows))}
     import pandas as pd  # noqa: PLC0415 (see table_reading)
 
-    labels = texts(table.column(name))
+    column = table.column(name)
+    labels = column.astype("object").where(column.notna(), "").astype(str).str.strip()  # NA may be a name
     refuse(table, name, (labels == "").to_numpy(bool), "the name of a series")
     codes, names = pd.factorize(labels.to_numpy(object))
     order = np.argsort(codes, kind="stable")

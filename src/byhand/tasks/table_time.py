@@ -85,7 +85,8 @@ class Clock(NamedTuple):
                 str(np.datetime_as_string(time, "D" if self.form else "s" if time == time.astype("M8[s]") else "us"))
                 + self.zone
             )
-        return str(int(time)) if float(time).is_integer() and abs(time) < 1e15 else repr(float(time))
+        near = float(f"{time:.12g}")  # 10.2, not 10.200000000000001
+        return str(int(near)) if near.is_integer() and abs(near) < 1e15 else repr(near)
 
 
 def whole(steps: Float[np.ndarray, " gaps"]) -> Float[np.ndarray, " gaps"]:
@@ -95,20 +96,23 @@ def whole(steps: Float[np.ndarray, " gaps"]) -> Float[np.ndarray, " gaps"]:
         return np.where((np.abs(steps - near) < 0.01) & (near >= 1) & (near < 2**62), near, np.nan)
 
 
-def read_times(table: Columns, name: str, time_format: str | None) -> tuple[Any, str]:
-    """A column as numbers or as datetime64[us], and the zone: "Z" for UTC. ValueError for a cell that is neither."""
+def read_times(table: Columns, name: str, time_format: str | None) -> tuple[Any, str, str | None]:
+    """A column as numbers or as datetime64[us]; the zone, "Z" for UTC; and the time_format, if it has one. ValueError for a cell that is
+    neither.
+    """
     import pandas as pd  # noqa: PLC0415
 
-    column, zone = table.column(name), ""
+    column, zone, given = table.column(name), "", time_format
     if pd.api.types.is_datetime64_any_dtype(column):
         values, zone = column, "Z" if column.dt.tz is not None else ""
     else:
         text = texts(column)
         number = text.str.fullmatch(NUMBER).to_numpy(bool)
+        time_format = time_format or ("%Y%m%d" if are_dates(text) else None)
         if time_format is None and 2 * number.sum() > len(number):
             numbers = np.where(number, text.where(number, "nan"), "nan").astype(float)
             refuse(table, name, ~np.isfinite(numbers), "a number, as in most rows")
-            return numbers, ""
+            return numbers, "", None
         zoned = text.str.fullmatch(rf".*:{OFFSET}").to_numpy(bool)
         if zoned.any() and time_format is None:
             refuse(table, name, ~zoned, "a time with its distance from UTC as in other rows")
@@ -121,8 +125,18 @@ def read_times(table: Columns, name: str, time_format: str | None) -> tuple[Any,
         if values.dtype.kind != "M":  # times with several distances from UTC, by a time_format
             values = pd.to_datetime(values, utc=True)
         zone = "Z" if values.dt.tz is not None else ""
-    refuse(table, name, values.isna().to_numpy(bool), EXPECTED)
-    return (values.dt.tz_convert(None) if zone else values).to_numpy("M8[us]"), zone
+    expected = EXPECTED if given is None else f"a time as time_format {given!r} has it"
+    refuse(table, name, values.isna().to_numpy(bool), expected)
+    return (values.dt.tz_convert(None) if zone else values).to_numpy("M8[us]"), zone, time_format
+
+
+def are_dates(text: Any) -> bool:
+    """Whether all are days as ISO 8601 writes them without hyphens, 20240131, of the years 1000 to 2999; and more than one."""
+    import pandas as pd  # noqa: PLC0415
+
+    if not text.str.fullmatch("[12][0-9]{7}").all() or text.nunique() < 2:
+        return False
+    return bool(pd.to_datetime(text, format="%Y%m%d", errors="coerce").notna().all())
 
 
 def find_clock(series: Sequence[Any], time_format: str | None, zone: str) -> Clock:

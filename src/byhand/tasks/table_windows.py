@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from byhand.tasks.table_reading import read_table, sunspots
+from byhand.tasks.table_reading import listed, read_table, sunspots
 from byhand.tasks.table_series import Series, Wanted, read_series
 from byhand.tasks.table_time import Clock
 from byhand.tasks.task import PARTS, Part
@@ -82,11 +82,20 @@ def cut_windows(series: Sequence[Series], window: int, horizon: int, shares: Seq
     ends = np.cumsum(sizes)[sizes >= window]
     starts["future"] = (ends - window)[piece[ends - window] == piece[ends - 1]]
     names = [one.name for one in series]
+    without = [name for at, name in enumerate(names) if at not in whose[starts["future"]]]
+    if without and names != [""]:
+        notes.append(
+            f"series without {window} whole steps at their end, left out where the future is predicted: {listed(without)}"
+        )
     return Windows(names, joined.values, joined.time, joined.row, whose, piece, part == 0, starts, notes)
 
 
 def read_windows(
-    path: str | os.PathLike[str] | None, separator: str, wanted: Wanted, sizes: tuple[int, int], clock: Clock | None = None
+    path: str | os.PathLike[str] | None,
+    separator: str | None,
+    wanted: Wanted,
+    sizes: tuple[int, int],
+    clock: Clock | None = None,
 ) -> Reading:
     """A table, None for sunspots, cut into windows of these steps and answers. clock: of the table that was trained on, if this is
     another; then all of it is for the test.

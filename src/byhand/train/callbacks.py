@@ -111,17 +111,19 @@ class Gates(AtValidations):
                 if values.isfinite().any():
                     log.add_histogram(f"sites/{name}", values[values.isfinite()], trainer.global_step)
         for name, shares in saturation(trace, cell=pl_module.lstm.cell).items():
-            self.judge(trainer, name, float(shares.left.mean()), float(shares.right.mean()))
+            start = pl_module.gate_start(name.rpartition(".")[2])
+            self.judge(trainer, name, float(shares.left.mean()), float(shares.right.mean()), start)
         if log is not None and self.pictures and is_due(self.times - 1):
             for name, figure in pictures(trace, characters_of(pl_module.form, batch)):
                 log.add_figure(f"pictures/{name}", figure, trainer.global_step)
 
-    def judge(self, trainer: L.Trainer, name: str, shut: float, open: float) -> None:
+    def judge(self, trainer: L.Trainer, name: str, shut: float, open: float, start: float) -> None:
+        """start: where its bias started. Who has a gate start open or shut does not have to be told that it is."""
         log = board(trainer)
-        for share, word in ((shut, "shut"), (open, "open")):
+        for share, word, meant in ((shut, "shut", start < -2), (open, "open", start > 2)):
             if log is not None:
                 log.add_scalar(f"{word}/{name}", share, trainer.global_step)
-            if share >= self.warn and f"{name} {word}" not in self.warned:
+            if not meant and share >= self.warn and f"{name} {word}" not in self.warned:
                 self.warned.add(f"{name} {word}")
                 warnings.warn(
                     f"epoch {trainer.current_epoch}: gate {name} is {word} in {share:.0%} of its values: it may have stopped"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib
 
-from byhand.cells import Cell, __all__
+from byhand.cells import Cell
 from byhand.saving import cell_names
 
 
 def choose(name: str) -> Cell:
-    """One of byhand.cells by its printed name, or module:name for one of your own. ValueError if there is none."""
-    cell = cell_names.find(name)
+    """One of byhand.cells or made of them, as Python would write it, or module:name for one of your own. ValueError if there is none."""
+    cell = cell_names.read(name)
     if cell is not None:
         return cell
     module, _, attribute = name.partition(":")
@@ -22,5 +22,8 @@ def choose(name: str) -> Cell:
             raise ValueError(f"cell {name!r}: expected a module that can be imported, got {told}") from None
         if isinstance(cell, Cell):
             return cell
-    known = ", ".join(one for one in __all__ if one[0].islower())
-    raise ValueError(f"expected a cell out of {known}, such as no_input_gate(lstm), or module:name of your own; got {name!r}")
+    known, makers = ", ".join(cell_names.VALUES), ", ".join(cell_names.FUNCTIONS)
+    raise ValueError(
+        f"expected a cell out of {known}; or one made by {makers}, such as no_input_gate(lstm) or zoneout(lstm, h=0.05, c=0.2); or"
+        f" module:name of your own; got {name!r}"
+    )

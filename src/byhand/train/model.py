@@ -39,9 +39,9 @@ class SequenceModel(L.LightningModule):
         dropout: the share of values between layers that is left out in training.
         bidirectional: a second LSTM in each layer reads from the end.
         proj_size: the short memory is projected to so many values; 0: it is not.
-        forget_bias: where forget gates start; null: as torch draws them.
-        gate_biases: gate -> where its bias starts, in every layer: one number for all units, or one for each unit (or block that
-            shares the gate), such as {i: [-3, -6]}.
+        forget_bias: where forget gates start, in cells that have such; null: as torch draws them.
+        gate_biases: gate -> where its bias starts, in every layer: one number for all units, {i: -3}, or one for each unit (or block
+            that shares the gate), {i: [-3, -6]}.
         init_range: all other weights and biases start evenly in -range … range; 0: as torch draws them.
         squash: what the head's numbers are put through: none, or sigmoid; classes are then learnt by squared error, not
             cross-entropy.
@@ -65,7 +65,7 @@ class SequenceModel(L.LightningModule):
         bidirectional: bool = False,
         proj_size: int = 0,
         forget_bias: float | None = 1.0,
-        gate_biases: dict[str, list[float]] | None = None,
+        gate_biases: dict[str, float | list[float]] | None = None,
         init_range: float = 0.0,
         squash: str = "none",
         embedding_size: int = 0,
@@ -143,6 +143,11 @@ class SequenceModel(L.LightningModule):
         if not self.form.symbols:
             return input
         return F.one_hot(input, self.form.input_size).to(self.dtype) if self.embedding is None else self.embedding(input)
+
+    def gate_start(self, gate: str) -> float:
+        """Where the settings have its bias start, on average; 0 where torch draws it."""
+        told = (self.hparams["gate_biases"] or {}).get(gate, self.hparams["forget_bias"] if gate == "f" else None)
+        return float(torch.tensor(told or 0.0).mean())
 
     def run(self, part: str, batch: Sequences) -> Tensor:
         """What the head gives; a stateful task's memories are carried on from the part's batch before, if it had as many sequences."""

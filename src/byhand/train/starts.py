@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from byhand.nn import LSTM
 
 
-def start(model: nn.Module, lstm: LSTM, init_range: float, gate_biases: Mapping[str, Sequence[float]]) -> None:
+def start(model: nn.Module, lstm: LSTM, init_range: float, gate_biases: Mapping[str, float | Sequence[float]]) -> None:
     """init_range: of all parameters of the model; 0 leaves them. gate_biases: gate -> one number, or one for each row of its own.
     What the cell says of its constants, and the lstm's forget_bias, stay. ValueError.
     """
@@ -32,13 +32,18 @@ def start(model: nn.Module, lstm: LSTM, init_range: float, gate_biases: Mapping[
             start_bias(owner, gate, tensor(checked(owner, gate, values)))
 
 
-def checked(owner: Owner, gate: str, values: Sequence[float]) -> list[float]:
+def checked(owner: Owner, gate: str, given: float | Sequence[float]) -> list[float]:
     """The values, if the cell has such a gate with a bias and so many units or blocks. ValueError."""
     cell, has = owner.cell, shapes(owner.cell, owner.sizes)
     if gate not in cell.gates or not {"bias_ih", f"b_{gate}"} & set(has):
         known = ", ".join(one for one in cell.gates if {"bias_ih", f"b_{one}"} & set(has)) or "none"
         raise ValueError(f"gate_biases expected a gate of {cell.name!r} that has a bias ({known}); got {gate!r}")
     count = rows(cell, owner.sizes)[gate]
-    if not isinstance(values, Sequence) or len(values) not in {1, count} or not all(map(math.isfinite, values)):
-        raise ValueError(f"gate_biases: {gate}: expected a list of 1 or {count} finite numbers; got {values!r}")
+    values = [given] if isinstance(given, int | float) else given
+    if not isinstance(values, Sequence) or len(values) not in {1, count} or not all(map(finite, values)):
+        raise ValueError(f"gate_biases: {gate}: expected a finite number, or a list of {count}; got {given!r}")
     return list(values)
+
+
+def finite(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
