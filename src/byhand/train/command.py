@@ -7,21 +7,20 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import lightning as L
 import numpy as np
 import torch
-from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ProgressBar
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.loggers import TensorBoardLogger
 
 from byhand.tasks import Task
 from byhand.train.callbacks import Diverged, Gates, Reproducible
 from byhand.train.checkpoints import Kept, read_kept, refuse_another_task, refuse_other_settings, refuse_what_is_done
+from byhand.train.folders import claimed, unclaim
 from byhand.train.keeping import Best, WholeCheckpoints
 from byhand.train.last import Interrupted, Interruptible, Last, Terminable
 from byhand.train.model import SequenceModel
@@ -49,7 +48,7 @@ class Command(LightningCLI):
     """Lightning's, where the task tells the model its form, and the checkpoint what to watch."""
 
     kept: Kept | None = None  # what is in the checkpoint, if there is one
-    folder: Path | None = None  # of this training
+    made: ClassVar[list[Path]] = []  # folders, for this training
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """The link, what an option is if nobody says, and options of our own."""
@@ -101,20 +100,19 @@ class Command(LightningCLI):
         keeps = training and config.trainer.enable_checkpointing is not False
         kwargs["enable_checkpointing"] = True  # else Lightning refuses the one that we take away below
         kwargs["plugins"] = [WholeCheckpoints(), *listed(theirs.plugins)]
+        callbacks = list(listed(theirs.callbacks))  # as they are now: Lightning adds its own to the list
         if config.trainer.logger in (None, False):
-            logger = claimed(config.trainer.default_root_dir, config.name) if training else None
-            kwargs["logger"] = logger if logger is not None and config.trainer.logger is None else False
-            if logger is not None:
-                self.folder = Command.folder = Path(logger.log_dir)
+            kwargs["logger"] = False
+            if training:
+                logger, Command.made = claimed(config.trainer.default_root_dir, config.name)
+                kwargs["logger"] = logger if config.trainer.logger is None else False
                 kwargs["default_root_dir"] = logger.log_dir
         trainer: Any = super().instantiate_trainer(**kwargs)
         ours: list[Callback] = [Reproducible(seed_of(config))]
         ours += [Interruptible(), Diverged()] if training else [Terminable()]
-        ours += [Gates()] if training and not any(isinstance(one, Gates) for one in listed(theirs.callbacks)) else []
+        ours += [Gates()] if training and not any(isinstance(one, Gates) for one in callbacks) else []
         ours += [Predictions(config.output)] if self.subcommand == "predict" else []
-        if config.trainer.enable_progress_bar is not False and not any(
-            isinstance(one, ProgressBar) for one in listed(theirs.callbacks)
-        ):
+        if config.trainer.enable_progress_bar is not False and not any(isinstance(one, ProgressBar) for one in callbacks):
             trainer.callbacks[:] = [one for one in trainer.callbacks if not isinstance(one, ProgressBar)]
             ours.append(progress())
         trainer.callbacks[:0] = ours
@@ -129,32 +127,6 @@ class Command(LightningCLI):
         if self.subcommand == "predict" and self.datamodule.writes == "text":
             trainer.limit_predict_batches = 1  # what is written comes out of the model itself
         return trainer
-
-
-def claimed(root: str, name: str) -> TensorBoardLogger:
-    """A log in a new folder, runs/NAME/version_N, which no other training takes at the same moment."""
-    while True:
-        logger = TensorBoardLogger(root, name=name)
-        if not is_first():  # the folder of the first process counts
-            return logger
-        try:
-            Path(logger.log_dir).mkdir(parents=True)
-        except FileExistsError:
-            continue
-        return logger
-
-
-def is_first() -> bool:
-    """Of the processes that train together."""
-    return getattr(rank_zero_only, "rank", 0) == 0
-
-
-def unclaim(folder: Path | None) -> None:
-    """Without the folder of a training that came to nothing, nor those above it that are empty."""
-    with suppress(OSError):
-        while folder is not None and is_first() and folder != Path():
-            folder.rmdir()
-            folder = folder.parent
 
 
 def listed(value: Any) -> list[Any]:
@@ -173,7 +145,7 @@ def main(arguments: list[str]) -> int:
     """fit, validate, test or predict with these words; gives the exit code: 2 for what cannot be done, 130 after Ctrl-C, 143 after
     SIGTERM.
     """
-    Command.folder = None
+    Command.made = []
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))  # cells and tasks of one's own
     with quiet(), interruptions():
@@ -189,7 +161,7 @@ def main(arguments: list[str]) -> int:
                 args=shortened(arguments),
             )
         except REFUSED as error:
-            unclaim(Command.folder)
+            unclaim(Command.made)
             print(f"byhand {arguments[0]}: {one_line(error)}", file=sys.stderr)
             return 2
         except Interrupted as stopped:

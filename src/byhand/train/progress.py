@@ -50,7 +50,7 @@ class Lines(ProgressBar):
         if self.enabled:
             values = "  ".join(f"{name} {float(value):.4g}" for name, value in sorted(trainer.callback_metrics.items()))
             with until_nobody_reads():
-                print(f"epoch {trainer.current_epoch}  step {trainer.global_step}  {values}", flush=True)
+                print(f"epoch {trainer.current_epoch}  step {trainer.global_step}  {values}")
 
 
 @contextmanager
@@ -58,5 +58,6 @@ def until_nobody_reads() -> Iterator[None]:
     """Who reads the lines may go away, as head does; the training goes on."""
     try:
         yield
+        sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from byhand.tasks.task import Task
 from byhand.train.last import Interrupted
+from byhand.train.progress import until_nobody_reads
 
 
 class Report(Callback):
@@ -37,6 +38,10 @@ class Report(Callback):
         folder = trainer.log_dir  # which processes agree on: all of them have to ask
         if not trainer.is_global_zero or keeper is None or folder is None:
             return
+        with until_nobody_reads():
+            self.tell_of(folder, keeper, trainer)
+
+    def tell_of(self, folder: str, keeper: Any, trainer: L.Trainer) -> None:
         print(f"{trainer.global_step} steps in {trainer.current_epoch} epochs; log in {folder}")
         best, last = keeper.best_model_path or keeper.last_model_path, keeper.last_model_path
         config = Path(folder) / "config.yaml"
