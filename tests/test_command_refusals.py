@@ -6,6 +6,8 @@ import pytest
 import torch
 from commands import BEST, LAST, WRITTEN, Here, said, typed
 
+from byhand.train.command import main
+
 
 @pytest.mark.parametrize(
     ("words", "message"),
@@ -86,3 +88,22 @@ def test_ctrl_c_outside_of_a_training_is_told(trained: Path) -> None:
     )
     done = typed(trained, "test", "--config", WRITTEN, "--ckpt_path", BEST, "--trainer.callbacks+=pressing.Pressing")
     assert done.returncode == 130 and done.stderr == "byhand: interrupted\n"
+
+
+def test_a_table_in_other_scales(folder: Path, here: Here, capsys: pytest.CaptureFixture[str]) -> None:
+    """A model knows numbers in the scale of the table that it was trained on."""
+    for name, step in (("a", 1), ("b", 2)):
+        (folder / f"{name}.csv").write_text("y\n" + "".join(f"{at * step % 13}\n" for at in range(99)))
+    words = ["--data", "Table", "--data.target", "y", "--data.window", "4"]
+    here(folder, "fit", *words, "--data.path", "a.csv", "--trainer.max_steps", "2", "--name", "t")
+    last = ["--ckpt_path", "runs/t/version_0/checkpoints/last.ckpt"]
+    here(folder, "test", *words, "--data.path", "a.csv", *last)
+    assert "--data.fit_path" in said(capsys, "test", *words, "--data.path", "b.csv", *last)
+    here(folder, "test", *words, "--data.path", "b.csv", "--data.fit_path", "a.csv", *last)
+
+
+def test_a_training_that_diverges(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["fit", "--config", "small.yaml", "--model.optimiser", "sgd", "--model.learning_rate", "1e30", "--model.clip", "0"]
+    assert main(words) == 2
+    _, error = capsys.readouterr()
+    assert error.count("\n") == 1 and "learning_rate" in error and "nan" in error.lower(), error

@@ -180,3 +180,11 @@ def test_who_reads_the_lines_may_go_away(folder: Path) -> None:
     done = subprocess.run(line, shell=True, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
     assert done.stdout.startswith("epoch 0  step 60") and done.stderr == ""
     assert torch.load(folder / LAST, weights_only=True)["global_step"] == 120
+
+
+@pytest.mark.parametrize("typed_as", ["{i: -3}", "{i: [-3.0]}"])
+def test_biases_of_gates_as_typed(folder: Path, here: Here, typed_as: str) -> None:
+    here(folder, "fit", "--config", "small.yaml", "--model.gate_biases", typed_as, "--trainer.max_steps", "1")
+    start = SequenceModel.load_from_checkpoint(folder / LAST).hparams["gate_biases"]["i"]
+    assert start in (-3, [-3.0])
+    assert -3.1 < SequenceModel.load_from_checkpoint(folder / LAST).lstm.gates()["i"].bias.mean() < -2.9

@@ -310,3 +310,42 @@ def test_hostile_tables_are_tables_or_refused(
     for index in range(made.count("future", 32) if len(made.windows["future"].starts["future"]) else 0):
         batch = made.batch("future", 0, index, 32)
         assert all(math.isfinite(row["answer"]) for row in made.rows(batch, torch.zeros(len(batch.target), 1)))
+
+
+def test_days_written_without_hyphens(tmp_path: Path) -> None:
+    """20240131 is a day, not a number: a step is a day, and the end of a month is no gap."""
+    dates = [f"{one:%Y%m%d}" for one in pd.date_range("2024-01-20", periods=100)]
+    made = Table(wave(tmp_path, WAVE, dates), "y", time="t", window=3, predict="future")
+    assert "a step is 1 day\n" in made.report and "missing" not in made.report
+    (batch,) = made.predict_dataloader()
+    assert next(row["time"] for row in made.rows(batch, torch.zeros(1, 1))) == "20240429"
+    numbers = [10_000_001 + 1_000 * at for at in range(100)]  # not all of them are days
+    assert "a step is 1000" in Table(wave(tmp_path, WAVE, numbers), "y", time="t", window=3).report
+
+
+def test_a_step_of_a_tenth_goes_on_in_tenths(tmp_path: Path) -> None:
+    made = Table(
+        wave(tmp_path, WAVE, [f"{at / 10:.1f}" for at in range(1, 101)]), "y", time="t", window=3, horizon=3, predict="future"
+    )
+    (batch,) = made.predict_dataloader()
+    assert [row["time"] for row in made.rows(batch, torch.zeros(1, 3))] == ["10.1", "10.2", "10.3"]
+
+
+def test_a_series_may_be_called_na(tmp_path: Path) -> None:
+    rows = lines(["NA"] * 50 + ["null"] * 50, [*range(50)] * 2, WAVE, names="s,t,y")
+    made = Table(written(tmp_path, rows), "y", time="t", series="s", window=3, predict="future")
+    (batch,) = made.predict_dataloader()
+    assert [row["series"] for row in made.rows(batch, torch.zeros(2, 1))] == ["NA", "null"]
+
+
+@pytest.mark.parametrize(("name", "options"), [("a.tsv", {}), ("a.csv", {"separator": "\\t"}), ("a.txt", {"separator": "\t"})])
+def test_tabs(tmp_path: Path, name: str, options: dict[str, str]) -> None:
+    text = lines(range(100), WAVE, names="t,y").replace(",", "\t")
+    made = Table(written(tmp_path, text, name), "y", time="t", window=3, features="y", **options)  # one feature may be a word
+    assert windows(made, "test") == slices(WAVE, 3, 1, 0.85, 1)
+
+
+def test_a_series_too_short_to_go_on_from_is_named(tmp_path: Path) -> None:
+    rows = lines(["long"] * 96 + ["short"] * 4, [*range(96), *range(4)], WAVE, names="s,t,y")
+    made = Table(written(tmp_path, rows), "y", time="t", series="s", window=6, predict="future")
+    assert "series without 6 whole steps at their end, left out where the future is predicted: short" in made.report
