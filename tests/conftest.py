@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -37,6 +38,13 @@ def with_numbers(numbers: dict[str, tuple[float, float, float]]) -> LSTMbyHand:
             for name, value in zip((f"w_{colour}1", f"w_{colour}2", f"b_{colour}1"), values, strict=True):
                 model.get_parameter(name).fill_(value)
     return model
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ctrl_c_is_heard() -> None:
+    """By the programs that are started here, too: a shell that runs the tests in the background tells its children to ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")
