@@ -23,6 +23,15 @@ from byhand.train.command import main
         (["fit", "--config", "small.yaml", "--trainer.max_epochs", "x"], "--trainer.max_epochs: expected int or null, got x"),
         (["fit", "--config", "small.yaml", "--trainer.precision", "17"], "--trainer.precision: expected "),
         (
+            ["fit", "--config", "small.yaml", "--data.separator", ";"],
+            "--data: Adding: has no option separator; --data.help Adding lists those that it has",
+        ),
+        (["fit", "--config", "small.yaml", "--trainer.callbacks+=byhand.train.callbacks.Gate"], "has no attribute 'Gate'"),
+        (
+            ["fit", "--config", "small.yaml", "--model.gate_biases", "{q: 1}"],
+            "expected a gate of 'lstm' that has a bias (i, f, g, o)",
+        ),
+        (
             ["fit", "--config", "small.yaml", "--trainer.callbacks+=Nowhere"],
             "--trainer.callbacks: expected a class that can be imported or null, got Nowhere",
         ),

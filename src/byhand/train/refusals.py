@@ -17,6 +17,7 @@ EXPECTED = re.compile(
     r"^[\s-]*Expected a (<class '(?P<type>\w+)'>|typing\.Literal\[(?P<words>.+?)\](?=\.|$)|(?P<import>dot import))",
     re.MULTILINE,
 )
+OF_A_CLASS = re.compile(r"Problem with given class_path '(?:[\w.]*\.)?(\w+)':\n\s*(?:Option '(\w+)' is not accepted|(.*))")
 GOT = re.compile(r"(?:Got value: |^\s*Given value: (?:NestedArg\(.*val=)?)(.*?)\)?$", re.MULTILINE)
 
 
@@ -26,6 +27,10 @@ def one_line(error: BaseException) -> str:
     places = [one for one in map(str, found) if KEY.match(one)]
     option = ".".join(dict.fromkeys(KEY.findall("\n".join(places))))
     expected = dict.fromkeys(map(readable, EXPECTED.finditer(places[-1]))) if places else {}
+    of_a_class = OF_A_CLASS.search(places[-1]) if places else None
+    if of_a_class:
+        name, unknown, reason = of_a_class.groups()
+        return f"--{option}: {name}: " + (reason or f"has no option {unknown}; --{option}.help {name} lists those that it has")
     if expected:
         got = next(match[1] for match in map(GOT.search, map(str, reversed(found))) if match)
         return f"--{option}: expected {' or '.join(expected)}, got {got}"
