@@ -16,7 +16,9 @@ CONFIG = """
 name: small
 data: {class_path: Adding, init_args: {length: 8, batch_size: 8, batches: 60, sequences: 32}}
 model: {hidden_size: 8, learning_rate: 0.03}
-trainer: {max_epochs: 2}
+trainer:
+  max_epochs: 2
+  callbacks: [{class_path: byhand.train.callbacks.Gates, init_args: {pictures: false}}] # which take longer to draw than to train
 """
 BEST, LAST, WRITTEN = (
     f"runs/small/version_0/{name}" for name in ("checkpoints/best.ckpt", "checkpoints/last.ckpt", "config.yaml")
@@ -49,10 +51,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def typed(folder: Path, *words: str, **options: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "byhand", *words]
-    options["env"] = os.environ | {
-        "OMP_NUM_THREADS": "1"
-    }  # as in this process: how sums are shared out shows in their last bits
+    options["env"] = alone()
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False, **options)  # type: ignore[call-overload]
+
+
+def alone() -> dict[str, str]:
+    """The environment of one thread, as in this process: how sums are shared out shows in their last bits."""
+    return os.environ | {"OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture

@@ -63,14 +63,7 @@ def test_carries_the_lesson_as_it_is() -> None:
 
 
 def test_runs_where_nothing_else_is(tmp_path: Path) -> None:
-    """As in Colab: the notebook alone in an empty folder."""
-    shutil.copy2(FILE, tmp_path)
-    done = run("python", str(ROOT / "tools/notebook.py"), "main.ipynb", "--html", "page.html", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "LSTM.py").read_bytes() == (ROOT / "LSTM.py").read_bytes()
-
-
-def test_runs_where_byhand_is_not(tmp_path: Path) -> None:
+    """As in Colab: the notebook alone in an empty folder, and no byhand. (With byhand `make run` runs it: test_project.py.)"""
     shutil.copy2(FILE, tmp_path)
     hidden = "import sys\nsys.path[:] = [one for one in sys.path if not one.endswith('src')]\n"
     (tmp_path / "sitecustomize.py").write_text(hidden)
@@ -84,6 +77,7 @@ def test_runs_where_byhand_is_not(tmp_path: Path) -> None:
         env={"PYTHONPATH": str(tmp_path)},
     )
     assert done.returncode == 0, done.stderr
+    assert (tmp_path / "LSTM.py").read_bytes() == (ROOT / "LSTM.py").read_bytes()
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert page.count("This cell needs byhand. In a clone of the project: make setup, then make notebook.\n") == 2
 

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-import pytest
 import torch
-from commands import typed
+from commands import Here, alone
 
 WORDS = ["fit", "--config", "small.yaml", "--trainer.max_epochs", "100000"]
 
@@ -21,6 +21,7 @@ def training(folder: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
         [sys.executable, "-m", "byhand", *WORDS, *words],
         cwd=folder,
+        env=alone(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -35,25 +36,35 @@ def training(folder: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_what_was_learned_is_kept_and_gone_on_with(number: signal.Signals, code: int, trained: Path) -> None:
-    name = number.name
-    with training(trained, "--name", name) as process:
-        process.send_signal(number)
+def last(folder: Path, name: str) -> dict[str, Any]:
+    return torch.load(folder / f"runs/{name}/version_0/checkpoints/last.ckpt", weights_only=True)
+
+
+def test_what_was_learned_is_kept_and_gone_on_with(trained: Path, here: Here) -> None:
+    """After Ctrl-C, by the line that it prints."""
+    with training(trained, "--name", "cut") as process:
+        process.send_signal(signal.SIGINT)
         out, error = process.communicate(timeout=60)
-    assert process.returncode == code and "go on:" in out, error
+    assert process.returncode == 130, error
     assert "stopping after this step" in error and "Traceback" not in error
-    steps = torch.load(trained / f"runs/{name}/version_0/checkpoints/last.ckpt", weights_only=True)["global_step"] + 7
     (again,) = re.findall(r"^go on:    byhand (.*)$", out, re.MULTILINE)
+    steps = last(trained, "cut")["global_step"] + 7
     limits = ["--trainer.max_epochs=-1", "--trainer.max_steps", str(steps)]
-    for words in ([*again.split(), "--name", f"{name}-on"], [*WORDS, "--name", f"{name}-whole"]):
-        done = typed(trained, *words, *limits)
-        assert done.returncode == 0, done.stderr
-    on, whole = (
-        torch.load(trained / f"runs/{name}-{end}/version_0/checkpoints/last.ckpt", weights_only=True) for end in ("on", "whole")
-    )
+    here(trained, *again.split(), "--name", "on", *limits)
+    here(trained, *WORDS, "--name", "whole", *limits)
+    on, whole = last(trained, "on"), last(trained, "whole")
     assert on["global_step"] == whole["global_step"] == steps
     assert all(torch.equal(value, on["state_dict"][key]) for key, value in whole["state_dict"].items())
+
+
+def test_sigterm_is_as_good(trained: Path) -> None:
+    """As batch systems send it; what callbacks keep at the end is kept as well."""
+    with training(trained, "--name", "term", "--trainer.callbacks+=byhand.train.snapshots.Snapshots") as process:
+        process.send_signal(signal.SIGTERM)
+        out, error = process.communicate(timeout=60)
+    assert process.returncode == 143 and "go on:" in out and "stopping after this step" in error, error
+    assert last(trained, "term")["global_step"] >= 120
+    assert (trained / "runs/term/version_0/snapshots.safetensors").is_file()
 
 
 def test_a_second_ctrl_c_ends_it_at_once(trained: Path) -> None:
@@ -71,12 +82,4 @@ def test_a_second_ctrl_c_ends_it_at_once(trained: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=60)
     assert process.returncode == 130 and error == "byhand: interrupted\n"
-    assert torch.load(trained / "runs/twice/version_0/checkpoints/last.ckpt", weights_only=True)["global_step"] == 120
-
-
-def test_snapshots_are_kept(trained: Path) -> None:
-    """Of a training that is stopped."""
-    with training(trained, "--name", "lapse", "--trainer.callbacks+=byhand.train.snapshots.Snapshots") as process:
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
-    assert (trained / "runs/lapse/version_0/snapshots.safetensors").is_file()
+    assert last(trained, "twice")["global_step"] == 120
