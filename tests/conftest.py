@@ -30,11 +30,6 @@ PUBLISHED = {
 }
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Of `--numprocesses auto`: half as many again as there are processors, for tests wait for browsers and other programs."""
-    return (os.cpu_count() or 1) * 3 // 2
-
-
 def with_numbers(numbers: dict[str, tuple[float, float, float]]) -> LSTMbyHand:
     """A float64 unit with these numbers."""
     model = LSTMbyHand().double()
