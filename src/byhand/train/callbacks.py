@@ -34,7 +34,9 @@ class Reproducible(Callback):
         self.seed = seed
 
     def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int) -> None:
-        torch.manual_seed(derived(self.seed, trainer.current_epoch, batch_idx, trainer.global_rank))
+        seed = derived(self.seed, trainer.current_epoch, batch_idx, trainer.global_rank)
+        # Where there is no accelerator torch.manual_seed would note for it, at every step, who has asked: 0.3 ms.
+        (torch.manual_seed if torch.accelerator.is_available() else torch.default_generator.manual_seed)(seed)
 
 
 class Diverged(Callback):
