@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from commands import Here, alone
 
@@ -40,31 +41,24 @@ def last(folder: Path, name: str) -> dict[str, Any]:
     return torch.load(folder / f"runs/{name}/version_0/checkpoints/last.ckpt", weights_only=True)
 
 
-def test_what_was_learned_is_kept_and_gone_on_with(trained: Path, here: Here) -> None:
-    """After Ctrl-C, by the line that it prints."""
-    with training(trained, "--name", "cut") as process:
-        process.send_signal(signal.SIGINT)
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_what_was_learned_is_kept_and_gone_on_with(number: signal.Signals, code: int, trained: Path, here: Here) -> None:
+    """By the line that is printed; and what callbacks keep at the end is kept as well."""
+    name = number.name
+    with training(trained, "--name", name, "--trainer.callbacks+=byhand.train.snapshots.Snapshots") as process:
+        process.send_signal(number)
         out, error = process.communicate(timeout=60)
-    assert process.returncode == 130, error
+    assert process.returncode == code, error
     assert "stopping after this step" in error and "Traceback" not in error
+    assert (trained / f"runs/{name}/version_0/snapshots.safetensors").is_file()
     (again,) = re.findall(r"^go on:    byhand (.*)$", out, re.MULTILINE)
-    steps = last(trained, "cut")["global_step"] + 7
+    steps = last(trained, name)["global_step"] + 7
     limits = ["--trainer.max_epochs=-1", "--trainer.max_steps", str(steps)]
-    here(trained, *again.split(), "--name", "on", *limits)
-    here(trained, *WORDS, "--name", "whole", *limits)
-    on, whole = last(trained, "on"), last(trained, "whole")
+    here(trained, *again.split(), "--name", f"{name}-on", *limits)
+    here(trained, *WORDS, "--name", f"{name}-whole", *limits)
+    on, whole = last(trained, f"{name}-on"), last(trained, f"{name}-whole")
     assert on["global_step"] == whole["global_step"] == steps
     assert all(torch.equal(value, on["state_dict"][key]) for key, value in whole["state_dict"].items())
-
-
-def test_sigterm_is_as_good(trained: Path) -> None:
-    """As batch systems send it; what callbacks keep at the end is kept as well."""
-    with training(trained, "--name", "term", "--trainer.callbacks+=byhand.train.snapshots.Snapshots") as process:
-        process.send_signal(signal.SIGTERM)
-        out, error = process.communicate(timeout=60)
-    assert process.returncode == 143 and "go on:" in out and "stopping after this step" in error, error
-    assert last(trained, "term")["global_step"] >= 120
-    assert (trained / "runs/term/version_0/snapshots.safetensors").is_file()
 
 
 def test_a_second_ctrl_c_ends_it_at_once(trained: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -13,30 +15,33 @@ def write_whole(path: Path, content: bytes) -> None:
     which names the file; then what was there is whole.
     """
     if path.exists() and not path.is_file() and not path.is_dir():
-        try:
+        with naming(path):
             path.write_bytes(content)
-        except OSError as problem:
-            raise type(problem)(problem.errno, f"{path}: cannot be written: {problem.strerror or problem}") from problem
         return
     path = path.resolve() if path.is_symlink() else path
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, f"{path}: cannot be written: it is a folder; name a file, as in {path / 'FILE'}")
-    try:
+    with naming(path):
         handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
-    except OSError as problem:
-        raise type(problem)(problem.errno, f"{path}: cannot be written: {problem.strerror or problem}") from problem
-    new = Path(name)
+        new = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            new.chmod(0o666 & ~umask())
+            new.replace(path)
+        finally:
+            new.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """An OSError says which file could not be written."""
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        new.chmod(0o666 & ~umask())
-        new.replace(path)
+        yield
     except OSError as problem:
         raise type(problem)(problem.errno, f"{path}: cannot be written: {problem.strerror or problem}") from problem
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def umask() -> int:
