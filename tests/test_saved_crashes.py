@@ -92,6 +92,23 @@ def test_loading_while_another_process_saves(tmp_path: Path) -> None:
     assert found == {"old", "new"}
 
 
+def test_loading_while_two_saves_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The description is the same before and after the weights are read, and they are none of its."""
+    save(OLD, tmp_path)
+    usual, first = Path.read_bytes, iter([True])
+
+    def read_bytes(path: Path) -> bytes:
+        if path.name != "model.safetensors" or not next(first, False):
+            return usual(path)
+        save(NEW, tmp_path)
+        content = usual(path)
+        save(OLD, tmp_path)
+        return content
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    assert held(tmp_path) == "old" and next(first, None) is None
+
+
 def test_a_full_disk_changes_nothing(tmp_path: Path) -> None:
     """The kernel itself cuts the writing short, at every size that is too small."""
     save(OLD, tmp_path)
