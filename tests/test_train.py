@@ -154,6 +154,33 @@ def test_gates_are_logged_and_saturation_is_told(tmp_path: Path) -> None:
     assert not [tag for tag in events.Tags()["scalars"] if tag.endswith("l0.g")]  # a candidate is no gate
 
 
+class Losses(Callback):
+    """Of every step, beside what others may read of them after it."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[float, float | None]] = []
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        told = trainer.callback_metrics.get("train_loss")
+        self.found.append((outputs["loss"].item(), None if told is None else told.item()))
+
+
+def test_the_loss_is_noted_where_it_is_read(tmp_path: Path) -> None:
+    """Every third step for the log; in the fourth, before a validation; at the end of an epoch of seven and of a training of ten."""
+    losses = Losses()
+    options = QUIET | {"logger": TensorBoardLogger(tmp_path), "log_every_n_steps": 3, "val_check_interval": 4}
+    trainer = L.Trainer(max_steps=10, callbacks=losses, enable_checkpointing=False, **options)
+    task = adding(batches=7)
+    with without_advice():
+        trainer.fit(model(task), datamodule=task)
+    seen = [at for at, (loss, told) in enumerate(losses.found, 1) if loss == told]
+    assert len(losses.found) == 10 and seen == [3, 4, 6, 7, 9, 10]
+    kept = EventAccumulator(trainer.log_dir or "").Reload().Scalars("train_loss")
+    assert [(one.step + 1, one.value) for one in kept] == [(at, pytest.approx(losses.found[at - 1][0])) for at in (3, 6, 9)]
+
+
 def test_silence_ends_where_it_was_asked_for() -> None:
     logger, said = logging.getLogger("lightning.pytorch"), "from lightning.pytorch.trainer.trainer"
 

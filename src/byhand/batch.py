@@ -94,8 +94,7 @@ def given_states(lstm: LSTM, x: Float[Tensor, "time batch input"], hx: Tensor | 
 def rows_of(packed: PackedSequence) -> Int[Tensor, " rows"]:
     """Where each row of the packed data is among the rows of the padded one (time * batch), sequences in the caller's order."""
     sizes, batch = packed.batch_sizes, packed.batch_sizes[0]
-    step = torch.repeat_interleave(sizes)
-    sequence = torch.arange(len(step)) - (sizes.cumsum(0) - sizes)[step]
+    step, sequence = (torch.arange(int(batch)) < sizes.unsqueeze(1)).nonzero(as_tuple=True)
     if packed.sorted_indices is None:
         return (step * batch + sequence).to(packed.data.device)
     device = packed.sorted_indices.device

@@ -169,8 +169,17 @@ class SequenceModel(L.LightningModule):
         if self.tbptt_steps:
             return train_in_pieces(self, batch)
         loss = self.goal.loss(self.run("train", batch), batch) * self.share_of(batch)
-        self.log("train_loss", loss, batch_size=batch.input.shape[1], prog_bar=True, sync_dist=True)
+        if self.is_read(index):
+            self.log("train_loss", loss, batch_size=batch.input.shape[1], prog_bar=True, sync_dist=True)
         return loss
+
+    def is_read(self, index: int) -> bool:
+        """Whether anyone reads what this batch logs: the log, a validation after it, or who looks at the end. To note it at every step
+        would cost a small model a fifth of its time.
+        """
+        trainer, step = self.trainer, self.global_step + 1
+        turns = ((step, trainer.log_every_n_steps), (index + 1, trainer.val_check_batch))
+        return trainer.is_last_batch or step == trainer.max_steps or any(every and at % every == 0 for at, every in turns)
 
     def share_of(self, batch: Sequences) -> float:
         """What a mean over this process's answers has to be multiplied with, so that the mean over processes is that over all answers."""
