@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from byhand.explorer.server import PageServer
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-gpu", "--font-render-hinting=none"]
+ONE_PROCESS = ["--renderer-process-limit=1", "--process-per-site"]  # for all pages: each opens in half the time
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
 READY = ".byhand-explorer .view > *"
 
@@ -36,20 +36,21 @@ def running() -> Iterator[Any]:
         pytest.skip("no browser here: tools/browser.sh")
     sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright here: make setup")
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS + ONE_PROCESS)
         yield browser
         browser.close()
 
 
 class Watched:
-    """What pages of a context did that they should not: errors, warnings, requests beyond file:// and the servers of the test."""
+    """What a page, and those that it opens, did that they should not: errors, warnings, requests beyond file:// and the servers of the
+    test.
+    """
 
-    def __init__(self, context: Any, allowed: list[str]) -> None:
+    def __init__(self, page: Any, allowed: list[str]) -> None:
         self.wrong: list[str] = []
         self.asked: list[str] = []
         self.allowed = allowed
-        context.route("**/*", self.route)
-        context.on("page", self.watch)
+        self.watch(page)
 
     def route(self, route: Any) -> None:
         url = route.request.url
@@ -61,6 +62,8 @@ class Watched:
             route.abort()
 
     def watch(self, page: Any) -> None:
+        page.route("**/*", self.route)
+        page.on("popup", self.watch)
         page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
         page.on("console", self.hear)
         page.on("websocket", lambda socket: self.hear_socket(socket.url))
@@ -77,22 +80,37 @@ class Watched:
 class Opener:
     """open_page(document): the page of a document, drawn, from file://, or served=True: from byhand's own server.
 
-    fragment: what stands behind # in its address. Other options are those of a playwright context: viewport=NARROW,
-    color_scheme="dark", reduced_motion="reduce", ...
+    fragment: what stands behind # in its address. media: color_scheme="dark", reduced_motion="reduce". Other options are those of a
+    playwright context, which the page then has for itself: has_touch=True, ...
     """
 
-    def __init__(self, browser: Any, folder: Path) -> None:
-        self.browser, self.folder = browser, folder
+    def __init__(self, shared: Any, folder: Path) -> None:
+        self.shared, self.folder = shared, folder
         self.watched: list[Watched] = []
         self.closing: list[Callable[[], None]] = []
 
-    def __call__(self, document: dict[str, Any] | Path, *, fragment: str = "", served: bool = False, **options: Any) -> Any:
+    def __call__(
+        self,
+        document: dict[str, Any] | Path,
+        *,
+        fragment: str = "",
+        served: bool = False,
+        viewport: dict[str, int] = WIDE,
+        **options: Any,
+    ) -> Any:
         address = self.address(document, served=served)
-        context = self.browser.new_context(**({"viewport": WIDE} | options))
-        context.set_default_timeout(10_000)
-        self.closing.append(context.close)
-        self.watched.append(Watched(context, [address] if served else []))
+        media = {name: options.pop(name) for name in ("color_scheme", "reduced_motion") if name in options}
+        context = self.shared
+        if options:
+            context = self.shared.browser.new_context(**options)
+            self.closing.append(context.close)
         page = context.new_page()
+        self.closing.append(page.close)
+        self.watched.append(Watched(page, [address] if served else []))
+        page.set_default_timeout(10_000)
+        page.set_viewport_size(viewport)
+        if media:
+            page.emulate_media(**media)
         page.goto(address + (f"#{fragment.removeprefix('#')}" if fragment else ""))
         page.wait_for_selector(READY, state="attached")
         return page
@@ -124,22 +142,31 @@ def chromium() -> Iterator[Any]:
         yield browser
 
 
+@pytest.fixture(scope="module")
+def pages(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The context of a file's pages, with one that is never closed, so that the process that draws them all stays."""
+    blank = tmp_path_factory.mktemp("blank") / "blank.html"
+    blank.touch()
+    context = chromium.new_context(viewport=WIDE)
+    context.new_page().goto(blank.as_uri())
+    return context
+
+
 @pytest.fixture
-def open_page(chromium: Any, tmp_path: Path) -> Iterator[Opener]:
+def open_page(pages: Any, tmp_path: Path) -> Iterator[Opener]:
     """See Opener. After the test no page may have complained, or asked for anything."""
-    opener = Opener(chromium, tmp_path)
+    opener = Opener(pages, tmp_path)
     yield opener
     wrong = opener.close()
     assert not wrong, "\n".join(wrong)
 
 
-def picture(page: Any, name: str, **options: Any) -> Path:
-    """A screenshot, in the folder $BYHAND_SCREENSHOTS or a temporary one."""
-    folder = Path(os.environ.get("BYHAND_SCREENSHOTS") or Path(tempfile.gettempdir()) / "byhand-screenshots")
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.png"
-    page.screenshot(path=path, animations="disabled", **options)
-    return path
+def picture(page: Any, name: str, **options: Any) -> None:
+    """A screenshot to look at, if there is a $BYHAND_SCREENSHOTS, which is the folder."""
+    folder = os.environ.get("BYHAND_SCREENSHOTS")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=Path(folder) / f"{name}.png", animations="disabled", **options)
 
 
 def violations(page: Any) -> list[str]:

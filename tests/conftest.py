@@ -12,7 +12,7 @@ import lightning as L
 import postgres
 import pytest
 import torch
-from browser import chromium, open_page  # noqa: F401 (fixtures)
+from browser import chromium, open_page, pages  # noqa: F401 (fixtures)
 from commands import folder, here, trained  # noqa: F401 (fixtures)
 
 from LSTM import LSTMbyHand

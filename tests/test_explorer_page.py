@@ -151,7 +151,7 @@ def test_with_reduced_motion_values_change_in_place(open_page: Opener) -> None:
 def test_without_javascript_it_says_what_is_missing(open_page: Opener) -> None:
     path = open_page.folder / "page.html"
     path.write_text(html_of(documents.companies()), encoding="utf-8")
-    context = open_page.browser.new_context(java_script_enabled=False)
+    context = open_page.shared.browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(path.as_uri())
     assert "JavaScript" in page.locator("noscript").inner_text()
