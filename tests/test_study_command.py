@@ -104,6 +104,10 @@ REFUSED = [
         "got ['val_mse']",
     ),
     ({"training": {"max_steps": 5, "stop": {"metric": "val_mse", "at_most": None}}}, "stop: expected a number, got None"),
+    (
+        {"training": {"max_steps": 5, "stop": {"metric": "val_mse", "at_most": 1, "times": 0}}},
+        "stop: times: expected a whole number of at least 1, got 0",
+    ),
     ({"training": {"max_steps": 5, "stop": {"metric": "val_mse", "at_least": "abc"}}}, "stop: expected a number, got 'abc'"),
     (
         {"training": {"max_steps": 5, "validate_every": 0, "stop": {"metric": "train_loss", "at_most": 1}}},

@@ -137,6 +137,25 @@ def test_good_enough_ends_the_training() -> None:
         Reached("val_mse")
 
 
+def test_good_enough_means_so_many_times_running(tmp_path: Path) -> None:
+    """Of 1 0 1, and 1 after a stop: only the last two are good together."""
+
+    def validated(reached: Reached, *values: float) -> list[bool]:
+        trainer, ended = L.Trainer(default_root_dir=tmp_path, **QUIET), []
+        for value in values:
+            trainer.callback_metrics["val_accuracy"] = torch.tensor(value)
+            reached.on_validation_end(trainer, L.LightningModule())
+            ended.append(trainer.should_stop)
+        return ended
+
+    before, after = (Reached("val_accuracy", at_least=1.0, times=2) for _ in range(2))
+    assert validated(before, 1.0, 0.0, 1.0) == [False, False, False]
+    after.load_state_dict(before.state_dict())
+    assert validated(after, 1.0) == [True]
+    with pytest.raises(ValueError, match="times of at least 1"):
+        Reached("val_accuracy", at_least=1.0, times=0)
+
+
 def test_gates_are_logged_and_saturation_is_told(tmp_path: Path) -> None:
     made = model(adding(), num_layers=1, dropout=0.0)
     with torch.no_grad():

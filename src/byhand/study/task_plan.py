@@ -99,11 +99,14 @@ def _training(given: dict[str, Any], where: str) -> dict[str, Any]:
 
 def _stop(given: Any, at: str) -> dict[str, Any]:
     """A metric, and what ends the training."""
-    if not isinstance(given, dict) or set(given) not in ({"metric", "at_least"}, {"metric", "at_most"}):
+    if not isinstance(given, dict) or set(given) - {"times"} not in ({"metric", "at_least"}, {"metric", "at_most"}):
         raise StudyError(
             f"{at}: stop: expected metric and at_least or at_most, as in {{metric: val_mse, at_most: 0.01}}; got {given!r}"
         )
-    number = next(value for name, value in given.items() if name != "metric")
+    number = next(value for name, value in given.items() if name.startswith("at_"))
     if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
         raise StudyError(f"{at}: stop: expected a number, got {number!r}")
+    times = given.get("times", 1)
+    if isinstance(times, bool) or not isinstance(times, int) or times < 1:
+        raise StudyError(f"{at}: stop: times: expected a whole number of at least 1, got {times!r}")
     return given

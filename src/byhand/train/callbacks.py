@@ -175,16 +175,27 @@ class Reached(Callback):
         metric: its name, such as val_mse.
         at_least: where more is better.
         at_most: where less is better.
+        times: in so many validations running; more than one where a single one may be luck.
     """
 
-    def __init__(self, metric: str, at_least: float | None = None, at_most: float | None = None) -> None:
+    def __init__(self, metric: str, at_least: float | None = None, at_most: float | None = None, times: int = 1) -> None:
         if (at_least is None) == (at_most is None):
             raise ValueError(f"expected at_least or at_most, one of them; got {at_least} and {at_most}")
-        self.metric, self.at_least, self.at_most = metric, at_least, at_most
+        if times < 1:
+            raise ValueError(f"expected times of at least 1, got {times}")
+        self.metric, self.at_least, self.at_most, self.times = metric, at_least, at_most, times
+        self.running = 0  # validations that were good enough, up to now
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         value = trainer.callback_metrics.get(self.metric)
         if value is None or trainer.sanity_checking:
             return
         good = self.at_least <= value if self.at_least is not None else value <= (self.at_most or 0.0)
-        trainer.should_stop = trainer.should_stop or bool(good)
+        self.running = self.running + 1 if good else 0
+        trainer.should_stop = trainer.should_stop or self.running >= self.times
+
+    def state_dict(self) -> dict[str, int]:
+        return {"running": self.running}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        self.running = state_dict["running"]
