@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT, run
+from conftest import ROOT, run, run_here
 from packaging.requirements import Requirement
 
 import LSTM
 
-LESSON = str(ROOT / "LSTM.py")
+LESSON = ROOT / "LSTM.py"
 
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which ten epochs were trained."""
     folder = tmp_path_factory.mktemp("kept")
-    assert run("python", LESSON, "--epochs", "10", cwd=folder).returncode == 0
+    assert run_here(LESSON, "--epochs", "10", cwd=folder).returncode == 0
     return folder
 
 
@@ -48,7 +48,7 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
 
 def test_trains_and_shows_every_day(tmp_path: Path) -> None:
-    done = run("python", LESSON, cwd=tmp_path)
+    done = run("python", str(LESSON), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     for line in (
         "before  company A: prediction -0.0377, label 0",
@@ -66,8 +66,8 @@ def test_trains_and_shows_every_day(tmp_path: Path) -> None:
 
 
 def test_resumes_to_the_same_numbers_as_one_run(kept: Path, tmp_path: Path) -> None:
-    resumed = run("python", LESSON, "--resume", str(checkpoint(kept)), "--epochs", "20", cwd=tmp_path)
-    straight = run("python", LESSON, "--epochs", "20", cwd=tmp_path)
+    resumed = run_here(LESSON, "--resume", str(checkpoint(kept)), "--epochs", "20", cwd=tmp_path)
+    straight = run_here(LESSON, "--epochs", "20", cwd=tmp_path)
     assert resumed.returncode == straight.returncode == 0
     after = [line for line in straight.stdout.splitlines() if line.startswith("after")]
     assert len(after) == 2 and all(line in resumed.stdout for line in after)
@@ -75,7 +75,7 @@ def test_resumes_to_the_same_numbers_as_one_run(kept: Path, tmp_path: Path) -> N
 
 def test_options_change_the_training(tmp_path: Path) -> None:
     outputs = {
-        run("python", LESSON, "--epochs", "3", *options, cwd=tmp_path).stdout.split("after")[1]
+        run_here(LESSON, "--epochs", "3", *options, cwd=tmp_path).stdout.split("after")[1]
         for options in ((), ("--seed", "7"), ("--learning-rate", "0.01"))
     }
     assert len(outputs) == 3
@@ -83,7 +83,11 @@ def test_options_change_the_training(tmp_path: Path) -> None:
 
 def test_ctrl_c_keeps_what_was_learned(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, LESSON, "--epochs", "1000000"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, str(LESSON), "--epochs", "1000000"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert process.stderr
     for _ in range(6):  # the bar shows that training is under way
@@ -97,7 +101,7 @@ def test_ctrl_c_keeps_what_was_learned(tmp_path: Path) -> None:
     assert torch.load(checkpoint(tmp_path), weights_only=True)["epoch"] + 1 == done > 0
     (advice,) = re.findall(r"to go on: python LSTM.py (.*)$", output, re.MULTILINE)
     assert advice == "--resume runs/lightning_logs/version_0/last.ckpt --epochs 1000000"
-    assert run("python", LESSON, *advice.split()[:-1], str(done + 5), cwd=tmp_path).returncode == 0
+    assert run_here(LESSON, *advice.split()[:-1], str(done + 5), cwd=tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -159,7 +163,7 @@ def test_needs_only_torch_lightning_and_numpy(tmp_path: Path) -> None:
     assert {"torch", "lightning", "numpy"} <= installed
     assert not {"tensorboard", "matplotlib", "IPython"} & installed
     bare = f"{sys.base_prefix}/bin/python{sys.version_info.major}.{sys.version_info.minor}"
-    done = run(bare, "-S", LESSON, cwd=tmp_path, env={"PYTHONPATH": str(site)})
+    done = run(bare, "-S", str(LESSON), cwd=tmp_path, env={"PYTHONPATH": str(site)})
     assert done.returncode == 0, done.stderr
     assert "after   company B: prediction  0.9868, label 1" in done.stdout
     assert (tmp_path / "runs/lightning_logs/version_0/metrics.csv").exists()

@@ -7,7 +7,7 @@ import pytest
 import safetensors.torch
 import torch
 import yaml
-from conftest import COLOURS, PUBLISHED, ROOT, run, with_numbers
+from conftest import COLOURS, PUBLISHED, ROOT, run_here, with_numbers
 from explored import document_in, fit, shown
 from torch import nn
 
@@ -176,18 +176,18 @@ def test_a_run_whose_data_are_gone(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_page_of_the_lesson_shows_how_it_learnt(tmp_path: Path) -> None:
-    assert run("python", str(ROOT / "LSTM.py"), "--epochs", "30", cwd=tmp_path).returncode == 0
-    done = run("python", str(ROOT / "tools/explorer_page.py"), "page.html", cwd=tmp_path)
+    assert run_here(ROOT / "LSTM.py", "--epochs", "30", cwd=tmp_path).returncode == 0
+    done = run_here(ROOT / "tools/explorer_page.py", "page.html", cwd=tmp_path)
     assert done.returncode == 0 and done.stdout.startswith(
         "page.html: the LSTM of runs/lightning_logs/version_0/last.ckpt, with its"
     )
     found = document_in(Path("page.html"))
     assert found["training"]["epochs"] == list(range(31)) and len(found["training"]["losses"]) == 31
     assert found["training"]["losses"][-1]["loss"] < found["training"]["losses"][0]["loss"]
-    done = run("python", str(ROOT / "tools/explorer_page.py"), "other.html", "--seed", "1", cwd=tmp_path)
+    done = run_here(ROOT / "tools/explorer_page.py", "other.html", "--seed", "1", cwd=tmp_path)
     assert done.returncode == 0 and "without a time-lapse" in done.stdout
     assert document_in(Path("other.html"))["training"] is None
-    done = run("python", str(ROOT / "tools/explorer_page.py"), "none.html", cwd=ROOT / "configs")
+    done = run_here(ROOT / "tools/explorer_page.py", "none.html", cwd=ROOT / "configs")
     assert done.returncode == 2 and "python LSTM.py, or give --checkpoint" in done.stderr
 
 
