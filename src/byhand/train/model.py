@@ -177,7 +177,8 @@ class SequenceModel(L.LightningModule):
         """Whether anyone reads what this batch logs: the log, a validation after it, or who looks at the end. To note it at every step
         would cost a small model a fifth of its time.
         """
-        trainer, step = self.trainer, self.global_step + 1
+        trainer: Any = self.trainer
+        step = self.global_step + 1
         turns = ((step, trainer.log_every_n_steps), (index + 1, trainer.val_check_batch))
         return trainer.is_last_batch or step == trainer.max_steps or any(every and at % every == 0 for at, every in turns)
 

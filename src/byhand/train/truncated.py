@@ -35,7 +35,8 @@ def train_in_pieces(model: SequenceModel, batch: Sequences) -> None:
         model.configure_gradient_clipping(optimiser)
         optimiser.step()
         schedule.step()
-    model.log("train_loss", loss, batch_size=batch.input.shape[1], prog_bar=True, sync_dist=True)
+        if piece is cut[-1]:  # the others would be written over
+            model.log("train_loss", loss, batch_size=batch.input.shape[1], prog_bar=True, sync_dist=True)
 
 
 def check_can_be_cut(model: SequenceModel, batch: Sequences) -> None:
