@@ -42,15 +42,17 @@ def running() -> Iterator[Any]:
 
 
 class Watched:
-    """What a page, and those that it opens, did that they should not: errors, warnings, requests beyond file:// and the servers of the
-    test.
-    """
+    """What a page did that it should not: errors, warnings, other pages, requests beyond file:// and the servers of the test."""
 
     def __init__(self, page: Any, allowed: list[str]) -> None:
         self.wrong: list[str] = []
         self.asked: list[str] = []
         self.allowed = allowed
-        self.watch(page)
+        page.route("**/*", self.route)
+        page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
+        page.on("popup", lambda popup: self.wrong.append(f"another page: {popup.url}"))
+        page.on("console", self.hear)
+        page.on("websocket", lambda socket: self.hear_socket(socket.url))
 
     def route(self, route: Any) -> None:
         url = route.request.url
@@ -60,13 +62,6 @@ class Watched:
         else:
             self.wrong.append(f"request: {url}")
             route.abort()
-
-    def watch(self, page: Any) -> None:
-        page.route("**/*", self.route)
-        page.on("popup", self.watch)
-        page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
-        page.on("console", self.hear)
-        page.on("websocket", lambda socket: self.hear_socket(socket.url))
 
     def hear(self, message: Any) -> None:
         if message.type in ("error", "warning"):
@@ -80,8 +75,8 @@ class Watched:
 class Opener:
     """open_page(document): the page of a document, drawn, from file://, or served=True: from byhand's own server.
 
-    fragment: what stands behind # in its address. media: color_scheme="dark", reduced_motion="reduce". Other options are those of a
-    playwright context, which the page then has for itself: has_touch=True, ...
+    fragment: what stands behind # in its address. viewport=NARROW, color_scheme="dark" and reduced_motion="reduce" are the page's; other
+    options those of a playwright context, which the page then has for itself: has_touch=True, ...
     """
 
     def __init__(self, shared: Any, folder: Path) -> None:

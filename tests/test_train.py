@@ -137,6 +137,12 @@ def test_good_enough_ends_the_training() -> None:
         Reached("val_mse")
 
 
+def test_several_measures_of_good_enough() -> None:
+    """Whichever comes first."""
+    measures = [Reached("val_mse", at_most=-1.0), Reached("val_mse", at_most=10.0, times=2), Reached("val_loss", at_most=-1.0)]
+    assert train(adding(), {}, max_epochs=50, callbacks=measures)[1].steps == 10
+
+
 def test_good_enough_means_so_many_times_running(tmp_path: Path) -> None:
     """Of 1 0 1, and 1 after a stop: only the last two are good together."""
 

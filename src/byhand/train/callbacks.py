@@ -186,6 +186,11 @@ class Reached(Callback):
         self.metric, self.at_least, self.at_most, self.times = metric, at_least, at_most, times
         self.running = 0  # validations that were good enough, up to now
 
+    @property
+    def state_key(self) -> str:
+        """Several of these may watch one training."""
+        return self._generate_state_key(metric=self.metric, at_least=self.at_least, at_most=self.at_most, times=self.times)
+
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         value = trainer.callback_metrics.get(self.metric)
         if value is None or trainer.sanity_checking:
