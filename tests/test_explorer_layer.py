@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 import torch
-from browser import NARROW, picture, scrolls_sideways, violations
+from browser import NARROW, picture, scrolls_sideways, settle, violations
 from torch import nn
 
 import byhand
@@ -71,7 +71,8 @@ def test_units_are_sorted_by_what_they_do(small, open_page):
     }
     for sort, measure in expected.items():
         page.select_option(".layer-bar select", sort)
-        page.wait_for_function(f"() => document.querySelector('#byhand-explorer').byhand.store.state.sort === '{sort}'")
+        settle(page)
+        assert store(page, "sort") == sort
         assert order(page) == descending(measure), sort
         best = descending(measure)[0]
         page.evaluate(f"document.querySelector('#byhand-explorer').byhand.store.set({{ unit: {best} }})")
@@ -125,6 +126,7 @@ def test_a_span_is_brushed_and_the_units_that_switch_there_come_first(small, ope
     page.click(".switch-list li:nth-child(2) button")
     assert store(page, "unit") == found[1]
     page.click("text=Zoom to span")
+    settle(page)
     assert page.inner_text(".axis-labels").split() == ["4", "5", "6"]
     page.click("text=Clear")
     page.wait_for_selector(".switching", state="hidden")
@@ -154,6 +156,7 @@ def test_a_cell_is_pointed_at_chosen_and_opened(small, open_page):
     box = page.locator("[data-site=g] .map-box").bounding_box()
     x, y = box["x"] + box["width"] * 7.5 / STEPS, box["y"] + box["height"] * 2.5 / UNITS
     page.mouse.move(x, y)
+    settle(page)
     value = f"{values['l0.g'][7, 2]:.3f}".replace("-", "−")
     assert page.inner_text(".map-tip") == f"candidate {value} · unit 2, step 8"
     page.mouse.click(x, y)
@@ -278,6 +281,7 @@ def test_the_likeliest_outputs_are_named_at_a_step(small, open_page):
     assert told.startswith("and 4 more, together ")
     assert float(told.split()[-2]) == pytest.approx(left, abs=0.51)
     page.keyboard.press("t")
+    settle(page)
     rows = page.locator(".data-table table").first.locator("tr", has_text="output").locator("th")
     assert [text.replace("␣", " ") for text in rows.all_inner_texts()[-8:]] == [names[one] for one in ranked[:8]]
     assert violations(page) == []
@@ -360,6 +364,7 @@ def test_the_table_pages_through_time(open_page):
     table = page.locator(".data-table")
     assert "Steps 51 to 100 of 120" in table.inner_text()
     page.click("text=Later steps")
+    settle(page)
     assert "Steps 101 to 120 of 120" in table.inner_text()
     assert table.locator("tbody >> nth=1").locator("tr").count() == 20
     assert table.locator("th[scope=col]").count() == 3 + 2 + 7

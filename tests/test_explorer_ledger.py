@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from browser import NARROW, scrolls_sideways, show
+from browser import NARROW, scrolls_sideways, settle, show
 
 import byhand
 from byhand import LSTM, cells
@@ -114,12 +114,14 @@ def test_keys_and_pointer_choose_the_step_that_is_read(open_page):
     page.keyboard.press("ArrowDown")
     page.wait_for_function("() => document.querySelector('.ledger-side h3').textContent.endsWith('step 4')")
     page.keyboard.press("ArrowRight")
+    settle(page)
     i, g = trace["l0.i"][1, 0, 0], trace["l0.g"][1, 0, 0]
     assert f"{(i * g).item():.3f}".replace("-", "−") in page.inner_text(".triangle-said")
     box = page.locator(".triangle-box").bounding_box()
     page.mouse.click(box["x"] + 5, box["y"] + box["height"] * 7.5 / STEPS)
     page.wait_for_function("() => document.querySelector('.ledger-side h3').textContent.endsWith('step 8')")
     page.mouse.move(box["x"] + box["width"] - 4, box["y"] + 4)
+    settle(page)
     assert "has not been written yet" in page.inner_text(".triangle-said")
 
 
