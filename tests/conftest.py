@@ -43,6 +43,11 @@ def with_numbers(numbers: dict[str, tuple[float, float, float]]) -> LSTMbyHand:
     return model
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: a fifth of the time a test waits for a browser, a program, a database."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _ctrl_c_is_heard() -> None:
     """By the programs that are started here, too: a shell that runs the tests in the background tells its children to ignore it."""
@@ -62,8 +67,7 @@ def _kernels(request: pytest.FixtureRequest) -> None:
     if len(request.session.items) > MANY:
         import kernels  # noqa: PLC0415 (it imports all cells, which few tests need)
 
-        everywhere = any(item.path.stem == "test_cell_values" for item in request.session.items)
-        kernels.compile_all(kernels.ALL if everywhere else kernels.FEW)
+        kernels.compile_all()
 
 
 @pytest.fixture(autouse=True)

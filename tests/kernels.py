@@ -6,12 +6,11 @@ python tests/kernels.py [NAME ...] compiles these, or all.
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
 
 import torch
 from cases import CASES
 from functions import ALONE, EVERYTHING
-from pairs import FOUR
+from pairs import ELEMENTWISE, FOUR
 
 from byhand.cells import Cell
 from byhand.engine import cache, compiler
@@ -20,10 +19,12 @@ from byhand.engine.cpp.source import source
 from byhand.engine.programs import programs
 
 DOUBLE, SINGLE = torch.float64, torch.float32
-ALL: dict[str, tuple[Cell, torch.dtype]] = {
-    f"{name}/{dtype}": (cell, dtype) for dtype in (DOUBLE, SINGLE) for name, (cell, _) in CASES.items() if cell.elementwise
-} | {"functions": (EVERYTHING, DOUBLE), "precise functions": (ALONE, SINGLE)}
-FEW = tuple(name for name, (cell, dtype) in ALL.items() if dtype == DOUBLE or cell.name in (*FOUR, ALONE.name))
+NEEDED = [
+    *((EVERYTHING, dtype) for dtype in (DOUBLE, SINGLE)),  # they take longest
+    *((CASES[name][0], DOUBLE) for name in ELEMENTWISE),
+    *((cell, SINGLE) for cell in (*FOUR.values(), ALONE)),
+]
+ALL: dict[str, tuple[Cell, torch.dtype]] = {f"{cell.name}/{dtype}": (cell, dtype) for cell, dtype in NEEDED}
 
 
 def is_there(name: str) -> bool:
@@ -32,12 +33,12 @@ def is_there(name: str) -> bool:
     return cache.load(cache.cache_folder(), key) is not None
 
 
-def compile_all(wanted: Iterable[str] = ALL, *, processes: int = os.cpu_count() or 1) -> None:
+def compile_all() -> None:
     """Those that are not in the cache. Nothing where there is no compiler."""
     if compiler.refusal():
         return
-    names = [name for name in wanted if not is_there(name)]
-    count = min(processes, len(names))
+    names = [name for name in ALL if not is_there(name)]
+    count = min(os.cpu_count() or 1, len(names))
     running = [subprocess.Popen([sys.executable, __file__, *names[k::count]]) for k in range(count)]
     codes = [one.wait() for one in running]
     assert not any(codes), codes

@@ -25,9 +25,10 @@ from cases import (
     numbers,
     starts,
 )
+from pairs import ELEMENTWISE, FOUR
 from torch.func import vmap
 
-from byhand import cells
+from byhand import cells, use_engine
 from byhand.cells import Noise
 from byhand.parameters import draw_noise
 from byhand.scope import Place
@@ -139,16 +140,23 @@ def test_one_step_in_eval_mode_is_the_mean_over_all_masks(name: str) -> None:
     assert {state: last[state].item() for state in linear} == pytest.approx(means, abs=1e-15)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_extreme_weights_give_finite_values_and_gradients(name: str) -> None:
+@pytest.mark.parametrize(
+    ("engine", "dtype", "name"),
+    [
+        *product(("reference",), (torch.float64, torch.float32), NAMES),
+        *product(("cpp",), (torch.float64,), ELEMENTWISE),
+        *product(("cpp",), (torch.float32,), FOUR),  # each other would be a kernel more to compile
+    ],
+)
+def test_extreme_weights_give_finite_values_and_gradients(engine: str, dtype: torch.dtype, name: str) -> None:
     """Nothing overflows, and nothing is 0 / 0 where gates underflow."""
     cell, shape = CASES[name][0], Shape(3, 2, 3, 6)
-    lstm, x = layer(cell, shape), normal(shape.time, shape.batch, shape.input)
+    lstm, x = layer(cell, shape).to(dtype), normal(shape.time, shape.batch, shape.input).to(dtype)
     with torch.no_grad():
         lstm.get_parameter("weight_ih_l0").mul_(1000.0)
-    for dtype in (torch.float64, torch.float32):
-        output = lstm.to(dtype)(x.to(dtype))[0]
+    with use_engine(engine):
+        output = lstm(x)[0]
         output.sum().backward()
-        assert output.isfinite().all()
-        for label, parameter in lstm.named_parameters():
-            assert parameter.grad is not None and parameter.grad.isfinite().all(), label
+    assert output.isfinite().all()
+    for label, parameter in lstm.named_parameters():
+        assert parameter.grad is not None and parameter.grad.isfinite().all(), label

@@ -8,6 +8,7 @@ Writes results.csv beside this file; ends with status 1 if a number is outside i
 import csv
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import lightning as L
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from LSTM import COMPANIES, LSTMbyHand, companies, trainer
 
 HERE = Path(__file__).parent
+STAGES = (2000, 3000, 5000)  # epochs
 
 
 class TorchLSTM(L.LightningModule):
@@ -51,18 +53,18 @@ def fit(model: L.LightningModule, epochs: int, folder: str, checkpoint: str | No
     return f"{training.log_dir}/last.ckpt"
 
 
-def slow_lineage(folder: str) -> dict[str, float]:
-    """Learning rate .001 to 2000, 3000 and 5000 epochs, each stage from the file that the one before it kept."""
+def slow_lineage(folder: str, stages: Sequence[int] = STAGES) -> dict[str, float]:
+    """Learning rate .001 to so many epochs, each stage from the file that the one before it kept."""
     L.seed_everything(42, verbose=False)
     model = LSTMbyHand(learning_rate=0.001, log_every_n_epochs=10)
     found = predictions("hand: untrained", model)
     checkpoint = None
-    for epochs in (2000, 3000, 5000):
+    for epochs in stages:
         if checkpoint:
             model = LSTMbyHand.load_from_checkpoint(checkpoint)
         checkpoint = fit(model, epochs, folder, checkpoint)
         found |= predictions(f"hand: lr .001 {epochs} epochs", model)
-    return found | {f"hand: {name} after 5000 epochs": weight.item() for name, weight in model.named_parameters()}
+    return found | {f"hand: {name} after {stages[-1]} epochs": weight.item() for name, weight in model.named_parameters()}
 
 
 def fast(folder: str) -> dict[str, float]:
