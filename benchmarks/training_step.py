@@ -16,12 +16,13 @@ from contextlib import redirect_stdout
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, RichProgressBar
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from byhand.tasks import Adding
 from byhand.train import SequenceModel
 from byhand.train.callbacks import Reproducible
+from byhand.train.progress import FRAMES, Bar
 from byhand.train.silence import without_advice
 
 
@@ -49,7 +50,7 @@ def lightning(steps: int, *, shown: bool) -> float:
     """Lightning; shown: with TensorBoard's log, a bar and random numbers of each step's own, as byhand fit has them."""
     task, model = made(steps)
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
-        callbacks: list[Callback] = [RichProgressBar(refresh_rate=10), Reproducible()] if shown else []
+        callbacks: list[Callback] = [Bar(refresh_rate=FRAMES), Reproducible()] if shown else []
         trainer = L.Trainer(
             max_epochs=1,
             accelerator="cpu",

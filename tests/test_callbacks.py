@@ -1,6 +1,7 @@
-"""What callbacks of a training write: pictures and samples of text in TensorBoard."""
+"""What callbacks of a training write: pictures and samples of text in TensorBoard; what the bar is told."""
 
 import io
+import itertools
 import logging
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,12 +10,13 @@ from typing import Any
 import lightning as L
 import pytest
 import torch
+from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from byhand.tasks import Adding, Task, Text
-from byhand.train import SequenceModel
+from byhand.train import SequenceModel, progress
 from byhand.train.callbacks import Gates, Reproducible, SampleText
 from byhand.train.pictures import characters_of, is_due
 
@@ -150,3 +152,15 @@ def test_other_tasks_write_nothing_and_nan_ends_no_training(tmp_path: Path) -> N
         trainer.validate(model, datamodule=task, verbose=False)
     with pytest.raises(ValueError, match="every_n_epochs of at least 1, got 0"):
         SampleText(every_n_epochs=0)
+
+
+def test_the_bar_is_told_as_often_as_it_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step takes 40 ms here; and of the last."""
+    told: list[int] = []
+    clock = itertools.count(100)
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: 0.04 * next(clock)))
+    monkeypatch.setattr(RichProgressBar, "on_train_batch_end", lambda bar, *arguments: told.append(arguments[-1]))
+    bar: Any = progress.Bar(refresh_rate=progress.FRAMES)
+    for index in range(9):
+        bar.on_train_batch_end(SimpleNamespace(is_last_batch=index == 7), None, None, None, index)
+    assert told == [0, 3, 6, 7]

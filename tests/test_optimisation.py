@@ -68,9 +68,11 @@ class Rates(Callback):
 
     def __init__(self) -> None:
         self.found: list[float] = []
+        self.schedules = 0
 
     def on_before_optimizer_step(self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: Any) -> None:
         self.found.append(optimizer.param_groups[0]["lr"])
+        self.schedules = len(trainer.lr_scheduler_configs)
 
 
 @pytest.mark.parametrize("limits", [{"max_steps": 6}, {"max_epochs": 1}, {"max_epochs": 9, "max_steps": 6}])
@@ -81,6 +83,17 @@ def test_a_schedule_ends_with_the_training(limits: dict[str, int], make: Any, pi
     settings = {"schedule": "linear", "learning_rate": 0.6, "tbptt_steps": pieces, "hidden_size": 3}
     train(make(), settings, callbacks=[rates], **limits)
     assert rates.found == pytest.approx([0.6, 0.5, 0.4, 0.3, 0.2, 0.1])
+
+
+@pytest.mark.parametrize(("warmup", "wanted"), [(0, [0.6, 0.6, 0.6, 0.6]), (3, [0.15, 0.3, 0.45, 0.6])])
+@pytest.mark.parametrize(("make", "pieces"), [(lambda: Adding(8, batches=4, sequences=4), 0), (lambda: Echo(batches=1), 4)])
+def test_a_rate_that_stays(warmup: int, wanted: list[float], make: Any, pieces: int) -> None:
+    """No schedule is asked at every step for what it does not change."""
+    rates = Rates()
+    settings = {"warmup": warmup, "learning_rate": 0.6, "tbptt_steps": pieces, "hidden_size": 3}
+    train(make(), settings, callbacks=[rates], max_steps=4)
+    assert rates.found[:4] == pytest.approx(wanted)
+    assert rates.schedules == (1 if warmup else 0)
 
 
 def test_a_schedule_without_an_end_is_refused() -> None:

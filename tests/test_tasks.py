@@ -30,7 +30,7 @@ from byhand.tasks import (
     Timing,
 )
 from byhand.tasks.kinds import Generated
-from byhand.tasks.task import PARTS, UNASKED, Batches, Order
+from byhand.tasks.task import PARTS, UNASKED, Batches, Order, Sequences
 from byhand.train.model import SequenceModel
 
 every_task = pytest.mark.parametrize("name", TASKS)
@@ -121,6 +121,14 @@ def test_what_judges_is_the_same_whatever_the_size_of_batches(name: str, part: A
 
     assert sequences(4) == sequences(13) == sequences(5)
     assert len(sequences(4)) == 13
+
+
+def test_a_batch_is_moved_where_it_is_not_yet() -> None:
+    task = Adding(8, batches=1, sequences=4)
+    batch = task.batch("train", 0, 0, 3)
+    assert task.transfer_batch_to_device(batch, torch.device("cpu"), 0) is batch
+    moved = task.transfer_batch_to_device(batch, torch.device("meta"), 0)
+    assert isinstance(moved, Sequences) and {one.device.type for one in moved if one is not None} == {"meta"}
 
 
 def test_the_order_of_an_epoch_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import lightning as L
+import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
@@ -114,6 +115,10 @@ class Task(L.LightningDataModule):
 
     def predict_dataloader(self) -> DataLoader[Sequences]:
         return self.loader("test")
+
+    def transfer_batch_to_device(self, batch: Sequences, device: torch.device, dataloader_idx: int) -> Sequences:
+        """At once if it is there; Lightning would ask every tensor."""
+        return batch if batch.input.device == device else super().transfer_batch_to_device(batch, device, dataloader_idx)
 
     def rows(self, batch: Sequences, answer: Tensor) -> Iterator[dict[str, Any]]:
         """What predict writes of a batch, a row a sequence or, if the form says so, a step that is asked for. answer: laid out like the

@@ -98,6 +98,13 @@ class SequenceModel(L.LightningModule):
         self.pieces = 1  # that the last batch was cut into
         self.carried: dict[str, State] = {}  # part -> the memories that a stateful task carries from batch to batch
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Lightning notes which hook it calls forty times a step; torch would look each time whether that is a parameter."""
+        if name == "_current_fx_name":
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
     def _check(self, *, bidirectional: bool) -> None:
         if bidirectional and (self.form.stateful or self.form.goal == "successors"):
             raise ValueError(
@@ -203,6 +210,8 @@ class SequenceModel(L.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         optimiser = OPTIMISERS[self.optimiser](self.parameters(), self.learning_rate, self.weight_decay)
+        if self.schedule == "constant" and not self.warmup:
+            return optimiser  # a schedule is asked at every step
         check_end(self.schedule, self.trainer.max_epochs, self.trainer.max_steps)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate(self.schedule, self.warmup, self.planned_steps))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -34,7 +34,8 @@ def train_in_pieces(model: SequenceModel, batch: Sequences) -> None:
         model.manual_backward(loss)
         model.configure_gradient_clipping(optimiser)
         optimiser.step()
-        schedule.step()
+        if schedule is not None:
+            schedule.step()
         if piece is cut[-1]:  # the others would be written over
             model.log("train_loss", loss, batch_size=batch.input.shape[1], prog_bar=True, sync_dist=True)
 
