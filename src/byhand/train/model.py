@@ -99,7 +99,7 @@ class SequenceModel(L.LightningModule):
         self.carried: dict[str, State] = {}  # part -> the memories that a stateful task carries from batch to batch
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Lightning notes which hook it calls forty times a step; torch would look each time whether that is a parameter."""
+        """Lightning notes which hook it calls, forty times a step; torch would look each time whether that is a parameter."""
         if name == "_current_fx_name":
             object.__setattr__(self, name, value)
         else:
@@ -211,7 +211,7 @@ class SequenceModel(L.LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         optimiser = OPTIMISERS[self.optimiser](self.parameters(), self.learning_rate, self.weight_decay)
         if self.schedule == "constant" and not self.warmup:
-            return optimiser  # a schedule is asked at every step
+            return optimiser  # a schedule would be asked at every step
         check_end(self.schedule, self.trainer.max_epochs, self.trainer.max_steps)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate(self.schedule, self.warmup, self.planned_steps))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
