@@ -23,7 +23,7 @@ from byhand.tasks import Adding
 from byhand.train import SequenceModel
 from byhand.train.callbacks import Reproducible
 from byhand.train.progress import FRAMES, Bar
-from byhand.train.silence import without_advice
+from byhand.train.silence import Unprofiled, without_advice
 
 
 def made(steps: int) -> tuple[Adding, SequenceModel]:
@@ -47,7 +47,7 @@ def bare(steps: int) -> float:
 
 
 def lightning(steps: int, *, shown: bool) -> float:
-    """Lightning; shown: with TensorBoard's log, a bar and random numbers of each step's own, as byhand fit has them."""
+    """Lightning; shown: with TensorBoard's log, a bar, no profiler and random numbers of each step's own, as byhand fit has them."""
     task, model = made(steps)
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
         callbacks: list[Callback] = [Bar(refresh_rate=FRAMES), Reproducible()] if shown else []
@@ -57,6 +57,7 @@ def lightning(steps: int, *, shown: bool) -> float:
             logger=TensorBoardLogger(folder) if shown else False,
             callbacks=callbacks,
             enable_progress_bar=shown,
+            profiler=Unprofiled() if shown else None,
             enable_checkpointing=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,

@@ -1,6 +1,7 @@
 """byhand fit, validate, test and predict, as typed."""
 
 import csv
+import logging
 import re
 import resource
 import subprocess
@@ -163,6 +164,17 @@ def test_a_bar_of_one_s_own_is_shown(folder: Path, monkeypatch: pytest.MonkeyPat
     assert main(words) == 0
     out, error = capsys.readouterr()
     assert "it/s" in out + error and not re.search(r"^epoch 0  step", out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_profile_is_shown_to_who_asks_for_it(asked: bool, folder: Path, here: Here, caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("lightning.pytorch.profilers")
+    logger.addHandler(caplog.handler)
+    try:
+        here(folder, "fit", "--config", "small.yaml", *["--trainer.profiler", "simple"] * asked)
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert ("run_training_batch" in caplog.text) == asked
 
 
 def test_a_cell_of_one_s_own(folder: Path, here: Here, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ from byhand.train.optimisation import check_end
 from byhand.train.progress import progress
 from byhand.train.refusals import REFUSED, one_line
 from byhand.train.report import Report
-from byhand.train.silence import without_advice
+from byhand.train.silence import Unprofiled, without_advice
 from byhand.train.truncated import check_can_be_cut
 from byhand.train.words import shortened, without_prompt
 from byhand.train.writing import Predictions
@@ -100,6 +100,7 @@ class Command(LightningCLI):
         keeps = training and config.trainer.enable_checkpointing is not False
         kwargs["enable_checkpointing"] = True  # else Lightning refuses the one that we take away below
         kwargs["plugins"] = [WholeCheckpoints(), *listed(theirs.plugins)]
+        kwargs["profiler"] = theirs.profiler or Unprofiled()
         callbacks = list(listed(theirs.callbacks))  # as they are now: Lightning adds its own to the list
         if config.trainer.logger in (None, False):
             kwargs["logger"] = False

@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import Callback
 from byhand.tasks.task import Task
 from byhand.train.callbacks import Reproducible
 from byhand.train.model import SequenceModel
-from byhand.train.silence import without_advice
+from byhand.train.silence import Unprofiled, without_advice
 
 
 class Outcome(NamedTuple):
@@ -43,6 +43,7 @@ def train(
     options = dict[str, Any](dict.fromkeys(silent, False))
     options.update(
         accelerator="cpu",
+        profiler=Unprofiled(),
         num_sanity_val_steps=0,
         limit_val_batches=1.0 if validate_every else 0,
         check_val_every_n_epoch=max(1, validate_every),
