@@ -1,5 +1,6 @@
 """What several test files share."""
 
+import ctypes
 import io
 import os
 import runpy
@@ -18,6 +19,7 @@ import torch
 from browser import chromium, open_page, pages  # noqa: F401 (fixtures)
 from commands import folder, here, trained  # noqa: F401 (fixtures)
 
+from byhand.engine import compiler
 from LSTM import LSTMbyHand
 
 ROOT = Path(__file__).parent.parent
@@ -41,6 +43,14 @@ def with_numbers(numbers: dict[str, tuple[float, float, float]]) -> LSTMbyHand:
             for name, value in zip((f"w_{colour}1", f"w_{colour}2", f"b_{colour}1"), values, strict=True):
                 model.get_parameter(name).fill_(value)
     return model
+
+
+# Half a minute and more: they come first, lest the others wait for one of them at the end.
+LONG = ("project", "explorer_page", "explorer_unit", "explorer_layer", "commands", "plots", "notebook")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in LONG)
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -68,6 +78,19 @@ def _kernels(request: pytest.FixtureRequest) -> None:
         import kernels  # noqa: PLC0415 (it imports all cells, which few tests need)
 
         kernels.compile_all()
+
+
+@pytest.fixture
+def _compiled_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels that are in no cache are compiled in a third of the time, to run in more: for tests of what is made with them."""
+    import kernels  # noqa: PLC0415 (it imports all cells, which few tests need)
+
+    library = compiler.library
+
+    def soon(source: str) -> ctypes.CDLL:
+        return library(source, flags=() if kernels.is_kept(source) else ("-O0",))
+
+    monkeypatch.setattr(compiler, "library", soon)
 
 
 @pytest.fixture(autouse=True)
