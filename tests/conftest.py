@@ -1,6 +1,5 @@
 """What several test files share."""
 
-import ctypes
 import io
 import os
 import runpy
@@ -19,7 +18,6 @@ import torch
 from browser import chromium, open_page, pages  # noqa: F401 (fixtures)
 from commands import folder, here, trained  # noqa: F401 (fixtures)
 
-from byhand.engine import compiler
 from LSTM import LSTMbyHand
 
 ROOT = Path(__file__).parent.parent
@@ -78,19 +76,6 @@ def _kernels(request: pytest.FixtureRequest) -> None:
         import kernels  # noqa: PLC0415 (it imports all cells, which few tests need)
 
         kernels.compile_all()
-
-
-@pytest.fixture
-def _compiled_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kernels that are in no cache are compiled in a third of the time, to run in more: for tests of what is made with them."""
-    import kernels  # noqa: PLC0415 (it imports all cells, which few tests need)
-
-    library = compiler.library
-
-    def soon(source: str) -> ctypes.CDLL:
-        return library(source, flags=() if kernels.is_kept(source) else ("-O0",))
-
-    monkeypatch.setattr(compiler, "library", soon)
 
 
 @pytest.fixture(autouse=True)

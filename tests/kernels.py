@@ -27,16 +27,17 @@ NEEDED = [
 ALL: dict[str, tuple[Cell, torch.dtype]] = {f"{cell.name}/{dtype}": (cell, dtype) for cell, dtype in NEEDED}
 
 
-def is_kept(text: str) -> bool:
-    """Whether the source's library is in the cache."""
-    return cache.load(cache.cache_folder(), compiler._key(text, compiler.find() or (), ())) is not None
+def is_there(name: str) -> bool:
+    cell, dtype = ALL[name]
+    key = compiler._key(source(cell, programs(cell), dtype), compiler.find() or (), ())
+    return cache.load(cache.cache_folder(), key) is not None
 
 
 def compile_all() -> None:
     """Those that are not in the cache. Nothing where there is no compiler."""
     if compiler.refusal():
         return
-    names = [name for name, (cell, dtype) in ALL.items() if not is_kept(source(cell, programs(cell), dtype))]
+    names = [name for name in ALL if not is_there(name)]
     count = min(os.cpu_count() or 1, len(names))
     running = [subprocess.Popen([sys.executable, __file__, *names[k::count]]) for k in range(count)]
     codes = [one.wait() for one in running]

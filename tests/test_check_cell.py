@@ -15,7 +15,6 @@ from byhand.engine import dispatch, reference
 from byhand.engine.call import Call, Result
 from byhand.testing import PROMISES, CellError, check_cell
 
-pytestmark = pytest.mark.usefixtures("_compiled_soon")
 OURS = [
     *(value for value in vars(cells).values() if isinstance(value, Cell)),
     cells.lstm_1997_blocks(2),

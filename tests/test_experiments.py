@@ -20,7 +20,6 @@ from experiments.curves import Point, draw, wilson
 from experiments.gers2001 import curve
 from experiments.program import Number, Short
 
-pytestmark = pytest.mark.usefixtures("_compiled_soon")
 NAMES = sorted(path.parent.name for path in (ROOT / "experiments").glob("*/study.yaml"))
 SHORT = Short(
     seeds=1,
