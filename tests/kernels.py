@@ -10,7 +10,7 @@ import sys
 import torch
 from cases import CASES
 from functions import ALONE, EVERYTHING
-from pairs import ELEMENTWISE, FOUR
+from pairs import ELEMENTWISE
 
 from byhand.cells import Cell
 from byhand.engine import cache, compiler
@@ -21,8 +21,8 @@ from byhand.engine.programs import programs
 DOUBLE, SINGLE = torch.float64, torch.float32
 NEEDED = [
     *((EVERYTHING, dtype) for dtype in (DOUBLE, SINGLE)),  # they take longest
-    *((CASES[name][0], DOUBLE) for name in ELEMENTWISE),
-    *((cell, SINGLE) for cell in (*FOUR.values(), ALONE)),
+    *((CASES[name][0], dtype) for dtype in (DOUBLE, SINGLE) for name in ELEMENTWISE),
+    (ALONE, SINGLE),
 ]
 ALL: dict[str, tuple[Cell, torch.dtype]] = {f"{cell.name}/{dtype}": (cell, dtype) for cell, dtype in NEEDED}
 
