@@ -2,7 +2,7 @@
 
 Four days of a share price go in, one at a time; a guess at the fifth comes out. From day to day the unit carries a long memory
 (the cell state) and a short memory (the hidden state). Three gates, numbers between 0 and 1, decide how much of the long memory
-is kept (blue), how much of the candidate (orange) is added to it (green), and how much of it is told (purple).
+is kept (blue), how much of the candidate (orange) is added to it (green), and how much of it is passed on (purple).
 
 `python LSTM.py` trains it on two companies and shows every gate of every day; `python LSTM.py --help` lists the options.
 Equations: Hochreiter & Schmidhuber 1997, Neural Computation 9(8); forget gate: Gers, Schmidhuber & Cummins 2000, 12(10).
@@ -11,10 +11,10 @@ Equations: Hochreiter & Schmidhuber 1997, Neural Computation 9(8); forget gate: 
 import argparse
 import logging
 import math
-import pickle
 import signal
 import sys
 import warnings
+import zipfile
 
 import lightning as L
 import torch
@@ -23,30 +23,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from tqdm import tqdm
 
-# They differ on the first day only: to know the fifth, the unit has to carry the first through the three between.
-COMPANIES = {"A": ([0.0, 0.5, 0.25, 1.0], 0.0), "B": ([1.0, 0.5, 0.25, 1.0], 1.0)}
-# What the table of days shows, of all that `trace` gives.
-COLUMNS = ("input_value", "long_remember_percent", "potential_remember_percent", "potential_remember", "output_percent")
-COLUMNS += ("updated_long_memory", "updated_short_memory")
-
-
-def companies(batch_size=1):
-    """The two companies, A then B: a DataLoader of input (batch, time) and label (batch,)."""
-    inputs, labels = zip(*COMPANIES.values(), strict=True)
-    return DataLoader(TensorDataset(torch.tensor(inputs), torch.tensor(labels)), batch_size)
-
-
-def check(input):
-    """Refuse an input whose answer would mean nothing; TypeError or ValueError with what was got and what was expected."""
-    wanted = "LSTMbyHand expected a floating-point tensor of shape (time,) or (time, batch), time at least 1"
-    if not isinstance(input, torch.Tensor):
-        raise TypeError(f"{wanted}; got a {type(input).__name__}: write torch.tensor(...)")
-    if not input.is_floating_point():
-        raise TypeError(f"{wanted}; got {input.dtype}: write input.float()")
-    if input.dim() not in (1, 2) or len(input) == 0:
-        raise ValueError(f"{wanted}; got shape {tuple(input.shape)}")
-    if not torch.isfinite(input).all():
-        raise ValueError(f"{wanted}, of finite numbers; got {input[~torch.isfinite(input)][0].item()} among them")
+# ==== The unit ====
 
 
 class LSTMbyHand(L.LightningModule):
@@ -82,7 +59,7 @@ class LSTMbyHand(L.LightningModule):
         potential_remember = torch.tanh(short_memory * self.w_orange1 + input_value * self.w_orange2 + self.b_orange1)
         # C_t = f_t ⊙ C_{t-1} + i_t ⊙ C̃_t              the long memory
         updated_long_memory = long_memory * long_remember_percent + potential_remember_percent * potential_remember
-        # o_t = σ(W_ox·x_t + W_oh·h_{t-1} + b_o)       how much of the long memory is told
+        # o_t = σ(W_ox·x_t + W_oh·h_{t-1} + b_o)       how much of the long memory is passed on
         output_percent = torch.sigmoid(short_memory * self.w_purple1 + input_value * self.w_purple2 + self.b_purple1)
         # h_t = o_t ⊙ tanh(C_t)                        the short memory
         updated_short_memory = torch.tanh(updated_long_memory) * output_percent
@@ -104,6 +81,8 @@ class LSTMbyHand(L.LightningModule):
         record = []
         self(input, record)
         return {name: torch.stack([day[name] for day in record]) for name in record[0]}
+
+    # ---- its training: Lightning's hooks ----
 
     def configure_optimizers(self):
         return torch.optim.Adam(self.parameters(), lr=self.hparams["learning_rate"])
@@ -143,6 +122,31 @@ class LSTMbyHand(L.LightningModule):
         self.log("test_loss", self.loss(batch)[0], batch_size=len(batch[0]))
 
 
+def check(input):
+    """Refuse an input whose answer would mean nothing; TypeError or ValueError with what was got and what was expected."""
+    wanted = "LSTMbyHand expected a floating-point tensor of shape (time,) or (time, batch), time at least 1"
+    if not isinstance(input, torch.Tensor):
+        raise TypeError(f"{wanted}; got a {type(input).__name__}: write torch.tensor(...)")
+    if not input.is_floating_point():
+        raise TypeError(f"{wanted}; got {input.dtype}: write input.float()")
+    if input.dim() not in (1, 2) or len(input) == 0:
+        raise ValueError(f"{wanted}; got shape {tuple(input.shape)}")
+    if not torch.isfinite(input).all():
+        raise ValueError(f"{wanted}, of finite numbers; got {input[~torch.isfinite(input)][0].item()} among them")
+
+
+# ==== Training ====
+
+# They differ on the first day only: to know the fifth, the unit has to carry the first through the three between.
+COMPANIES = {"A": ([0.0, 0.5, 0.25, 1.0], 0.0), "B": ([1.0, 0.5, 0.25, 1.0], 1.0)}
+
+
+def companies(batch_size=1):
+    """The two companies, A then B: a DataLoader of input (batch, time) and label (batch,)."""
+    inputs, labels = zip(*COMPANIES.values(), strict=True)
+    return DataLoader(TensorDataset(torch.tensor(inputs), torch.tensor(labels)), batch_size)
+
+
 class Progress(ProgressBar):
     """One bar for all epochs; keeps last.ckpt beside the log; Ctrl-C ends the training after a whole epoch, twice at once."""
 
@@ -176,6 +180,13 @@ def trainer(epochs, folder="runs"):
     return L.Trainer(max_epochs=epochs, accelerator="cpu", enable_model_summary=False, **kept)
 
 
+# ==== The command line ====
+
+# What the table of days shows, of all that `trace` gives.
+COLUMNS = ("input_value", "long_remember_percent", "potential_remember_percent", "potential_remember")
+COLUMNS += ("output_percent", "updated_long_memory", "updated_short_memory")
+
+
 def show_predictions(model, when):
     for name, (prices, label) in COMPANIES.items():
         print(f"{when:7} company {name}: prediction {model(torch.tensor(prices)).item():7.4f}, label {label:.0f}")
@@ -206,10 +217,14 @@ def main():
     model = LSTMbyHand(log_every_n_epochs=10, **given)
     if options.resume:
         try:
-            done = torch.load(options.resume, weights_only=True)["epoch"] + 1
-            model = LSTMbyHand.load_from_checkpoint(options.resume, **given)
-        except (OSError, EOFError, RuntimeError, LookupError, TypeError, pickle.UnpicklingError) as problem:
-            parser.error(f"--resume {options.resume}: expected a last.ckpt of an earlier run, got {type(problem).__name__}")
+            with zipfile.ZipFile(options.resume) as archive:  # torch.load does not look at its checksums
+                if archive.testzip() is not None:
+                    raise ValueError("a number that is not as it was written")
+            kept = torch.load(options.resume, weights_only=True)
+            done, model = kept["epoch"] + 1, LSTMbyHand(**kept["hyper_parameters"] | given)
+            model.load_state_dict(kept["state_dict"])
+        except Exception as problem:  # noqa: BLE001 (whatever a damaged file makes zipfile and torch raise)
+            parser.error(f"--resume {options.resume}: expected a whole last.ckpt of an earlier run, got {problem!r:.60}")
         if done >= options.epochs:
             parser.error(f"--resume {options.resume} has {done} epochs already: ask for more, say --epochs {done + 300}")
     show_predictions(model, "before")

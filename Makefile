@@ -4,7 +4,7 @@ PYTHON_IN = $(VENV)/bin/python
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format notebook outputs gallery explorer statquest bench constraints
+.PHONY: help setup run check unit test lint format notebook outputs gallery explorer statquest bench constraints
 
 help: ## these lines
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -17,10 +17,16 @@ run: setup ## train and evaluate the hand-made LSTM; then the notebook, into run
 	$(PYTHON_IN) tools/notebook.py main.ipynb --html runs/main.html
 	$(PYTHON_IN) tools/explorer_page.py runs/explorer.html
 
+check: setup ## the quick answer while you work: style, types, imports, unit tests, and the page's own in node
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint unit
+
+unit: setup ## the unit tests, on the reference engine
+	$(PYTHON_IN) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder tests/unit
+
 test: lint ## every check and every test
 	tools/postgres.sh
 	tools/browser.sh
-	$(PYTHON_IN) tests/kernels.py
+	$(PYTHON_IN) tests/support/compile_kernels.py
 	$(PYTHON_IN) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 lint: setup ## ruff and pyright
@@ -39,7 +45,7 @@ notebook: setup ## open main.ipynb in Jupyter
 outputs: setup ## run main.ipynb and keep its outputs in it, and its picture in docs
 	$(PYTHON_IN) tools/notebook.py main.ipynb --keep
 
-gallery: setup ## make the pictures of docs/gallery.md anew
+gallery: setup ## redraw the pictures of docs/gallery.md
 	$(PYTHON_IN) tools/gallery.py
 
 explorer: ## build the explorer's page out of frontend (needs node and npm)

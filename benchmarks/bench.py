@@ -6,8 +6,7 @@ Suites: layers (the default), grid, kinds, step, cells, engines, compilers; all,
 
 All contenders of a case have the same weights and run in turn in one process, round after round, each round beginning with another
 one; a turn repeats its call for at least 5 ms. Medians count, and of the ratios those within a round. Before the clock starts all
-must agree: outputs, last states, gradients. A case where they do not is told, and the program ends with code 1. Run it on an idle
-machine.
+must agree: outputs, last states, gradients. A case where they disagree is reported, and the exit code is 1. Run it on an idle machine.
 
 forward    inference: under no_grad, in eval mode.
 training   forward and backward: the gradients of all parameters and of the input.
@@ -83,7 +82,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def measure_all(options: argparse.Namespace) -> int:
-    """Suite after suite, each told and written as soon as it is done."""
+    """Measure suite after suite; the numbers of each are printed and written as soon as it is done."""
     runs: list[Run] = []
     load = os.getloadavg()[0]  # of the last minute, before our own begins
     if load > IDLE:
@@ -154,9 +153,9 @@ def measure_case(run: Run, case: Case, options: argparse.Namespace) -> None:
 def add_rows(run: Run, case: Case, quantity: str, contenders: Sequence[Contender], rounds: list[Round]) -> None:
     added = list(rows(run.suite, case.name, quantity, contenders, rounds)) if rounds else []
     run.rows += added
-    told = [f"{row.contender} {row.faster:.3f}x" for row in added if row.contender != row.baseline]
-    if told:
-        print(f"  {quantity}: {', '.join(told)}", file=sys.stderr)
+    ratios = [f"{row.contender} {row.faster:.3f}x" for row in added if row.contender != row.baseline]
+    if ratios:
+        print(f"  {quantity}: {', '.join(ratios)}", file=sys.stderr)
 
 
 def show(run: Run, options: argparse.Namespace, *, first: bool) -> None:

@@ -36,7 +36,7 @@ class Case(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What a shape may cost in training to be measured: seconds at so many operations a second, and bytes."""
+    """The most that training a measured shape may cost: seconds, at a speed in operations a second, and bytes of memory."""
 
     seconds: float
     speed: float
@@ -92,8 +92,8 @@ def strata(shape: Shape) -> list[tuple[str, object]]:
 
 
 def sampled(cases: Sequence[Case], count: int) -> list[Case]:
-    """So many of the cases, the same ones each time, in which every value of every dimension appears about equally often: each
-    next one is that whose values have been seen least. Ten are enough to see every value of the grid.
+    """`count` of the cases, the same ones each time, with every value of every dimension about equally often: the next one is
+    always the one whose values have been seen least. Ten are enough to see every value of the grid.
     """
     left, order = list(cases), {case: place for place, case in enumerate(case.name for case in cases)}
     random.Random(0).shuffle(left)

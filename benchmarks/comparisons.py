@@ -60,8 +60,8 @@ def engines(case: Case, asked: str | None) -> Work:
     """Every engine that can, or the one asked for, against the reference engine."""
     _, ours, task = twins(case)
     states = {name: state for name, state in byhand.engines(ours, task.x) if name != "reference" and asked in (None, name)}
-    able = [name for name, state in states.items() if state == "ready"]
-    refused = [f"engine {name!r}: {state}" for name, state in states.items() if state != "ready"]
+    able = [name for name, state in states.items() if state.startswith("ready")]
+    refused = [f"engine {name!r}: {state}" for name, state in states.items() if not state.startswith("ready")]
     if not able:
         raise NotMeasuredError("; ".join(["no engine but the reference", *refused]))
 

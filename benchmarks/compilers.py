@@ -74,7 +74,7 @@ def first_line(problem: Exception) -> str:
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """TooSlowError after so many seconds. In the main thread only."""
+    """Raises TooSlowError after `seconds`. In the main thread only."""
 
     def ring(_number: int, _frame: FrameType | None) -> None:
         raise TooSlowError

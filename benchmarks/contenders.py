@@ -15,7 +15,6 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 import byhand
 from benchmarks.cases import Case
 from benchmarks.naive import NaiveLSTM
-from byhand.batch import read_batch
 from byhand.engine import dispatch
 from byhand.engine.call import Call as EngineCall
 
@@ -88,7 +87,7 @@ def layer_in_detail(case: Case, asked: str | None) -> Work:
     mine = contender("byhand", ours, given, engine=engine, around=chosen(asked), truth=first)
     run = mine.calls["forward"]
     made = [first, contender("naive", NaiveLSTM(theirs), given, truth=first)]
-    if isinstance(given.x, Tensor) and len(ours.places) == 1:
+    if isinstance(given.x, Tensor) and len(ours.sublayers) == 1:
         made.append(mine._replace(name="engine", calls={"off": engine_alone(ours, given.x, engine)}))
         mine = mine._replace(calls={**mine.calls, "off": run})
     made.append(mine._replace(calls={**mine.calls, "recording": run}))
@@ -146,7 +145,7 @@ def ready(lstm: byhand.LSTM, x: Input, asked: str | None) -> str:
 def first_ready(states: Sequence[tuple[str, str]], asked: str | None) -> str:
     asked_for = {name: state for name, state in states if asked in (None, name)}
     for name, state in asked_for.items():
-        if state == "ready":
+        if state.startswith("ready"):
             return name
     raise NotMeasuredError("; ".join(f"engine {name!r}: {state}" for name, state in asked_for.items()))
 
@@ -162,8 +161,8 @@ def recorded(lstm: byhand.LSTM, x: Input) -> Any:
 
 def engine_call(lstm: byhand.LSTM, x: Input) -> EngineCall:
     """What the engine is asked for the first layer; the one thing here that reaches into byhand, past its public names."""
-    batch = read_batch(lstm, x, None)
-    return lstm.call(lstm.places[0], batch.input, tuple(value[0] for value in batch.state), batch.valid)
+    batch = lstm.reader.read(x, None)
+    return lstm.call(lstm.sublayers[0], batch.input, tuple(value[0] for value in batch.state), batch.valid)
 
 
 def engine_alone(lstm: byhand.LSTM, x: Input, engine: str) -> Call:

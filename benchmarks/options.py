@@ -32,9 +32,7 @@ def parse(arguments: Sequence[str] | None, description: str) -> argparse.Namespa
     parser.add_argument("--threads", type=int, action="append", help="that torch may use (as many as it wants); more than once")
     parser.add_argument("--engine", metavar="NAME", help="the one that byhand has to use (the first that can)")
     parser.add_argument("--cases", default="", metavar="TEXT", help="only those with this in their name")
-    parser.add_argument(
-        "--sample", type=int, metavar="N", help="so many of the grid's cases; every value of every size appears"
-    )
+    parser.add_argument("--sample", type=int, metavar="N", help="N cases of the grid; every value of every size appears")
     parser.add_argument("--quick", action="store_true", help="a few small cases and rounds, to see whether the program runs")
     parser.add_argument("--rounds", type=int, help="as many (5 to 9, as time allows; --quick: 2)")
     parser.add_argument("--memory", action="store_true", help="the peak memory of training too, which takes longer")

@@ -25,8 +25,8 @@ def tables(rows: Sequence[Row]) -> Iterator[str]:
 def heading(quantity: str, baseline: str) -> str:
     title, unit, _ = QUANTITIES[quantity]
     if quantity == "memory":
-        return f'{title}, {unit}; "faster" tells how many times less than {baseline} (above 1 is good)'
-    return f'{title}, {unit}; "faster" tells how many times faster than {baseline} (its time / their own; above 1 is good)'
+        return f'{title}, {unit}; "faster" is how many times less than {baseline} (above 1 is good)'
+    return f'{title}, {unit}; "faster" is how many times faster than {baseline} (its time / their own; above 1 is good)'
 
 
 def values(row: Row, baseline: Row) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from benchmarks.contenders import Call, Contender
 TURN_SECONDS = 0.005  # at least, of one turn of a contender
 QUANTITY_SECONDS = 1.0  # after which no further round begins, once there are enough
 
-Take = Callable[[int], float]  # so many calls one after the other -> seconds
+Take = Callable[[int], float]  # number of calls in a row -> seconds
 Round = dict[str, float]  # contender -> seconds, or bytes, of one call
 
 

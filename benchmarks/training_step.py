@@ -21,9 +21,9 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from byhand.tasks import Adding
 from byhand.train import SequenceModel
-from byhand.train.callbacks import Reproducible
-from byhand.train.progress import FRAMES, Bar
-from byhand.train.silence import Unprofiled, without_advice
+from byhand.train.callbacks.callbacks import Reproducible
+from byhand.train.callbacks.progress import FRAMES, Bar
+from byhand.train.cli.quiet import Unprofiled, without_advice
 
 
 def made(steps: int) -> tuple[Adding, SequenceModel]:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, PercentFormatter
 
 STYLE: dict[Any, Any] = {"font.size": 15, "axes.spines.top": False, "axes.spines.right": False}
-# Of cells, not of gates, whose colours are taken: told apart without colour, too.
+# Of cells; the gates' colours are taken. Markers differ as well, for readers and prints without colour.
 LOOKS = [("black", "o"), ("#D55E00", "s"), ("#56B4E9", "^"), ("#8C6D31", "D"), ("0.55", "v"), ("#6A3D9A", "P")]
 
 
@@ -26,7 +26,7 @@ class Point(NamedTuple):
 
 
 def wilson(hits: int, of: int, z: float = 1.96) -> tuple[float, float]:
-    """The interval in which a share lies with 95 % confidence, of which so many hits were seen; honest for few, and at 0 and 1.
+    """The 95 % confidence interval of a share, given its hits and the number of trials; honest for few trials, and at 0 and 1.
 
     Wilson, Probable Inference, the Law of Succession, and Statistical Inference, JASA 22, 1927.
     """
@@ -62,8 +62,8 @@ def draw(
             axes.text(
                 math.sqrt(left * trained), 1.02, "trained", ha="center", color="0.35", transform=axes.get_xaxis_transform()
             )
-        told = "95 % intervals" if any(point.interval for points in lines.values() for point in points) else None
-        figure.legend(loc="outside right center", frameon=False, title=told, title_fontsize=12, alignment="left")
+        intervals = "95 % intervals" if any(point.interval for points in lines.values() for point in points) else None
+        figure.legend(loc="outside right center", frameon=False, title=intervals, title_fontsize=12, alignment="left")
         figure.savefig(path, dpi=120)
 
 

@@ -4,7 +4,7 @@
 
 results.csv has a row a number: quantity, published (with its mark: V read in the source, 2 quoted from it by others, C recomputed, M
 from memory), ours, and of how many runs. runs.csv has a row a run: all that it came to. Where the experiment has a picture, curve.png
-is made of them; --draw makes it anew of results.csv and runs nothing. --quick: two seeds and short trainings, to see that all works;
+is made of them; --draw redraws it from results.csv and runs nothing. --quick: two seeds and short trainings, to see that all works;
 its numbers say nothing.
 """
 
@@ -60,7 +60,7 @@ def main(
     parser.add_argument("--quick", action="store_true", help="two seeds and short trainings, into runs/studies")
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")
     if picture:
-        parser.add_argument("--draw", action="store_true", help="only make the picture anew, of results.csv")
+        parser.add_argument("--draw", action="store_true", help="only redraw the picture, from results.csv")
     options = parser.parse_args(words)
     if picture and options.draw and options.quick:
         parser.error("expected --draw, of the whole, or --quick, which draws by itself; got both")

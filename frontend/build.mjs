@@ -1,7 +1,7 @@
 // Bundles frontend/src into src/byhand/explorer/static/explorer.js and explorer.css. Both are committed, so that users need no node.
 // The first line of each carries a hash of the sources: by it a test sees, without node, whether the built files are up to date.
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -13,7 +13,11 @@ const target = join(here, "..", "src", "byhand", "explorer", "static");
 function hashOfSources() {
   const paths = readdirSync(join(here, "src"), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(here.length + 1).replaceAll("\\", "/"))
+    .map((entry) =>
+      join(entry.parentPath, entry.name)
+        .slice(here.length + 1)
+        .replaceAll("\\", "/"),
+    )
     .sort();
   const hash = createHash("sha256");
   for (const path of ["package.json", ...paths]) {

@@ -18,6 +18,8 @@ import torch
 from browser import chromium, open_page, pages  # noqa: F401 (fixtures)
 from commands import folder, here, trained  # noqa: F401 (fixtures)
 
+from byhand.engine import dispatch, reference
+from byhand.engine.cpp import engine as cpp
 from LSTM import LSTMbyHand
 
 ROOT = Path(__file__).parent.parent
@@ -73,9 +75,19 @@ def _one_thread() -> None:
 def _kernels(request: pytest.FixtureRequest) -> None:
     """Before many tests the kernels that they need, compiled by several processes."""
     if len(request.session.items) > MANY:
-        import kernels  # noqa: PLC0415 (it imports all cells, which few tests need)
+        import compile_kernels  # noqa: PLC0415 (it imports all cells, which few tests need)
 
-        kernels.compile_all()
+        compile_kernels.compile_all()
+
+
+@pytest.fixture(autouse=True)
+def _reference_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests that are not about an engine run on the one that is the specification, and wait for no compiler. What is recorded, edited
+    and converted is held against the engine that runs by itself.
+    """
+    unit = ROOT / "tests" / "unit"
+    if request.path.is_relative_to(unit) and request.path.relative_to(unit).parts[0] not in ("trace", "interop"):
+        monkeypatch.setattr(dispatch, "ENGINES", (reference, cpp))  # the first that refuses nothing
 
 
 @pytest.fixture(autouse=True)

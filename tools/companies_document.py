@@ -1,6 +1,6 @@
 """Writes what the explorer shows where there is nothing else to show: the two companies and the twelve published numbers.
 
-    python tools/companies_document.py            frontend/src/companies.ts, anew
+    python tools/companies_document.py            writes frontend/src/views/tour/companies.ts
     python tools/companies_document.py --check    only says whether it is what it would be
 
 The prices are those of byhand.tasks.companies, the numbers those of experiments/statquest.
@@ -15,10 +15,10 @@ from typing import Any
 import torch
 
 from byhand import LSTM
-from byhand.explorer.document import document
+from byhand.explorer.document.document import document
 from byhand.tasks.companies import PRICES
 
-TARGET = Path(__file__).parents[1] / "frontend" / "src" / "companies.ts"
+TARGET = Path(__file__).parents[1] / "frontend" / "src" / "views" / "tour" / "companies.ts"
 PUBLISHED = {  # gate: weight of the short memory, weight of the input, bias
     "f": (2.70, 1.63, 1.62),
     "i": (2.00, 1.65, 0.62),
@@ -28,7 +28,7 @@ PUBLISHED = {  # gate: weight of the short memory, weight of the input, bias
 BEFORE = """\
 /** Two companies and the twelve published numbers: what the tour runs on. Made by tools/companies_document.py. */
 
-import type { Doc } from "./types";
+import type { Doc } from "../../document/schema";
 
 export const companies: Doc = """
 

@@ -3,7 +3,7 @@
     python tools/explorer_page.py runs/explorer.html                          the newest under runs/lightning_logs
     python tools/explorer_page.py page.html --checkpoint FILE --seed 7        of a run with another seed
 
-LSTM.py keeps no weights but the last. So it is trained once more, with the options that its checkpoint tells, which takes a few
+LSTM.py keeps no weights but the last. So it is trained once more, with the options in its checkpoint, which takes a few
 seconds; only if that gives the checkpoint's weights again, bit for bit, are the weights on the way those of the run, and shown.
 """
 
@@ -21,12 +21,12 @@ from torch import Tensor
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 from byhand.explorer import Snapshots, explore  # noqa: E402
-from byhand.explorer.command import words_of  # noqa: E402
-from byhand.explorer.trained import lesson_lstm, open_trained, read  # noqa: E402
-from byhand.train.silence import without_advice  # noqa: E402
+from byhand.explorer.cli import words_of  # noqa: E402
+from byhand.explorer.load.checkpoint import lesson_lstm, open_trained, read  # noqa: E402
+from byhand.train.cli.quiet import without_advice  # noqa: E402
 from LSTM import LSTMbyHand, companies  # noqa: E402
 
-SNAPSHOTS = 60  # about so many over the whole training
+SNAPSHOTS = 60  # roughly, over the whole training
 
 
 class Watch(Callback):

@@ -57,8 +57,8 @@ def run(page: Path = PAGE) -> dict[str, Figure]:
 
 
 def compared() -> dict[str, Figure]:
-    """What tests/pictured.py makes."""
-    sys.path.insert(0, str(ROOT / "tests"))
+    """What tests/support/pictured.py makes."""
+    sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "support")]
     figures = importlib.import_module("pictured").FIGURES
     return {f"{name}.png": make() for name, make in figures.items()}
 
@@ -77,7 +77,7 @@ def main() -> None:
         description="Run the Python of docs/gallery.md and docs/explain.md and write their pictures."
     )
     parser.add_argument("--into", type=Path, metavar="FOLDER", help="where to; docs/pictures, or tests/pictures with --renew")
-    parser.add_argument("--renew", action="store_true", help="keep the pictures anew that tests compare with")
+    parser.add_argument("--renew", action="store_true", help="renew the pictures that the tests compare with")
     options = parser.parse_args()
     folder = options.into or (KEPT if options.renew else PAGE.parent / "pictures")
     if not folder.is_dir():

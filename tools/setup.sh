@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes the virtual environment ($VENV, else .venv) hold what pyproject.toml and constraints.txt ask for.
-# Returns at once when it does already. An install that was cut off is thrown away and made anew.
+# Returns at once when it does already. An interrupted install is removed and repeated.
 # With --check it changes nothing, and fails if there would be anything to do.
 set -eu
 cd "$(dirname "$0")/.."

@@ -19,7 +19,7 @@ import torch
 from byhand import study
 from byhand.tasks import AnBn
 from byhand.train import SequenceModel, train
-from byhand.train.goals import solved
+from byhand.train.model.objectives import solved
 from experiments.curves import Point, draw
 from experiments.program import QUICK, Short, shortened
 
@@ -57,7 +57,7 @@ def counts(path: Path, seeds: int) -> list[Count]:
             made = AnBn(**cell.config["task"]["arguments"])
             model, _ = train(made, cell.config["settings"], seed=seed, **cell.config["training"])
             found.append(Count(variant, seed, reached(model.eval())))
-            print(f"{plan.made.__name__}, {variant}, seed {seed}: right up to n = {found[-1].reached}", flush=True)
+            print(f"{plan.made.rpartition('.')[2]}, {variant}, seed {seed}: right up to n = {found[-1].reached}", flush=True)
     return found
 
 

@@ -2,7 +2,7 @@
 
     python -m experiments.hochreiter1997_recipe.appendix [--seeds 10] [--blocks 3 --size 2] [--rate 0.5]
 
-Nothing of the library's LSTM, of autograd or of torch's optimisers has a part in it; only the strings are the library's. So it tells
+Nothing of the library's LSTM, of autograd or of torch's optimisers has a part in it; only the strings are the library's. So it shows
 whether they are to blame where the recipe fails. Writes a row a seed to appendix.csv beside this file if all is as above.
 
 The memory c of a cell is a sum over time, and so is how it depends on a weight, as far as the truncated gradient counts it; both

@@ -2,7 +2,7 @@
 
     python -m experiments.statquest.run
 
-Writes results.csv beside this file; ends with status 1 if a number is outside its tolerance. README.md tells the claim.
+Writes results.csv beside this file; ends with status 1 if a number is outside its tolerance. README.md states the claim.
 """
 
 import csv
@@ -54,7 +54,7 @@ def fit(model: L.LightningModule, epochs: int, folder: str, checkpoint: str | No
 
 
 def slow_lineage(folder: str, stages: Sequence[int] = STAGES) -> dict[str, float]:
-    """Learning rate .001 to so many epochs, each stage from the file that the one before it kept."""
+    """Learning rate .001, up to each number of epochs in `stages`; a stage resumes from the checkpoint of the one before."""
     L.seed_everything(42, verbose=False)
     model = LSTMbyHand(learning_rate=0.001, log_every_n_epochs=10)
     found = predictions("hand: untrained", model)

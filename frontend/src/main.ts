@@ -1,13 +1,14 @@
 /** The hosts: a notebook widget (anywidget), any element of any page, and a page of our own that brings its document along. */
 
-import { fragmentOf, stateOf } from "./address";
-import { companies } from "./companies";
-import { BrokenDocument, readDocument } from "./document";
-import { make } from "./elements";
-import { makeModel } from "./network";
-import { makeShell, message } from "./shell";
-import { makeStore, type OwnStore } from "./store";
-import type { Doc, State } from "./types";
+import { BrokenDocument, readDocument } from "./document/read";
+import type { Doc } from "./document/schema";
+import { make } from "./dom/elements";
+import { makeModel } from "./model/network";
+import { makeShell, message } from "./shell/shell";
+import { fragmentOf, stateOf } from "./state/address";
+import { makeStore, type OwnStore } from "./state/store";
+import type { State } from "./state/types";
+import { companies } from "./views/tour/companies";
 
 export interface MountOptions {
   state?: string; // a fragment to start from
@@ -29,7 +30,11 @@ const PAUSE = 200; // milliseconds; browsers refuse an address that changes too 
 /** Puts an explorer into an element. doc: a Doc, or its JSON text; null: the companies. Never throws. */
 export function mount(element: HTMLElement, doc: Doc | string | null, options: MountOptions = {}): Mounted {
   // Focus may rest on it, so that keys are heard in a notebook too; JupyterLab's own keys are kept out by the attribute it gives for that.
-  const root: Host = make("div", { class: "byhand-explorer", tabindex: options.address ? null : -1, "data-lm-suppress-shortcuts": "true" });
+  const root: Host = make("div", {
+    class: "byhand-explorer",
+    tabindex: options.address ? null : -1,
+    "data-lm-suppress-shortcuts": "true",
+  });
   element.replaceChildren(root);
   let mounted: Mounted;
   try {

@@ -5,25 +5,29 @@ from typing import TYPE_CHECKING, Any
 
 from byhand import cells
 from byhand.cells import Cell
-from byhand.convert import convert
-from byhand.edits import at, edit
 from byhand.engine.dispatch import use_engine
-from byhand.engines import engines
-from byhand.finite import check_finite
+from byhand.errors import LoadError
+from byhand.interop.torch import convert
+from byhand.interop.torch_layers import TorchLSTM
 from byhand.nn import LSTM, LSTMCell
-from byhand.record import record
-from byhand.saving.model_folder import LoadError
+from byhand.nn.engines import engines
 from byhand.trace import Trace
+from byhand.trace.edit import at, edit
+from byhand.trace.finite import check_finite
+from byhand.trace.record import record
 
 if TYPE_CHECKING:
     from byhand import explain, plots
     from byhand.explorer import explore
+
+    __version__: str
 
 __all__ = [
     "LSTM",
     "Cell",
     "LSTMCell",
     "LoadError",
+    "TorchLSTM",
     "Trace",
     "at",
     "cells",
@@ -40,9 +44,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """What few need at once is loaded when it is first asked for: analysis, pictures, the explorer."""
+    """Load on first use what not every program needs: analysis, pictures, the explorer, the version."""
     if name in ("explain", "plots"):
         return importlib.import_module(f"byhand.{name}")
     if name == "explore":
         return importlib.import_module("byhand.explorer").explore
+    if name == "__version__":
+        return importlib.import_module("byhand.doctor").version()
     raise AttributeError(f"module 'byhand' has no attribute {name!r}")

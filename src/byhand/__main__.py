@@ -16,7 +16,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command that these words name, sys.argv's if None; gives the exit code: 2 for words that make no sense, 130 after Ctrl-C."""
     words = _parser().parse_args(argv)
     if words.version:
-        print("byhand", importlib.import_module("byhand.doctor").version())
+        print("byhand", importlib.import_module("byhand").__version__)
         return 0
     if words.help or words.command is None:
         _parser().print_help()
@@ -57,7 +57,7 @@ def training(command: str) -> Callable[[list[str]], int]:
         missing = [name for name in ("lightning", "jsonargparse", "torchmetrics", "rich") if not importlib.util.find_spec(name)]
         if missing:
             return _refused(f"{command} needs {', '.join(missing)}, not installed here: pip install 'byhand[train]'")
-        return importlib.import_module("byhand.train.command").main([command, *arguments])
+        return importlib.import_module("byhand.train.cli.command").main([command, *arguments])
 
     return run
 
@@ -66,11 +66,11 @@ def study(arguments: list[str]) -> int:
     missing = [name for name in ("optuna", "scipy", "matplotlib", "lightning", "rich") if not importlib.util.find_spec(name)]
     if missing:
         return _refused(f"study needs {', '.join(missing)}, not installed here: pip install 'byhand[study]'")
-    return importlib.import_module("byhand.study.command").main(arguments)
+    return importlib.import_module("byhand.study.cli").main(arguments)
 
 
 def explore(arguments: list[str]) -> int:
-    return importlib.import_module("byhand.explorer.command").main(arguments)
+    return importlib.import_module("byhand.explorer.cli").main(arguments)
 
 
 # A command imports what it needs when it is run, so that all others start without.
@@ -93,7 +93,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
 
 
 def _parser() -> argparse.ArgumentParser:
-    lines = [f"  {name:<10}{told}" for name, (told, _) in COMMANDS.items()]
+    lines = [f"  {name:<10}{text}" for name, (text, _) in COMMANDS.items()]
     parser = argparse.ArgumentParser(
         prog="byhand",
         usage="byhand [-h] [--version] COMMAND ...",
@@ -111,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
 
 @contextmanager
 def _log_on_stderr() -> Iterator[None]:
-    """Who waits at a terminal is told for what: the library says so in its log, which by itself nobody sees."""
+    """Print the library's log to stderr, so that a user at a terminal sees what is waited for."""
     log, handler = logging.getLogger("byhand"), logging.StreamHandler()
     handler.setFormatter(logging.Formatter("byhand: %(message)s"))
     level = log.level

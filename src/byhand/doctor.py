@@ -14,10 +14,11 @@ from pathlib import Path
 
 import torch
 
-from byhand.engine import compiler
-from byhand.engine.cache import is_temporary, workplace
-from byhand.engines import engines
+from byhand.engine.cpp.toolchain import compiler
+from byhand.engine.cpp.toolchain.libraries import workplace
+from byhand.files.cache import is_temporary
 from byhand.nn import LSTM
+from byhand.nn.engines import engines
 
 logger = logging.getLogger("byhand")
 Rows = list[tuple[str, str]]
@@ -35,11 +36,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def version() -> str:
-    """The release, as in "0.1.0"."""
+    """Return the release, as in "0.1.0"."""
     try:
         return metadata.version("byhand")
     except metadata.PackageNotFoundError:
-        return "not installed"  # only found, on PYTHONPATH
+        return "not installed"  # found on PYTHONPATH only
 
 
 def report() -> str:

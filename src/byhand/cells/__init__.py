@@ -5,6 +5,13 @@ Functions Cell -> Cell: no_input_gate, no_forget_gate, no_output_gate, no_input_
 full_gate_recurrence, zoneout, recurrent_dropout; and lstm_1997_blocks(size).
 """
 
+from byhand.cells.ablations import (
+    no_forget_gate,
+    no_input_activation,
+    no_input_gate,
+    no_output_activation,
+    no_output_gate,
+)
 from byhand.cells.cell import Cell, Noise
 from byhand.cells.cifg import cifg
 from byhand.cells.full_gate_recurrence import full_gate_recurrence
@@ -13,11 +20,6 @@ from byhand.cells.layernorm_lstm import layernorm_lstm
 from byhand.cells.lstm import lstm
 from byhand.cells.lstm_1997 import lstm_1997, lstm_1997_blocks
 from byhand.cells.min_lstm import min_lstm
-from byhand.cells.no_forget_gate import no_forget_gate
-from byhand.cells.no_input_activation import no_input_activation
-from byhand.cells.no_input_gate import no_input_gate
-from byhand.cells.no_output_activation import no_output_activation
-from byhand.cells.no_output_gate import no_output_gate
 from byhand.cells.peephole import peephole
 from byhand.cells.recurrent_dropout import recurrent_dropout
 from byhand.cells.rnn import rnn

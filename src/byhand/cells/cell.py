@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 
+from byhand.cells.outside_modes import outside_modes
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -18,10 +20,14 @@ if TYPE_CHECKING:
 
 
 class Noise(NamedTuple):
-    """A random mask that is drawn outside the step and handed in by name, once a step or once a sequence.
+    """A random mask that is drawn outside the step and handed in by name.
 
-    scaled: a dropout multiplier, 0 with probability `rate` and 1 / (1 - rate) otherwise; its mean, 1, in eval mode.
-    Not scaled: 1 with probability `rate` and 0 otherwise; its mean, `rate`, in eval mode.
+    Args:
+        name: the field of p in which the step finds the mask.
+        rate: a probability.
+        scaled: True: a dropout multiplier, 0 with probability `rate` and 1 / (1 - rate) otherwise; its mean, 1, in eval mode.
+            False: 1 with probability `rate` and 0 otherwise; its mean, `rate`, in eval mode.
+        every: "step": drawn for each step; "sequence": drawn once for a sequence.
     """
 
     name: str
@@ -44,6 +50,9 @@ class Noise(NamedTuple):
         return torch.bernoulli(filled(self.rate))
 
 
+printers: dict[str, Callable[..., Any]] = {}  # what byhand.ir, which stands on the cells, makes of a cell: equations, latex
+
+
 @cache
 def record_of(*names: str) -> Any:
     """The tuple type with these fields, in which a step finds its gates, states and vectors by name."""
@@ -54,22 +63,25 @@ def record_of(*names: str) -> Any:
 class Cell:
     """A recurrent cell: a value, shared freely and never changed.
 
-    name: how it is printed, and found again when a model is loaded.
-    gates: names of the row blocks of weight_ih and weight_hh, in order; each block has hidden_size rows.
-    state: names of what is carried from step to step; the first is the output.
-    step: step(x, u, s, p) -> (new state, sites). x.i is gate i's part of W·x_t + b, u.i its part of U·h_{t-1} + b_hh (u is
-        None where `recurrent` is empty), s.c the state c before, p.p_i a vector or a mask. Pure; every tensor in it is
-        (..., hidden). Sites are the named intermediate values, {"i": i, ...}, the new states among them.
-    recurrent: the states that the recurrent product reads; a mapping gate -> states where gates differ in that.
-    vectors: learnable per-unit vectors; a mapping name -> constant where they do not start like the weights.
-    noise: masks drawn outside the step.
-    shared: gate or state -> number of neighbouring units that have it in common (memory cell blocks); 1 if not named.
-    biases: 2 as in torch (b_ih, b_hh), 1 (b_ih), or 0 where the step adds its own.
-    truncated: no gradient flows back through the recurrent product (Hochreiter & Schmidhuber 1997).
-    elementwise: unit j of every result depends on unit j of the arguments only.
-    labels: words for gates, states and sites. cite: the source.
+    Args:
+        name: how it is printed, and found again when a model is loaded.
+        gates: names of the row blocks of weight_ih and weight_hh, in order; each block has hidden_size rows.
+        state: names of what is carried from step to step; the first is the output.
+        step: step(x, u, s, p) -> (new state, sites). x.i is gate i's part of W·x_t + b, u.i its part of U·h_{t-1} + b_hh (u
+            is None where `recurrent` is empty), s.c the state c before, p.p_i a vector or a mask. Pure; every tensor in it is
+            (..., hidden). Sites are the named intermediate values, {"i": i, ...}, the new states among them.
+        recurrent: the states that the recurrent product reads; a mapping gate -> states where gates differ in that.
+        vectors: learnable per-unit vectors; a mapping name -> constant where they do not start like the weights.
+        noise: masks drawn outside the step.
+        shared: gate or state -> number of neighbouring units that have it in common (memory cell blocks); 1 if not named.
+        biases: 2 as in torch (b_ih, b_hh), 1 (b_ih), or 0 where the step adds its own.
+        truncated: no gradient flows back through the recurrent product (Hochreiter & Schmidhuber 1997).
+        elementwise: unit j of every result depends on unit j of the arguments only.
+        labels: words for gates, states and sites.
+        cite: the source.
 
-    Raises ValueError where the names do not fit together.
+    Raises:
+        ValueError: the names do not fit together.
     """
 
     name: str
@@ -119,6 +131,47 @@ class Cell:
     def __repr__(self) -> str:
         return self.name
 
+    def __format__(self, spec: str) -> str:
+        return format(self.name, spec)
+
+    def __str__(self) -> str:
+        """The name, what it is made of and its equations, as print shows them."""
+        return "\n".join([self._heading(), *(f"    {line}" for line in self._lines()), *([self.cite] if self.cite else [])])
+
+    def _repr_markdown_(self) -> str:
+        """The same for a notebook."""
+        lines = self._lines()
+        derived = self.elementwise and all(" = " in line for line in lines)
+        block = printers["latex"](lines) if derived else "\n".join(["```", *lines, "```"])
+        return "\n\n".join(
+            [f"**{self.name}**{self._heading().removeprefix(self.name)}", block, *([self.cite] if self.cite else [])]
+        )
+
+    def _heading(self) -> str:
+        parts = {
+            "gates": self.gates,
+            "states": self.state,
+            "vectors": tuple(self.vectors),
+            "masks": [one.name for one in self.noise],
+        }
+        return f"{self.name}: " + "; ".join(f"{kind} {', '.join(names)}" for kind, names in parts.items() if names)
+
+    def _lines(self) -> tuple[str, ...]:
+        try:
+            return self.equations()
+        except TypeError as problem:
+            return (f"no equations: {problem}",)
+
+    def equations(self) -> tuple[str, ...]:
+        """The equation of every site, in the order in which a step computes them, such as "c′ = f ⊙ c + i ⊙ g"; ′ is after the step.
+
+        They are read off the step itself, and checked against it. Of a cell that is not elementwise, they are those of its file.
+
+        Raises:
+            UntraceableError: a TypeError, if the step cannot be written so, or does not do the same each time.
+        """
+        return printers["equations"](self)
+
     @property
     def sources(self) -> tuple[str, ...]:
         """The states that the recurrent product reads, in the order of its columns."""
@@ -147,8 +200,14 @@ class Cell:
         return reads_its_output(self)
 
     def worked(self, x: Mapping[str, float], **others: float) -> dict[str, float]:
-        """One step on plain numbers, to four decimals. x: the gates' pre-activations; others: states, vectors, masks (0 if not
-        given) and, as u_GATE, recurrent pre-activations.
+        """Compute one step on plain numbers.
+
+        Args:
+            x: gate -> its pre-activation.
+            **others: states, vectors, masks and, as u_GATE, recurrent pre-activations; 0 if not given.
+
+        Returns:
+            Site -> value, to four decimals.
         """
 
         def pick(names: tuple[str, ...], given: Mapping[str, float]) -> tuple[Tensor, ...]:
@@ -171,12 +230,12 @@ def tried(cell: Cell, *, output_width: int = 2) -> dict[str, Tensor]:
         return cell.apply(ones(cell.gates), ones(cell.gates) if cell.sources else (), state, ones(cell.parameters))[1]
 
 
-@cache
+@outside_modes
 def sites_of(cell: Cell) -> tuple[str, ...]:
     return tuple(tried(cell))
 
 
-@cache
+@outside_modes
 def reads_its_output(cell: Cell) -> bool:
     try:
         tried(cell, output_width=3)  # which meets the others only where it is read

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from byhand.cells.cell import Cell
-from byhand.cells.rewritten import require_site
+from byhand.cells.rewrite import require_site
 
 
 @dataclass(frozen=True)

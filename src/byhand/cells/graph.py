@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Collection
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import fx
 from torch.fx.proxy import GraphAppendingTracer
+
+from byhand.cells.outside_modes import outside_modes
 
 if TYPE_CHECKING:
     from byhand.cells.cell import Cell
@@ -170,7 +171,7 @@ def compile_graph(graph: fx.Graph) -> Callable[..., Any]:
     return fx.GraphModule(torch.nn.Module(), graph).forward
 
 
-@cache
+@outside_modes
 def compiled(cell: Cell, names: frozenset[str] = frozenset(), *, sites: bool = True) -> Compiled:
     """The step of a cell, with edits at these sites; without sites it gives none of them. TypeError if it has edits and cannot be
     rewritten.

@@ -1,7 +1,7 @@
 """The gated recurrent unit, as torch.nn.GRU computes it.
 
-One memory, told as it is. The update gate z mixes the old memory with the new one; the reset gate r decides how much of the old
-memory the new one is made from.
+One hidden state h, exposed as it is. The update gate z mixes the old state with the candidate n; the reset gate r decides how
+much of the old state the candidate is made from.
 
     r = σ(W_r·x + b_r + U_r·h + b′_r)
     z = σ(W_z·x + b_z + U_z·h + b′_z)

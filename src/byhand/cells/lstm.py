@@ -1,12 +1,12 @@
 """The LSTM, as torch.nn.LSTM computes it.
 
-A long memory c that is multiplied by a gate and added to, never squeezed on its way, so that what is written can stay; and a
-short memory h, the part of it that is told.
+A cell state (long memory) c that is multiplied by a gate and added to, never squashed on its way, so that what is written can
+stay; and a hidden state (short memory) h, the part of it that is exposed.
 
     i = σ(W_i·x + U_i·h + b_i)      input gate: how much of the candidate is written
-    f = σ(W_f·x + U_f·h + b_f)      forget gate: how much of the long memory is kept
+    f = σ(W_f·x + U_f·h + b_f)      forget gate: how much of the cell state is kept
     g = tanh(W_g·x + U_g·h + b_g)   candidate: what could be written
-    o = σ(W_o·x + U_o·h + b_o)      output gate: how much of the long memory is told
+    o = σ(W_o·x + U_o·h + b_o)      output gate: how much of the cell state is exposed
     c′ = f ⊙ c + i ⊙ g
     h′ = o ⊙ tanh(c′)
 

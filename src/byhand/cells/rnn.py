@@ -1,12 +1,12 @@
 """The simple recurrent network, as torch.nn.RNN computes it.
 
-One memory, made anew at every step from the input and from itself. Nothing is kept but what passes through U and tanh once a step,
-and so do the gradients: after many steps they have mostly vanished, or exploded.
+One hidden state, replaced at every step by one computed from it and the input. Nothing is kept but what passes through U and
+tanh once a step, and so do the gradients: after many steps they have mostly vanished, or exploded.
 
     h′ = tanh(W_n·x + U_n·h + b_n)
 
-Not an LSTM: no gates, and no long memory beside the short one. Not Jordan's network, which reads its last answer in place of its
-last memory. Elman drew the memory of the step before as units of their own, the context.
+Not an LSTM: no gates, and no cell state beside the hidden state. Not Jordan's network, which reads its last answer in place of
+its last hidden state. Elman drew the hidden state of the step before as units of their own, the context.
 
 >>> rnn.worked({"n": 0.3}, u_n=0.4)
 {'h': 0.6044}

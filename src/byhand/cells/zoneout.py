@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from byhand.cells.cell import Cell, Noise
-from byhand.cells.rewritten import require_site
+from byhand.cells.rewrite import require_site
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,21 @@ class Zoned:
 
 
 def zoneout(cell: Cell, *, h: float = 0.05, c: float = 0.5) -> Cell:
-    """`cell` whose memories h and c (those that it has) keep their value with these probabilities; the defaults are the paper's
-    for characters. ValueError for a rate outside 0…1.
+    """Return `cell` with zoneout: each unit of h and c keeps its old value with some probability at every step.
+
+    The default rates are the paper's for characters.
+
+    Args:
+        cell: any cell; of h and c, those that it has are changed.
+        h: the probability for the hidden state h, from 0 to 1.
+        c: the probability for the cell state c, from 0 to 1.
+
+    Returns:
+        The cell with the masks d_h and d_c among its noise.
+
+    Raises:
+        TypeError: `cell` is no cell.
+        ValueError: a rate is outside 0…1.
     """
     require_site(cell, cell.state[0] if isinstance(cell, Cell) else "", "zoneout")
     rates = {name: rate for name, rate in (("h", h), ("c", c)) if name in cell.state}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float
+    from jaxtyping import Bool, Float, Int
     from torch import Tensor
 
     from byhand.cells import Cell
@@ -28,7 +28,9 @@ class Call(NamedTuple):
 
     state: in the order of cell.state, before the first step. noise: in the order of cell.noise; a mask that holds for the whole
     sequence has time 1. valid: False where a sequence has ended; None if all are of full length. edited: the sites that go
-    through edit(site, time, value). sites: whether they are wanted; live: and in the graph, so that a loss can be made of them.
+    through edit(site, time, value). sites: whether they are wanted; in_graph: and in the graph, so that a loss can be made of them.
+    cut: True where the state before a step is not that of the step before it, in the order of this direction, but restart, one tensor a
+    state; None if there is no such step.
     Where there is a projection, the step's output before it goes by the name "m", and "h" is the projected one.
     """
 
@@ -42,11 +44,18 @@ class Call(NamedTuple):
     edited: frozenset[str] = frozenset()
     edit: Callable[[str, int, Tensor], Tensor] | None = None
     sites: bool = False
-    live: bool = False
+    in_graph: bool = False
+    cut: Bool[Tensor, "time batch"] | None = None
+    restart: tuple[Float[Tensor, "batch hidden"], ...] = ()
 
     def public_name(self, site: str) -> str:
         """What a site of the step is called outside: the output, where it goes through a projection, is "m" before it."""
         return "m" if self.weights.projection is not None and site == self.cell.state[0] else site
+
+    @property
+    def lengths(self) -> Int[Tensor, " batch"] | None:
+        """The steps of each sequence; None if all are of full length."""
+        return None if self.valid is None else self.valid.sum(0)
 
     @property
     def step_edits(self) -> frozenset[str]:
@@ -61,19 +70,11 @@ Listener = Callable[[Mapping[str, "Tensor"]], None]
 
 class Result(NamedTuple):
     """output: 0 where a sequence has ended. state: after each sequence's own last step. sites: name -> values of the steps, in
-    order of time, whatever the direction; None unless asked for. tell: where the sites are not in the graph themselves, takes a
+    order of time, whatever the direction; None unless asked for. on_gradients: where the sites are not in the graph themselves, takes a
     function that backward will tell the gradients by them, name -> (time, batch, hidden).
     """
 
     output: Float[Tensor, "time batch projected"]
     state: tuple[Float[Tensor, "batch hidden"], ...]
     sites: Mapping[str, Sequence[Float[Tensor, "batch hidden"]]] | None
-    tell: Callable[[Listener], None] | None = None
-
-
-def site_names(cell: Cell, *, projected: bool) -> tuple[str, ...]:
-    """A cell's sites, in a layer with or without a projection."""
-    if not projected:
-        return cell.sites
-    output = cell.state[0]
-    return (*("m" if name == output else name for name in cell.sites), output)
+    on_gradients: Callable[[Listener], None] | None = None

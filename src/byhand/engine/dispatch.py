@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import NamedTuple
 
-from byhand.engine import reference
+import torch
+
+from byhand.engine import precision, reference, transforms
 from byhand.engine.call import Call, Result
 from byhand.engine.cpp import engine as cpp
+from byhand.engine.protocol import Engine, Prepared
 
-
-class Engine(NamedTuple):
-    """refuses(call): None, or why not. run(call): the answer."""
-
-    name: str
-    refuses: Callable[[Call], str | None]
-    run: Callable[[Call], Result]
-
-
-ENGINES: tuple[Engine, ...] = (
-    Engine("cpp", cpp.refuses, cpp.run),
-    Engine("reference", reference.refuses, reference.run),
-)
+ENGINES: tuple[Engine, ...] = (cpp, reference)
 _chosen: ContextVar[str | None] = ContextVar("engine", default=None)
 
 
-def tries_cpp_first() -> bool:
-    """Whether the C++ engine is the first to be tried, and no engine was asked for by name."""
-    return _chosen.get() is None and ENGINES[0].run is cpp.run
+def is_chosen() -> bool:
+    """Whether an engine was asked for by name."""
+    return _chosen.get() is not None
 
 
 def run(call: Call) -> Result:
-    """Run the call on the engine that was asked for by name, else on the first that does not refuse. RuntimeError if the one
-    asked for refuses: nothing falls back silently.
+    """Run the call, in the number type that is right for it, on the engine that was asked for by name, else on the first that does
+    not refuse. RuntimeError if the one asked for refuses: nothing falls back silently.
     """
-    chosen = _chosen.get()
+    return precision.run(call, run_as_it_is)
+
+
+def run_as_it_is(call: Call) -> Result:
+    chosen = None if torch.compiler.is_dynamo_compiling() else _chosen.get()  # which dynamo cannot read
+    if chosen is None and is_recorded(call):
+        made = (engine.traced(call) for engine in ENGINES)
+        result = next((one for one in made if one is not None), None)
+        if result is not None:
+            return result
+    if torch.compiler.is_compiling() and chosen is None:
+        return reference.run(call)
     for engine in ENGINES:
         if chosen is not None and engine.name != chosen:
             continue
@@ -48,19 +49,29 @@ def run(call: Call) -> Result:
     raise AssertionError("the reference engine refuses nothing")
 
 
-def run_compiled(call: Call) -> Result:
-    """Inside torch.compile and torch.export: one operator if there is a kernel for the cell, else the loop, unrolled."""
-    from byhand.engine.cpp import operators  # noqa: PLC0415 (it loads the half of torch that compiles)
+def prepare(call: Call, *, pack: bool = False) -> Prepared | None:
+    """The call prepared by the engine that would run it; see Engine.prepare."""
+    for engine in ENGINES:
+        if _chosen.get() in (None, engine.name) and engine.refuses(call) is None:
+            return engine.prepare(call, pack=pack)
+    return None
 
-    cell = call.cell
-    if call.input.device.type == "cpu" and operators.ready(cell.name, call.input.dtype, cell.gates, cell.state):
-        return operators.run(call)
-    return reference.run(call)
+
+def is_recorded(call: Call) -> bool:
+    """Whether the call has to be an operator that torch.compile, torch.export, a trace or a mode of torch's sees."""
+    return torch.compiler.is_compiling() or (
+        transforms.transform() is None and transforms.is_recorded((call.input, *call.state, *call.weights[:5]))
+    )
 
 
 def states(call: Call) -> list[tuple[str, str]]:
-    """Every engine in order, with "ready" or the reason why it would not run this call."""
-    return [(engine.name, engine.refuses(call) or "ready") for engine in ENGINES]
+    """Every engine in order, with "ready" (in low precision "ready: ...", with the number types) or why it would not run this call."""
+    words = precision.in_words(call)
+    ready = "ready" if words is None else f"ready: {words}"
+    computed = precision.computed_in(call)
+    with precision.exactly(call.input.device.type):
+        asked = call if computed is None else precision.converted(call, computed)
+        return [(engine.name, engine.refuses(asked) or ready) for engine in ENGINES]
 
 
 @contextmanager
@@ -71,6 +82,7 @@ def use_engine(name: str) -> Iterator[None]:
         raise ValueError(f"use_engine expected one of {', '.join(map(repr, known))}, got {name!r}")
     token = _chosen.set(name)
     try:
-        yield
+        with transforms.as_written():
+            yield
     finally:
         _chosen.reset(token)

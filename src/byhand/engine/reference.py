@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     States = tuple[Tensor, ...]
 
 
+name = "reference"
+
+
 def refuses(call: Call) -> str | None:
     """Why it cannot run this call: never, it runs everything."""
     return None
@@ -31,21 +34,30 @@ def run(call: Call) -> Result:
     step = step_of(call)
     arguments = all_arguments(call, step)
     x = linear(call.input, call.weights.input, input_bias(call, step)).unbind(0)
-    ended = [False] * len(x) if call.valid is None else (~call.valid).any(1).tolist()
     state, outputs, seen = call.state, [x[0]] * len(x), [{}] * len(x)
     for t in reversed(range(len(x))) if call.reverse else range(len(x)):
+        if call.cut is not None:
+            state = chosen(call.cut[t], call.restart, state)
         new, seen[t] = step.run(*arguments(x[t], state, t))
         if call.weights.projection is not None:
             new, seen[t] = project(call, t, new, seen[t])
-        outputs[t], state = new[0], hold_the_ended(call, t, new, before=state) if ended[t] else new
+        outputs[t], state = new[0], new if call.valid is None else chosen(call.valid[t], new, state)
     output = torch.stack(outputs) if call.valid is None else torch.where(call.valid.unsqueeze(-1), torch.stack(outputs), 0)
     sites = {name: [values[name] for values in seen] for name in seen[0]} if call.sites else None
     return Result(output, state, sites)
 
 
+def prepare(call: Call, *, pack: bool = False) -> None:
+    """Nothing: a loop has nothing to prepare."""
+
+
+def traced(call: Call) -> None:
+    """Nothing: whoever records operations sees those of the loop."""
+
+
 def step_of(call: Call) -> Compiled:
-    """The step, rewritten where that makes it faster or has edits in it; as it is for who rewrites it himself."""
-    if torch.compiler.is_compiling():
+    """The step, rewritten where that makes it faster or has edits in it; as it is for torch.compile, which rewrites it itself."""
+    if torch.compiler.is_dynamo_compiling():
         return Compiled(as_it_is(call.cell), fused=False)
     return compiled(call.cell, call.step_edits, sites=call.sites)
 
@@ -53,7 +65,9 @@ def step_of(call: Call) -> Compiled:
 def input_bias(call: Call, step: Compiled) -> Tensor | None:
     """The bias of the input product; where the step only ever reads sums, the recurrent one is in it too."""
     one, other = call.weights.bias_input, call.weights.bias_recurrent
-    return one + other if step.fused and one is not None and other is not None else one
+    if not step.fused or one is None or other is None:
+        return one
+    return one + 1 * other  # a product, so that each has a gradient of its own in memory
 
 
 def all_arguments(call: Call, step: Compiled) -> Callable[[Tensor, States, int], tuple]:
@@ -113,8 +127,7 @@ def project(call: Call, t: int, new: States, sites: dict[str, Tensor]) -> tuple[
     return (h, *new[1:]), named
 
 
-def hold_the_ended(call: Call, t: int, new: States, before: States) -> States:
-    """Sequences that have ended keep their state."""
-    assert call.valid is not None
-    alive = call.valid[t].unsqueeze(-1)
-    return tuple(torch.where(alive, after, held) for after, held in zip(new, before, strict=True))
+def chosen(mask: Tensor, these: States, others: States) -> States:
+    """These states for the sequences where mask (batch,) is True, the others elsewhere."""
+    there = mask.unsqueeze(-1)
+    return tuple(torch.where(there, one, other) for one, other in zip(these, others, strict=True))

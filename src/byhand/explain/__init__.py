@@ -6,11 +6,11 @@ and through the gates), connectivity (which inputs a state listens to), ablation
 wrong with it, or looks it).
 """
 
+from byhand.errors import NotAdditiveError
 from byhand.explain.ablation import Ablated, Ablation, ablation
-from byhand.explain.additive import NotAdditiveError
 from byhand.explain.connectivity import Connectivity, connectivity
-from byhand.explain.diagnose import diagnose
-from byhand.explain.findings import Diagnosis, Finding
+from byhand.explain.diagnose.diagnose import diagnose
+from byhand.explain.diagnose.findings import Diagnosis, Finding
 from byhand.explain.gradient_paths import Norms, Paths, gradient_paths
 from byhand.explain.half_life import half_life
 from byhand.explain.ledger import Entry, Ledger, ledger

@@ -6,8 +6,8 @@ for a whole gate or one unit of it. Held at its mean a gate still has its usual 
 what its deciding was worth, and not that the rest had to work with numbers it never saw.
 
 Units held at a fixed value, to see what a network loses: Morcos, Barrett, Rabinowitz & Botvinick, On the Importance of Single
-Directions for Generalization, ICLR 2018. Gates left out one by one and trained anew, which this is not: Greff et al., LSTM: A Search
-Space Odyssey, IEEE TNNLS 28(10), 2017.
+Directions for Generalization, ICLR 2018. Gates left out one by one and retrained, which this is not: Greff et al., LSTM: A
+Search Space Odyssey, IEEE TNNLS 28(10), 2017.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor, nn
 
-from byhand.edits import At, at, edit
-from byhand.explain.places import inside, name_of
-from byhand.explain.running import function, run, same_random_numbers
+from byhand.engine.names import join
+from byhand.explain.execution import function, run, same_random_numbers
+from byhand.explain.lookup import inside, name_of
 from byhand.explain.saturation import gate_sites
-from byhand.record import record
-from byhand.scope import join
-from byhand.sites import layers, names, places
-from byhand.trace import unknown
+from byhand.trace.edit import At, at, edit
+from byhand.trace.layers import layers, names, places
+from byhand.trace.record import record
+from byhand.trace.run import unknown
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -89,12 +89,27 @@ def ablation(
     units: Literal["all"] | Iterable[int] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Ablation:
-    """How a score changes as gates are held, one at a time.
+    """Measure how a score changes as gates are held, one at a time.
 
-    x: the model's input, a tuple for several arguments. score: a function of the model's output that gives one number. sites: names
-    or patterns, as in ["l0.f", "*.o"]; all gates if not given. What is no gate is held shut, at 0, and at its mean only. units: "all",
-    or some of them, each held alone, besides the whole gate; none if not given. progress: told how many of how many runs are done.
-    TypeError, ValueError, UnknownSiteError, IndexError.
+    Where a layer is called several times, its gate is held in all of these calls.
+
+    Args:
+        model: any module with byhand layers inside.
+        x: its input: a tuple for several arguments, a mapping for named ones.
+        score: a function of the model's output that gives one number.
+        sites: names or patterns, as in ["l0.f", "*.o"]; all gates of the layers that the model calls if not given. What is no gate is
+            held shut, at 0, and at its mean only.
+        units: "all", or some of them, each held alone, besides the whole gate; none if not given.
+        progress: a function that gets, after each run, how many are done and how many there are.
+
+    Returns:
+        The model's own score, and a row for everything that was held.
+
+    Raises:
+        TypeError: an argument is of the wrong type, or `score` gives anything but one number.
+        ValueError: there is no byhand layer, no gate, or nothing that the model calls; or its own score is not finite.
+        UnknownSiteError: one of `sites` matches no name.
+        IndexError: a gate has no such unit.
     """
     gates = gates_of(model)
     wanted = chosen(model, gates, sites)
@@ -111,6 +126,9 @@ def ablation(
         raise ValueError(
             f"ablation has nothing to compare with: the model's own score is {base}; byhand.check_finite finds the module"
         )
+    wanted = [site for site in wanted if site.rpartition(".")[0] in trace.runs]
+    if not wanted:
+        raise ValueError("ablation found nothing to hold: the model does not call these layers on this input")
     means = {site: mean(trace.runs[site.rpartition(".")[0]], site.rpartition(".")[2]) for site in wanted}
     plan = [one for site in wanted for one in changes(site, means[site], site in gates, several(units, site, len(means[site])))]
     rows = []

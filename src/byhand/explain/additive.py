@@ -11,7 +11,6 @@ than linearly, as a gate with a peephole does, is taken as the number that the t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -19,6 +18,8 @@ from torch import fx
 from torch.fx.node import map_arg
 
 from byhand.cells import graph as graphs
+from byhand.cells.outside_modes import outside_modes
+from byhand.errors import NotAdditiveError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
     from byhand.cells import Cell
 
     Number = Tensor | float
-
-
-class NotAdditiveError(ValueError):
-    """A state that is not the sum of a kept part of itself and of something written; says why."""
 
 
 class MissingError(NotAdditiveError):
@@ -57,7 +54,7 @@ def linear(cell: Cell, state: str, values: Values) -> Linear:
     )
 
 
-@cache
+@outside_modes
 def recorded(cell: Cell) -> fx.Graph:
     try:
         return graphs.record(cell)
@@ -164,24 +161,24 @@ RULES: dict[str, Callable[..., Linear]] = {
 }
 
 
-@cache
+@outside_modes
 def additive_states(cell: Cell) -> tuple[str, ...]:
     """The states that keep a part of themselves and are added to, the long memory c first. Empty if there is none."""
     found = [state for state in cell.state if why_not(cell, state) is None]
     return tuple(sorted(found, key=lambda name: name != "c"))
 
 
-@cache
+@outside_modes
 def why_not(cell: Cell, state: str) -> str | None:
     """Why a state is not additive; None if it is."""
-    anew = "it is made anew at every step, nothing of it is kept"
+    replaced = "it is replaced at every step, nothing of it is kept"
     try:
         if not reads_itself(cell, state):
-            return anew
+            return replaced
         keep = linear(cell, state, lambda kind, name: any_value(cell, kind, name)).keep
     except NotAdditiveError as problem:
         return str(problem)
-    return anew if keep is None else None
+    return replaced if keep is None else None
 
 
 def reads_itself(cell: Cell, state: str) -> bool:
@@ -196,7 +193,7 @@ def reads_itself(cell: Cell, state: str) -> bool:
     return any(node.op == "placeholder" and node.target == f"s_{state}" for node in seen)
 
 
-@cache
+@outside_modes
 def direct_sites(cell: Cell) -> tuple[str, ...]:
     """The sites that are made of pre-activations without another site in between: gates, candidates, and a plain RNN's state."""
     graph = recorded(cell)

@@ -21,19 +21,23 @@ A unit that keeps all, its input gate at ½ and its candidate the tanh of the in
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from byhand.explain.places import inside, name_of
-from byhand.explain.running import differentiable, run, same_random_numbers
-from byhand.nn import LSTM
-from byhand.record import record
-from byhand.scope import join
-from byhand.sites import layers, names, places
-from byhand.trace import Trace, steps_of, unknown
+from byhand.engine.names import join
+from byhand.engine.observe import active
+from byhand.explain.calls import joined
+from byhand.explain.execution import Watched, differentiable, differentiable_inputs, run, same_random_numbers
+from byhand.explain.lookup import inside, name_of
+from byhand.trace import Trace
+from byhand.trace.layers import layers, names, places
+from byhand.trace.record import record
+from byhand.trace.run import Run, steps_of, unknown
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -45,7 +49,12 @@ AT_ONCE = 16  # units whose derivatives are held in memory together
 class Connectivity:
     """How strongly a state at one time listens to the layer's inputs of every time.
 
-    values: for every step and input feature. name: of the state, "l0.c"; at: its time; unit: None for all; item: the sequence.
+    Attributes:
+        values: the strength for every step and input feature.
+        name: the state's name, as in "l0.c".
+        at: the state's time.
+        unit: the unit; None: all together.
+        item: the sequence of the batch.
     """
 
     values: Float[Tensor, "time input"]
@@ -60,25 +69,50 @@ class Connectivity:
 
 
 def connectivity(
-    model: nn.Module, x: Any, *, at: int, site: str | None = None, unit: int | None = None, item: int = 0
+    model: nn.Module,
+    x: Any,
+    *,
+    at: int,
+    site: str | None = None,
+    unit: int | None = None,
+    item: int = 0,
+    call: int | None = None,
 ) -> Connectivity:
-    """Which inputs a state at time `at` listens to.
+    """Find which inputs a state at time `at` listens to.
 
-    x: the model's input, a tuple for several arguments. site: the state, or any other value of a layer, as in "l0.c"; of the first
-    layer the long memory if not given. unit: one of its units; all if not given. item: the sequence of the batch. The inputs are those
-    of the first layer of the byhand.LSTM that the site is in, after an embedding if there is one. TypeError, ValueError, IndexError,
-    UnknownSiteError.
+    The inputs are those of the first layer of the byhand.LSTM that the site is in, after an embedding if there is one; of an LSTMCell,
+    its own. Where a model hands outputs back in, as a decoder does, what follows from that counts.
+
+    Args:
+        model: any module with byhand layers inside.
+        x: its input: a tuple for several arguments, a mapping for named ones.
+        at: the time. The calls of a layer that is called several times stand one after the other along time.
+        site: the state, or any other value of a layer, as in "l0.c" or "decoder.l0.c"; the long memory of the first layer if not given.
+        unit: one of its units; all if not given.
+        item: the sequence of the batch.
+        call: only this call of the layer, counted from 0.
+
+    Returns:
+        The strength of every input feature at every step.
+
+    Raises:
+        TypeError: `model` is no module.
+        ValueError: there is no byhand layer, the model does not call this one, its calls differ in batch size, or the state is
+            not finite.
+        IndexError: there is no such time, unit, sequence or call, or the sequence has ended before.
+        UnknownSiteError: there is no such site.
     """
     paths = layers(model, "connectivity")
     site = default_site(model) if site is None else site
     if site not in names(paths):
         raise unknown("connectivity", site, names(paths))
-    place = site.rpartition(".")[0]
-    first = first_place(paths, place)
+    module, first = stack_of(paths, site.rpartition(".")[0])
     seed = int(torch.empty((), dtype=torch.int64).random_().item()) if model.training else 0
+    watched = Watched({module: paths[module]})
     with torch.enable_grad(), same_random_numbers(seed), record(model, [site], detach=False) as trace:
-        run(model, differentiable(x))
-        return listening(trace, site, first, at, unit, item)
+        with active(watched), differentiable_inputs([module]):
+            run(model, differentiable(x))
+        return listening(trace, site, watched.inputs.get(first, []), at, unit, item, call)
 
 
 def default_site(model: nn.Module) -> str:
@@ -88,28 +122,28 @@ def default_site(model: nn.Module) -> str:
     return name_of(join(path, places(module)[0]), state)  # type: ignore[arg-type]
 
 
-def first_place(paths: dict[nn.Module, str], place: str) -> str:
-    """Where the inputs of a place's stack come in. ValueError for a single cell, which sees one step at a time."""
-    for module, path in paths.items():
-        if isinstance(module, LSTM) and place in [join(path, one) for one in module.places]:
-            return join(path, module.places[0])
-    raise ValueError(
-        f"connectivity expected a site of a byhand.LSTM, got one of {place or 'an LSTMCell'}, which sees single steps"
+def stack_of(paths: dict[nn.Module, str], place: str) -> tuple[nn.Module, str]:
+    """The module that a place is in, and the place where its inputs come in."""
+    return next(
+        (module, join(path, places(module)[0]))  # type: ignore[arg-type]
+        for module, path in paths.items()
+        if place in [join(path, one) for one in places(module)]  # type: ignore[arg-type]
     )
 
 
-def listening(trace: Trace, site: str, first: str, at: int, unit: int | None, item: int) -> Connectivity:
-    steps = steps_of(trace.run(site.rpartition(".")[0]).sites[site.rpartition(".")[2]])
-    x = trace.run(first).input
+def listening(
+    trace: Trace, site: str, inputs: Sequence[Tensor], at: int, unit: int | None, item: int, call: int | None
+) -> Connectivity:
+    place, _, name = site.rpartition(".")
+    runs = trace.runs.get(place, [])
+    seen = joined(place, runs, call, "connectivity")
+    inputs = inputs if call is None else of_call(inputs, runs, call)
+    steps = steps_of(seen.sites[name])
     batch, width = steps[0].shape
     at, item = inside(at, len(steps), "at", "connectivity"), inside(item, batch, "item", "connectivity")
     unit = None if unit is None else inside(unit, width, "unit", "connectivity")
-    if not bool(trace.valid(first)[at, item]):
+    if not bool(seen.valid[at, item]):
         raise IndexError(f"sequence {item} has ended before time {at}")
-    if not x.requires_grad:
-        raise ValueError(
-            "connectivity found no gradient by the layer's input: a model must not detach it, nor hold an embedding frozen"
-        )
     state = steps[at][item]
     if not bool(state.isfinite().all()):
         raise ValueError(
@@ -117,9 +151,18 @@ def listening(trace: Trace, site: str, first: str, at: int, unit: int | None, it
         )
     wanted = torch.eye(width, dtype=state.dtype, device=state.device)
     wanted = wanted if unit is None else wanted[unit].unsqueeze(0)
-    squares = torch.zeros_like(x[:, item])
+    squares = [torch.zeros_like(x[:, item]) for x in inputs]
     for part in wanted.split(AT_ONCE):
         # (∂s_t[k] / ∂x_s[j])² for some k, then their sum
-        (by_input,) = torch.autograd.grad(state, x, part, retain_graph=True, is_grads_batched=True, allow_unused=True)
-        squares = squares + (0.0 if by_input is None else by_input[:, :, item].square().sum(0))
-    return Connectivity(squares.sqrt(), site, at, unit, item)
+        by_inputs = torch.autograd.grad(state, inputs, part, retain_graph=True, is_grads_batched=True, allow_unused=True)
+        for number, by_input in enumerate(by_inputs):
+            squares[number] += 0.0 if by_input is None else by_input[:, :, item].square().sum(0)
+    return Connectivity(torch.cat(squares).sqrt(), site, at, unit, item)
+
+
+def of_call(inputs: Sequence[Tensor], runs: Sequence[Run], call: int) -> list[Tensor]:
+    """The inputs of one run: of a single cell, those of its steps."""
+    call %= len(runs)
+    start = sum(len(run.valid) for run in runs[:call])
+    times = list(accumulate(map(len, inputs), initial=0))
+    return [x for x, time in zip(inputs, times, strict=False) if start <= time < start + len(runs[call].valid)]

@@ -34,21 +34,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from byhand.edits import edit
+from byhand.engine.names import is_reverse, join
+from byhand.engine.observe import active
 from byhand.explain.additive import additive_states, direct_sites, reads_itself
-from byhand.explain.places import is_reverse, name_of
-from byhand.explain.running import differentiable, function, run, same_random_numbers, scalar
+from byhand.explain.calls import joined
+from byhand.explain.execution import Watched, differentiable, differentiable_inputs, function, run, same_random_numbers, scalar
+from byhand.explain.lookup import name_of
 from byhand.nn import LSTMCell
-from byhand.record import record
-from byhand.scope import EditFunction, join, opened
-from byhand.sites import layers, places
-from byhand.trace import Trace, steps_of, unknown
+from byhand.trace.edit import edit
+from byhand.trace.layers import layers, places
+from byhand.trace.record import record
+from byhand.trace.run import Run, steps_of, unknown
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
 
     from byhand.cells import Cell
-    from byhand.engine.call import Call, Result
 
     Target = Callable[[Any], Tensor]
 
@@ -77,12 +78,30 @@ class Paths:
         return Norms(*sizes)
 
 
-def gradient_paths(model: nn.Module, x: Any, target: Target, *, places: Sequence[str] | None = None) -> dict[str, Paths]:
-    """Name of a memory, as in "l0.c", -> the gradient of target(model(x)) by it at every step, split by where it came along.
+def gradient_paths(
+    model: nn.Module, x: Any, target: Target, *, places: Sequence[str] | None = None, call: int | None = None
+) -> dict[str, Paths]:
+    """The gradient of target(model(x)) by a memory at every step, split by the way that it came.
 
-    x: the model's input, a tuple for several arguments. target: a function of the model's output that gives one number. places: as
-    in ["l0"], all if not given. The model runs once for each place and once more. TypeError, ValueError, UnknownSiteError; LookupError
-    if a layer is called several times.
+    The model runs once for each place and once more.
+
+    Args:
+        model: any module with byhand layers inside.
+        x: its input: a tuple for several arguments, a mapping for named ones.
+        target: a function of the model's output that gives one number.
+        places: as in ["l0"] or ["decoder.l0"]; all that the model calls if not given.
+        call: only this call of each place, counted from 0. If not given, the calls of a layer that is called several times stand one
+            after the other along time.
+
+    Returns:
+        Name of a memory, as in "l0.c", -> its paths.
+
+    Raises:
+        TypeError: an argument is of the wrong type, or `target` gives no tensor.
+        ValueError: there is no byhand layer, the model calls none, or its calls differ in batch size; `target` does not give
+            one finite number with a gradient; or the paths of a cell cannot be held apart.
+        IndexError: there is no such call.
+        UnknownSiteError: there is no such place.
     """
     cells = cells_of(model)
     function(target, "gradient_paths", "target")
@@ -94,20 +113,17 @@ def gradient_paths(model: nn.Module, x: Any, target: Target, *, places: Sequence
     wanted = list(cells) if places is None else list(places)
     cuts = {place: cut(model, place, cells[place]) for place in wanted}
     seed = int(torch.empty((), dtype=torch.int64).random_().item()) if model.training else 0
-    outputs = Outputs(layers(model, "gradient_paths"))
-    with opened(outputs):
-        trace, totals = gradients(model, x, target, {place: main_state(cells[place]) for place in wanted}, seed, outputs)
+    states = {place: main_state(cells[place]) for place in wanted}
+    whole = gradients(model, x, target, states, seed, call, every=places is not None)
     found = {}
-    for place in wanted:
-        state = main_state(cells[place])
+    for place, (total, by_output, seen) in whole.items():
         if cuts[place]:
             held: dict[str, Any] = dict.fromkeys(cuts[place], constant)
             with edit(model, held):
-                along = gradients(model, x, target, {place: state}, seed)[1][place]
+                along = gradients(model, x, target, {place: states[place]}, seed, call)[place].by_state
         else:
-            along = read_at_once(totals[place], outputs.gradients[place], trace.valid(place), reverse=is_reverse(place))
-        name = name_of(place, state)
-        found[name] = Paths(totals[place], along, totals[place] - along, trace.valid(place), cells[place].name)
+            along = read_at_once(total, by_output, seen, cells[place].name, place)
+        found[name_of(place, states[place])] = Paths(total, along, total - along, seen.valid, cells[place].name)
     return found
 
 
@@ -148,42 +164,54 @@ def constant(value: Tensor) -> Tensor:
     return value.detach().requires_grad_()
 
 
-class Outputs:
-    """A scope that keeps what layers hand on, and later its gradients."""
+class Gradients(NamedTuple):
+    """By a state at every step, and by what the layer handed on, call by call; and the calls themselves, joined along time."""
 
-    reads, live = True, True
-
-    def __init__(self, paths: Mapping[nn.Module, str]) -> None:
-        self.paths = paths
-        self.seen: dict[str, Tensor] = {}
-        self.gradients: dict[str, Tensor] = {}
-
-    def edits(self, place: str) -> Mapping[str, EditFunction]:
-        return {}
-
-    def see(self, place: str, call: Call, result: Result) -> None:
-        self.seen[place] = result.output
+    by_state: Float[Tensor, "time batch hidden"]
+    by_output: list[Tensor]
+    run: Run
 
 
 def gradients(
-    model: nn.Module, x: Any, target: Target, states: Mapping[str, str], seed: int, outputs: Outputs | None = None
-) -> tuple[Trace, dict[str, Tensor]]:
-    """A run of the model, and the gradients by these states."""
+    model: nn.Module,
+    x: Any,
+    target: Target,
+    states: Mapping[str, str],
+    seed: int,
+    call: int | None,
+    *,
+    every: bool = True,
+) -> dict[str, Gradients]:
+    """A run of the model, and the gradients by these states; without `every`, only of the places that it calls."""
     names = [name_of(place, state) for place, state in states.items()]
+    paths = layers(model, "gradient_paths")
+    watched = Watched(paths)
     with torch.enable_grad(), same_random_numbers(seed), record(model, names, detach=False) as trace:
-        loss = scalar(target(run(model, differentiable(x))), "gradient_paths", "target")
-        steps = {place: list(steps_of(trace.run(place).sites[state])) for place, state in states.items()}
-        seen = outputs.seen if outputs is not None else {}
-        asked = [*(step for values in steps.values() for step in values), *seen.values()]
+        with active(watched), differentiable_inputs(paths):
+            loss = scalar(target(run(model, differentiable(x))), "gradient_paths", "target")
+        called = [place for place in states if every or place in trace.runs]
+        if not called:
+            raise ValueError("gradient_paths found that the model calls none of its byhand layers on this input")
+        runs = {place: joined(place, trace.runs.get(place, []), call, "gradient_paths") for place in called}
+        steps = {place: list(steps_of(runs[place].sites[states[place]])) for place in called}
+        asked = [step for place in called for step in (*steps[place], *watched.outputs[place])]
         given = iter(torch.autograd.grad(loss, asked, allow_unused=True, materialize_grads=True))
-        by_state = {place: torch.stack([next(given) for _ in values]) for place, values in steps.items()}
-    if outputs is not None:
-        outputs.gradients = {place: next(given) for place in seen}
-    return trace, by_state
+        return {
+            place: Gradients(
+                torch.stack([next(given) for _ in steps[place]]), [next(given) for _ in watched.outputs[place]], runs[place]
+            )
+            for place in called
+        }
 
 
-def read_at_once(total: Tensor, by_output: Tensor, valid: Tensor, *, reverse: bool) -> Tensor:
-    """For a state without a path of its own: what is read at t itself; at the last step that is all."""
+def read_at_once(total: Tensor, by_output: Sequence[Tensor], run: Run, cell: str, place: str) -> Tensor:
+    """For a state without a path of its own: what is read at t itself; at the last step that is all. ValueError for several calls."""
+    if len(by_output) > 1:
+        raise ValueError(
+            f"gradient_paths cannot part the paths of cell {cell!r} at {place or 'the layer'}: it is called {len(by_output)} times, so that"
+            " what its next step reads goes outside; call it once with the whole sequence"
+        )
+    valid = run.valid
     none = torch.zeros_like(valid[:1])
-    following = torch.cat([none, valid[:-1]]) if reverse else torch.cat([valid[1:], none])
-    return torch.where((valid & ~following).unsqueeze(-1), total, torch.where(valid.unsqueeze(-1), by_output, 0.0))
+    following = torch.cat([none, valid[:-1]]) if is_reverse(place) else torch.cat([valid[1:], none])
+    return torch.where((valid & ~following).unsqueeze(-1), total, torch.where(valid.unsqueeze(-1), by_output[0], 0.0))

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from byhand.explain.additive import additive_states
-from byhand.explain.memory import Memory, memory
-from byhand.explain.places import cell_of, checked, name_of
+from byhand.explain.lookup import cell_of, checked, name_of
+from byhand.explain.recurrence import Memory, memory
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -34,13 +34,26 @@ if TYPE_CHECKING:
 
 
 def half_life(trace: Trace, *, cell: Cell | None = None) -> dict[str, Float[Tensor, " hidden"]]:
-    """Name of a memory, as in "l0.c", -> half-life of each of its units in steps; for every memory that is added to.
+    """The half-life of each unit's memory in steps, for every memory that is added to.
 
-    NaN where no sequence has a second step. Places whose cells have no such memory are left out; cell: where the trace was made
-    by one that is not byhand's. TypeError, LookupError; ValueError for a memory that was edited.
+    Several calls of a layer are taken as one sequence where each begins with the memory that the one before has left. Places
+    whose cells have no such memory are left out.
+
+    Args:
+        trace: a recorded run.
+        cell: the cell that made the trace, where it is not one of byhand's.
+
+    Returns:
+        Name of a memory, as in "l0.c", -> half-lives (hidden,); NaN where no sequence has a second step.
+
+    Raises:
+        TypeError: `trace` is no Trace, or `cell` is no cell.
+        ValueError: nothing was recorded, or a memory was edited.
+        LookupError: the cell is not known, the memory was not recorded, or the calls of a layer differ in batch size.
     """
     found = {}
-    for place in checked(trace, "half_life").places:
+    trace = checked(trace, "half_life")
+    for place in trace.places:
         for state in additive_states(cell_of(trace, place, cell)):
             found[name_of(place, state)] = half_lives(kept(memory(trace, place, state, cell=cell)))
     return found
@@ -48,8 +61,7 @@ def half_life(trace: Trace, *, cell: Cell | None = None) -> dict[str, Float[Tens
 
 def kept(whole: Memory) -> Float[Tensor, "steps hidden"]:
     """The shares that were kept at all steps but the first of each sequence."""
-    valid, keep = whole.valid[1:] & whole.valid[:-1], whole.keep[1:]
-    return keep[valid]
+    return whole.keep[whole.goes_on]
 
 
 def half_lives(keep: Float[Tensor, "steps hidden"]) -> Float[Tensor, " hidden"]:

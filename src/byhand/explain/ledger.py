@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from byhand.explain.memory import Memory, in_order, memory
-from byhand.explain.places import checked, inside, name_of, place_of
+from byhand.explain.lookup import checked, in_order, inside, name_of, place_of
+from byhand.explain.recurrence import Memory, memory
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -46,10 +46,19 @@ class Entry(NamedTuple):
 class Ledger:
     """What is left of everything that was written into one unit's memory. Times are the caller's, in either direction.
 
-    values: entry (t, s): what is left at t, once that step is done, of what was written at s; 0 where s is not yet done at t. NaN where
-        a sequence has ended before t.
-    initial: what is left of the first memory. memory: the memory itself, the sum of both. keep, write: the share kept at each step,
-        and what is written. valid: False where a sequence has ended.
+    Attributes:
+        values: entry (t, s): what is left at t, once that step is done, of what was written at s; 0 where s is not yet done
+            at t. NaN where a sequence has ended before t.
+        initial: what is left of the memory that it began with.
+        memory: the memory itself, the sum of both.
+        keep: the share kept at each step.
+        write: what is written at each step.
+        valid: False where a sequence has ended.
+        place: the layer and direction, as in "l0".
+        unit: the unit's number.
+        state: the memory, as in "c".
+        cell: the cell's name.
+        reverse: whether this is a reverse direction.
     """
 
     values: Float[Tensor, "read written batch"]
@@ -70,7 +79,18 @@ class Ledger:
         return name_of(self.place, self.state)
 
     def at(self, time: int, batch: int = 0) -> list[Entry]:
-        """All entries of one time, the greatest first; negative times count from the end. IndexError."""
+        """Return all entries of one time.
+
+        Args:
+            time: the step; negative ones count from the end.
+            batch: the sequence.
+
+        Returns:
+            An Entry for each step up to then, and one for the first memory; the greatest first.
+
+        Raises:
+            IndexError: there is no such time or sequence, or the sequence has ended before `time`.
+        """
         times, sequences = self.memory.shape
         time, batch = inside(time, times, "a time", "the ledger"), inside(batch, sequences, "a sequence", "the ledger")
         if not bool(self.valid[time, batch]):
@@ -86,23 +106,43 @@ class Ledger:
 
 
 def ledger(trace: Trace, layer: int | str = 0, unit: int = 0, *, state: str | None = None, cell: Cell | None = None) -> Ledger:
-    """Who wrote what into a unit's memory, and how much of it is left at every later step.
+    """The ledger of one unit's memory: what each step wrote, and how much of it is left at every later step.
 
-    layer: its number, or a place as in "l1.reverse". state: which memory; the long one (or what does its work) if not given. cell:
-    the cell that made the trace, where it is not one of byhand's. Exact for every cell whose memory is kept in part and added to;
-    NotAdditiveError, a ValueError, with the reason for others. IndexError, UnknownSiteError, LookupError, TypeError.
+    Exact for every cell whose memory is kept in part and added to. Several calls of the layer are joined along time; where
+    one does not begin with what the one before has left, and where a sequence starts again, the ledger starts over with the
+    memory that it begins with.
+
+    Args:
+        trace: a recorded run.
+        layer: its number, or a place as in "l1.reverse" or "encoder.l0".
+        unit: the unit's number.
+        state: which memory; the cell state (or what does its work) if not given.
+        cell: the cell that made the trace, where it is not one of byhand's.
+
+    Returns:
+        The ledger of this unit, for all sequences.
+
+    Raises:
+        TypeError: `trace` is no Trace, `layer` neither number nor name, or `cell` no cell.
+        ValueError: nothing was recorded, or the memory was edited.
+        NotAdditiveError: a ValueError: the memory is not kept in part and added to; the message says why.
+        UnknownSiteError: there is no such layer or state, or the state was not recorded.
+        LookupError: the cell is not known, or the calls of the layer differ in batch size.
+        IndexError: there is no such unit.
     """
-    place = place_of(checked(trace, "ledger"), layer)
+    trace = checked(trace, "ledger")
+    place = place_of(trace, layer, "ledger")
     whole = memory(trace, place, state, cell=cell)
     return of_unit(whole, place, inside(unit, whole.after.shape[-1], "a unit", "ledger"), trace.cell(place))
 
 
 def of_unit(whole: Memory, place: str, unit: int, cell: str) -> Ledger:
-    keep, write = whole.keep[..., unit], whole.write[..., unit]
-    read = whole.valid.unsqueeze(1)
-    values = torch.where(read, entries(keep, write), torch.nan)
-    # what is left of the first memory: (Π_s f_s) ⊙ c_0
-    initial = torch.where(whole.valid, keep.cumprod(0) * whole.initial[..., unit], torch.nan)
+    keep, write, before = (value[..., unit] for value in (whole.keep, whole.write, whole.before))
+    begins = whole.valid & ~whole.goes_on
+    left = torch.where(begins, 0.0, keep)  # nothing of what an earlier stretch has written
+    values = torch.where(whole.valid.unsqueeze(1), entries(left, write), torch.nan)
+    # what is left of the first memory: (Π_s f_s) ⊙ c_0, where c_0 is that with which the stretch began
+    initial = torch.where(whole.valid, remaining(left, torch.where(begins, keep * before, 0.0)), torch.nan)
     after = torch.where(whole.valid, whole.after[..., unit], torch.nan)
 
     def turned(value: Tensor) -> Tensor:
@@ -122,6 +162,15 @@ def of_unit(whole: Memory, place: str, unit: int, cell: str) -> Ledger:
         cell,
         whole.reverse,
     )
+
+
+def remaining(keep: Float[Tensor, "time batch"], begun: Float[Tensor, "time batch"]) -> Float[Tensor, "time batch"]:
+    """What is left at each time of all that stretches began with."""
+    left, found = torch.zeros_like(keep[0]), []
+    for kept, new in zip(keep, begun, strict=True):
+        left = kept * left + new
+        found.append(left)
+    return torch.stack(found)
 
 
 def entries(keep: Tensor, write: Tensor) -> Tensor:

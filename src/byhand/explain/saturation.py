@@ -14,13 +14,13 @@ Saturation(left=tensor([0.5000, 0.0000]), right=tensor([0.2500, 0.2500]))
 
 from __future__ import annotations
 
-from functools import cache
 from numbers import Real
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from byhand.explain.places import cell_of, checked, name_of, precise
+from byhand.cells.outside_modes import outside_modes
+from byhand.explain.lookup import cell_of, checked, name_of, precise
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -41,17 +41,33 @@ class Saturation(NamedTuple):
 
 
 def saturation(trace: Trace, *, shut: float = SHUT, open: float = OPEN, cell: Cell | None = None) -> dict[str, Saturation]:
-    """Name of a gate, as in "l0.f", -> the shares of its values below `shut` and above `open`, for each unit.
+    """The shares of each gate's values that are nearly shut and nearly open, unit by unit.
 
-    Gates are what can only be between 0 and 1, so a candidate is none. cell: where the trace was made by one that is not byhand's.
-    TypeError, LookupError; ValueError unless 0 ≤ shut ≤ open ≤ 1.
+    Gates are what can only be between 0 and 1, so a candidate is none. Of a layer that is called several times, all steps
+    count.
+
+    Args:
+        trace: a recorded run.
+        shut: values below this count as shut.
+        open: values above this count as open.
+        cell: the cell that made the trace, where it is not one of byhand's.
+
+    Returns:
+        Name of a gate, as in "l0.f", -> the shares of its values below `shut` (left) and above `open` (right), each
+        (hidden,).
+
+    Raises:
+        TypeError: `trace` is no Trace, `cell` is no cell, or `shut` or `open` is no number.
+        ValueError: nothing was recorded, or not 0 ≤ shut ≤ open ≤ 1.
+        LookupError: the cell is not known, or the calls of a layer differ in batch size.
     """
     if not (isinstance(shut, Real) and isinstance(open, Real)):
         raise TypeError(f"saturation expected numbers, got shut={shut!r}, open={open!r}")
     if not 0 <= shut <= open <= 1:
         raise ValueError(f"saturation expected 0 <= shut <= open <= 1, got shut={shut}, open={open}")
     found = {}
-    for place in checked(trace, "saturation").places:
+    trace = checked(trace, "saturation")
+    for place in trace.places:
         recorded = trace.run(place).sites
         for gate in gate_sites(cell_of(trace, place, cell)):
             if gate in recorded:
@@ -68,7 +84,7 @@ def shares(values: Float[Tensor, "steps hidden"], shut: float = SHUT, open: floa
     return Saturation(left, right)
 
 
-@cache
+@outside_modes
 def gate_sites(cell: Cell) -> tuple[str, ...]:
     """The sites that are gates, factors from 0 to 1: what a step gives there never leaves that range, and nearly fills it."""
     sites = steps_of_chance(cell, TRIED)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
-from byhand.edits import At, at
-from byhand.explorer.document import document
-from byhand.explorer.page import page
-from byhand.saving.whole_file import write_whole
+from byhand.explorer.document.document import document
+from byhand.explorer.hosts.page import page
+from byhand.files.atomic import write_whole
+from byhand.trace.edit import At, at
 
 if TYPE_CHECKING:
-    from byhand.explorer.widget import Widget
-    from byhand.saving.snapshots import Snapshots
+    from byhand.explorer.hosts.widget import Widget
+    from byhand.nn.snapshots import Snapshots
     from byhand.trace import Trace
 
 Changes = list[dict[str, Any]]
@@ -26,7 +26,7 @@ Changes = list[dict[str, Any]]
 class Explorer:
     """What byhand.explore gives. In a notebook it shows itself; elsewhere, save it or serve it.
 
-    document: all that the page shows, as JSON (its form: frontend/src/types.ts).
+    document: all that the page shows, as JSON (its form: frontend/src/document/schema.ts).
     """
 
     def __init__(self, document: dict[str, Any]) -> None:
@@ -43,7 +43,7 @@ class Explorer:
 
     def serve(self, port: int = 0) -> None:
         """Show it at http://127.0.0.1:PORT, a free port if 0, to this machine only, until Ctrl-C. OSError if the port is taken."""
-        from byhand.explorer.server import serve  # noqa: PLC0415 (few need it)
+        from byhand.explorer.hosts.server import serve  # noqa: PLC0415 (few need it)
 
         serve(page(self.document), port)
 
@@ -51,7 +51,7 @@ class Explorer:
     def widget(self) -> Widget:
         """The page in a notebook; changes come back. ModuleNotFoundError, which says what to install, without anywidget."""
         try:
-            from byhand.explorer.widget import Widget  # noqa: PLC0415 (it needs anywidget, which few have)
+            from byhand.explorer.hosts.widget import Widget  # noqa: PLC0415 (it needs anywidget, which few have)
         except ModuleNotFoundError as problem:
             raise ModuleNotFoundError(
                 f"the explorer's widget needs {problem.name}, not installed here: pip install 'byhand[explore]'; without it:"
@@ -115,25 +115,42 @@ def explore(
     squash: str = "none",
     training: Snapshots | None = None,
     full: Sequence[str] = (),
+    layer: int | str | None = None,
+    call: int | None = None,
     title: str | None = None,
     name: str = "lstm",
 ) -> Explorer:
     """See every gate and memory of a model on its input, and change them: in a notebook, or as a page.
 
-    model: a byhand.LSTM, or a module with one inside; of others, and of a Trace, what was recorded is shown and nothing can be
-        changed. It is run once, in eval mode and without gradients.
-    x: input as the model takes it, of a module with several arguments a tuple or a mapping of them. Every sequence can be chosen.
-    hx, lengths: first memories, and lengths of padded sequences; of a byhand.LSTM only.
-    characters: what stands at each step where the input is text or symbols: a text, or one for each sequence.
-    features, items: names of the inputs and of the sequences.
-    head, names, squash: a linear layer on the outputs (or its weight and bias), the names of what it gives, and what that is put
-        through: "softmax" (probabilities), "sigmoid", or "none".
-    training: byhand.explorer.Snapshots, for the time-lapse.
-    full: of a model too large to put in, layers and units whose maps are not thinned, as in ["l0", "l1.unit 3"]; "weights" puts
-        all of it in.
-    title, name: of the page; of the model in the Python lines that it offers.
+    Args:
+        model: a byhand.LSTM, or a module with one inside; of others, and of a Trace, what was recorded is shown and nothing can be
+            changed. It is run once, in eval mode and without gradients.
+        x: input as the model takes it, of a module with several arguments a tuple or a mapping of them. Every sequence can be chosen.
+        hx: first memories; of a byhand.LSTM only.
+        lengths: lengths of padded sequences; of a byhand.LSTM only.
+        characters: what stands at each step where the input is text or symbols: a text, or one for each sequence.
+        features: names of the inputs.
+        items: names of the sequences.
+        head: a linear layer on the outputs, or its weight and bias.
+        names: what the numbers that the head gives are called.
+        squash: what they are put through: "softmax" (probabilities), "sigmoid", or "none".
+        training: byhand.explorer.Snapshots, for the time-lapse.
+        full: of a model too large to put in, layers and units whose maps are not thinned, as in ["l0", "l1.unit 3"]; "weights" puts
+            all of it in.
+        layer: of a module with several LSTMs, the one to show by itself: "decoder", or a layer of it, "decoder.l0". All if not given.
+        call: of an LSTM that is called several times, the call to show, counted from 0; all along time if not given.
+        title: of the page.
+        name: of the model in the Python lines that the page offers.
 
-    TypeError, ValueError.
+    Returns:
+        The explorer, which shows itself in a notebook; .save(file) and .serve() elsewhere.
+
+    Raises:
+        TypeError: an argument is of the wrong type, there is no input, or `hx` or `lengths` are given for another model than a
+            byhand.LSTM.
+        ValueError: there is no byhand layer, or the model calls none; or an argument does not fit the model and its input.
+        IndexError: there is no such call.
+        UnknownSiteError: there is no such layer.
     """
     return Explorer(
         document(
@@ -149,6 +166,8 @@ def explore(
             squash=squash,
             training=training,
             full=full,
+            layer=layer,
+            call=call,
             title=title,
             name=name,
         )

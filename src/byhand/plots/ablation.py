@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 
 from byhand.explain.ablation import Ablated, Ablation
 from byhand.plots.axes import canvas, key
-from byhand.plots.looks import ORDER, colour_of
+from byhand.plots.encoding import ORDER, colour_of
 from byhand.plots.style import ink, mixed, shortened, styled
 
 if TYPE_CHECKING:
@@ -24,10 +24,18 @@ WORDS = {"open": "held open (1)", "shut": "held shut (0)", "mean": "held at its 
 
 @styled
 def ablation(ablation: Ablation, *, most: int = MOST) -> Figure:
-    """How the score changes as each gate, or unit, is held open, shut or at its mean: three bars each.
+    """Draw how the score changes as each gate, or unit, is held open, shut or at its mean: three bars each.
 
-    ablation: of byhand.explain.ablation(model, x, score). most: so many gates and units are shown, those with the greatest changes;
-    the title says if there are more. TypeError, ValueError.
+    Args:
+        ablation: the result of byhand.explain.ablation(model, x, score).
+        most: how many gates and units are shown at most, those with the greatest changes; the title says if there are more.
+
+    Returns:
+        The figure.
+
+    Raises:
+        TypeError: `ablation` is no Ablation.
+        ValueError: nothing was held, or `most` is below 1.
     """
     if not isinstance(ablation, Ablation):
         how = "byhand.explain.ablation(model, x, score) gives"

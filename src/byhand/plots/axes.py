@@ -44,14 +44,14 @@ def key(figure: Figure, handles: Sequence[Artist]) -> None:
 
 
 def thinned(count: int, most: int) -> list[int]:
-    """At most about so many of the positions 0 to count - 1, at even distances of 1, 2, 5, 10 ..."""
+    """At most `most` of the positions 0 to count - 1, at even distances of 1, 2, 5, 10 ..."""
     steps = (step * 10**power for power in range(12) for step in (1, 2, 5))
     step = next(step for step in steps if (count - 1) // step < max(most, 1))
     return list(range(0, count, step))
 
 
 def number(axis: Axis, names: Sequence[object], most: int, start: float = 0.0) -> None:
-    """Ticks at start, start + 1, ... with these names, so many that they do not touch."""
+    """Set ticks at start, start + 1, ... with these names; at most `most` of them, so that they do not touch."""
     chosen = thinned(len(names), most)
     axis.set_ticks([start + position for position in chosen], [str(names[position]) for position in chosen])
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from byhand.explain.connectivity import Connectivity
 from byhand.plots.axes import canvas, key, number, time_axis
-from byhand.plots.looks import rounded
+from byhand.plots.encoding import rounded
 from byhand.plots.panels import field, scale
+from byhand.plots.selection import numbers, read
 from byhand.plots.style import BROWN, TEAL, share_map, shortened, styled
-from byhand.plots.window import numbers, read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,10 +24,20 @@ BARS = 120  # steps that can have a bar of their own
 
 @styled
 def connectivity(connectivity: Connectivity, *, characters: Sequence[str] | None = None) -> Figure:
-    """How strongly a memory at one time would move with what came in at each step; below, with each single input, if there are
-    several.
+    """Draw how strongly a memory at one time would move with what came in at each step.
 
-    connectivity: of byhand.explain.connectivity(model, x, at=t). characters: one for each step. TypeError, ValueError.
+    Below, if there are several inputs, the same for each single one.
+
+    Args:
+        connectivity: the result of byhand.explain.connectivity(model, x, at=t).
+        characters: one for each step.
+
+    Returns:
+        The figure.
+
+    Raises:
+        TypeError: `connectivity` is no Connectivity.
+        ValueError: there is not one character for each step.
     """
     if not isinstance(connectivity, Connectivity):
         how = "byhand.explain.connectivity(model, x, at=t) gives"

@@ -10,8 +10,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from byhand.explain.gradient_paths import Paths
 from byhand.plots.axes import canvas, key, time_axis
+from byhand.plots.selection import inside, numbers
 from byhand.plots.style import BROWN, CANDIDATE, INK, SLATE, TEAL, ink, shortened, styled
-from byhand.plots.window import inside, numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,11 +31,23 @@ HOW = "gradient_paths expected what byhand.explain.gradient_paths(model, x, targ
 
 @styled
 def gradient_paths(paths: Found, others: Mapping[str, Found] | None = None, *, item: int | None = None) -> Figure:
-    """How much gradient reaches the memory at each step (Euclidean norm over its units, logarithmic), in all and by each way; one
-    panel a memory.
+    """Draw how much gradient reaches the memory at each step, in all and by each way; one panel a memory.
 
-    others: the same of other models, as in {"rnn": gradient_paths(rnn, x, target)}; their totals are drawn beside it. item: a
-    sequence; the mean over all if not given. What is exactly 0 is not drawn. TypeError, ValueError, IndexError.
+    The size is the Euclidean norm over the units, on a logarithmic scale. What is exactly 0 is not drawn.
+
+    Args:
+        paths: the result of byhand.explain.gradient_paths(model, x, target).
+        others: the same of up to four other models, as in {"rnn": gradient_paths(rnn, x, target)}; their totals are drawn
+            beside it.
+        item: a sequence; the mean over all if not given.
+
+    Returns:
+        The figure.
+
+    Raises:
+        TypeError: `paths` or one of `others` is something else.
+        ValueError: one of them is empty, or there are more than four others.
+        IndexError: there is no such sequence.
     """
     found = checked(paths)
     compared = {str(name): checked(other) for name, other in (others or {}).items()}

@@ -10,8 +10,8 @@ from matplotlib.ticker import FuncFormatter
 from torch import Tensor
 
 from byhand.plots.axes import canvas, number
+from byhand.plots.selection import numbers
 from byhand.plots.style import SMALL, TEAL, shortened, styled
-from byhand.plots.window import numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,10 +11,10 @@ from matplotlib.patches import Patch
 
 from byhand.explain.ledger import Ledger
 from byhand.plots.axes import canvas, key, round_names, spell_down, time_axis
-from byhand.plots.looks import rounded
+from byhand.plots.encoding import rounded
 from byhand.plots.panels import ENDED, scale, stretches, typical
+from byhand.plots.selection import inside, numbers, read
 from byhand.plots.style import INK, SMALL, luminance, memory_map, shortened, styled
-from byhand.plots.window import inside, numbers, read
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,10 +28,22 @@ SQUARE = 5.2  # inches of the triangle's sides
 
 @styled
 def ledger(ledger: Ledger, *, item: int = 0, characters: Sequence[str] | None = None) -> Figure:
-    """What is left, at each step (downward), of what was written at each step (to the right); left of it what is left of the first
-    memory, right of it the memory, the sum of each row.
+    """Draw what is left, at each step (downward), of what was written at each step (to the right).
 
-    item: which sequence of the batch. characters: one for each step. TypeError, IndexError, ValueError.
+    Left of it is what is left of the first memory; right of it the memory, the sum of each row.
+
+    Args:
+        ledger: the result of byhand.explain.ledger(trace, layer, unit).
+        item: which sequence of the batch.
+        characters: one for each step.
+
+    Returns:
+        The figure.
+
+    Raises:
+        TypeError: `ledger` is no Ledger.
+        ValueError: there is not one character for each step.
+        IndexError: there is no such sequence.
     """
     if not isinstance(ledger, Ledger):
         raise TypeError(f"ledger expected what byhand.explain.ledger(trace, layer, unit) gives, got a {type(ledger).__name__}")

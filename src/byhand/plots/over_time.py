@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from byhand.plots.looks import gates_of, memories_of
+from byhand.plots.encoding import gates_of, memories_of
 from byhand.plots.panels import over_time
+from byhand.plots.selection import window
 from byhand.plots.style import styled
-from byhand.plots.window import window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.figure import Figure
 
-    from byhand.plots.window import Units
+    from byhand.plots.selection import Units
     from byhand.trace import Trace
 
 
@@ -28,15 +28,31 @@ def gates(
     steps: tuple[int, int] | None = None,
     characters: Sequence[str] | None = None,
 ) -> Figure:
-    """What the gates of a layer did, step by step: lines for up to four units, maps for more, or over
-    more than 300 steps.
+    """Draw what the gates of a layer did, step by step.
 
-    place: a layer's number, or a name as in "l1.reverse". item: which sequence of the batch. units: which of them; all if not given.
-    steps: (first, one after the last). characters: one for each step, written along time where they fit. TypeError for what is no
-    trace, UnknownSiteError, IndexError; ValueError for a cell without gates.
+    A gate is drawn as lines for up to four units, as a map for more, or for several over more than 300 steps.
+
+    Args:
+        trace: a recorded run.
+        place: a layer's number, or a name as in "l1.reverse" or "encoder.l0". Several calls of the layer are drawn along
+            time, one after the other; trace.call(0) is one of them.
+        item: which sequence of the batch.
+        units: which units, one number or several; all if not given.
+        steps: (first, one after the last); all if not given.
+        characters: one for each step, written along time where they fit.
+
+    Returns:
+        The figure, a panel for each gate.
+
+    Raises:
+        TypeError: `trace` is no Trace, or an argument is of the wrong type.
+        ValueError: nothing was recorded, no gate was, or there is not one character for each step.
+        UnknownSiteError: there is no such place.
+        LookupError: the calls of the layer differ in batch size.
+        IndexError: there is no such sequence, unit or step.
     """
     shown = window(trace, place, item, units, steps, characters, "gates")
-    return over_time("Gates", shown, gates_of(trace, shown.place), "see byhand.plots.memories, or record without sites=")
+    return over_time("Gates", shown, gates_of(shown.trace, shown.place), "see byhand.plots.memories, or record without sites=")
 
 
 @styled
@@ -49,10 +65,29 @@ def memories(
     steps: tuple[int, int] | None = None,
     characters: Sequence[str] | None = None,
 ) -> Figure:
-    """What a layer remembered, step by step: the long memory c on top, the short memory h below; other cells have their own.
+    """Draw the states of a layer, step by step: the cell state c on top, the hidden state h below.
 
-    In maps of up to 20 units and 100 steps what is below 0 is striped too, for prints without colours. Arguments and errors are
-    those of byhand.plots.gates; ValueError where no memory was recorded.
+    Other cells have states of their own. In maps of up to 20 units and 100 steps what is below 0 is striped too, for prints
+    without colours.
+
+    Args:
+        trace: a recorded run.
+        place: a layer's number, or a name as in "l1.reverse" or "encoder.l0". Several calls of the layer are drawn along
+            time, one after the other; trace.call(0) is one of them.
+        item: which sequence of the batch.
+        units: which units, one number or several; all if not given.
+        steps: (first, one after the last); all if not given.
+        characters: one for each step, written along time where they fit.
+
+    Returns:
+        The figure, a panel for each state.
+
+    Raises:
+        TypeError: `trace` is no Trace, or an argument is of the wrong type.
+        ValueError: nothing was recorded, no state was, or there is not one character for each step.
+        UnknownSiteError: there is no such place.
+        LookupError: the calls of the layer differ in batch size.
+        IndexError: there is no such sequence, unit or step.
     """
     shown = window(trace, place, item, units, steps, characters, "memories")
-    return over_time("Memories", shown, memories_of(trace, shown.place), "record without sites=")
+    return over_time("Memories", shown, memories_of(shown.trace, shown.place), "record without sites=")

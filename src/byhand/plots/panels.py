@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from byhand.plots.axes import canvas, key, number, time_axis
-from byhand.plots.looks import Look, look_of
+from byhand.plots.encoding import Look, look_of
 from byhand.plots.style import BROWN, SMALL, TEAL, mixed
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-    from byhand.plots.window import Window
+    from byhand.plots.selection import Window
 
     Numbers = np.ndarray
 
@@ -115,7 +115,7 @@ def typical(values: Numbers) -> Numbers:
 
 
 def scale(axes: Axes | Sequence[Axes], image: AxesImage, label: str, *, aspect: float = 9) -> None:
-    """A bar that tells what the colours mean; with points where values go beyond it."""
+    """Draw a colour bar, with pointed ends where values go beyond it."""
     low, high = image.get_clim()
     values = np.ma.filled(np.ma.asarray(image.get_array()), 0.0)
     extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get(
@@ -131,7 +131,7 @@ def scale(axes: Axes | Sequence[Axes], image: AxesImage, label: str, *, aspect: 
 
 
 def lines(axes: Axes, look: Look, times: Numbers, values: Numbers, limits: tuple[float, float]) -> None:
-    """A line for each unit, told apart by dashes, markers and tone; a single one is filled down to 0."""
+    """Draw a line for each unit, distinguished by dashes, markers and tone; a single one is filled down to 0."""
     low, high = limits
     axes.set_ylim(low - 0.06 * (high - low), high + 0.06 * (high - low))
     axes.set_yticks(ticks := [low, (low + high) / 2, high], [f"{tick:g}" for tick in ticks])

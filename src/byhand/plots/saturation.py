@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from byhand.explain.saturation import Saturation
 from byhand.plots.axes import canvas, key
-from byhand.plots.looks import ORDER, colour_of
+from byhand.plots.encoding import ORDER, colour_of
+from byhand.plots.selection import numbers
 from byhand.plots.style import FAINT, ink, mixed, shortened, styled
-from byhand.plots.window import numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -113,7 +113,7 @@ def coloured(*colours: str) -> Colormap:
 
 
 def shortened(text: str, most: int) -> str:
-    """At most so many characters, the middle left out."""
+    """The text in at most `most` characters, its middle left out."""
     text = " ".join(text.split())
     half = (most - 1) // 2
     return text if len(text) <= most else f"{text[: most - 1 - half]}…{text[-half:]}"

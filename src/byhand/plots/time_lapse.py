@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from byhand.plots.axes import ROOM, canvas, time_axis
-from byhand.plots.looks import gates_of
+from byhand.plots.encoding import gates_of
 from byhand.plots.panels import Panel, draw, legend, panel, scale
+from byhand.plots.selection import window
 from byhand.plots.style import shortened, styled
-from byhand.plots.window import window
 from byhand.trace import Trace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from byhand.plots.window import Units, Window
+    from byhand.plots.selection import Units, Window
 
     Lapse = Mapping[int, Trace] | Sequence[tuple[int, Trace]]
 
@@ -35,16 +35,33 @@ def time_lapse(
     steps: tuple[int, int] | None = None,
     characters: Sequence[str] | None = None,
 ) -> Figure:
-    """How the gates of a layer changed as it learned: a row for each gate, a column for each epoch, at most six of them.
+    """Draw how the gates of a layer changed as it learned: a row for each gate, a column for each epoch, at most six of them.
 
-    lapse: (epoch, trace of the same input) several times, or a mapping. Of more than six epochs, the first, the last and four even
-    between them are shown, and the title says so. Arguments and errors otherwise as those of byhand.plots.gates; ValueError if the
-    traces differ in places or sizes.
+    Of more than six epochs, the first, the last and four even between them are shown, and the title says so.
+
+    Args:
+        lapse: (epoch, trace of the same input) several times, or a mapping.
+        place: a layer's number, or a name as in "l1.reverse" or "encoder.l0".
+        item: which sequence of the batch.
+        units: which units, one number or several; all if not given.
+        steps: (first, one after the last); all if not given.
+        characters: one for each step, written along time where they fit.
+
+    Returns:
+        The figure.
+
+    Raises:
+        TypeError: `lapse` is anything but pairs of an epoch and a Trace, or an argument is of the wrong type.
+        ValueError: there is no epoch, no gate was recorded, there is not one character for each step, or the traces differ in
+            sizes.
+        UnknownSiteError: there is no such place.
+        LookupError: the calls of the layer differ in batch size.
+        IndexError: there is no such sequence, unit or step.
     """
     pairs = checked(lapse)
     chosen = [pairs[index] for index in sorted(set(np.linspace(0, len(pairs) - 1, COLUMNS).round().astype(int).tolist()))]
     windows = [window(trace, place, item, units, steps, characters, "time_lapse") for _, trace in chosen]
-    rows = [[panel(shown, site) for shown in windows] for site in gates_of(chosen[0][1], windows[0].place)]
+    rows = [[panel(shown, site) for shown in windows] for site in gates_of(windows[0].trace, windows[0].place)]
     if not rows:
         raise ValueError(f"time_lapse found no gates of {windows[0].where}: record without sites=")
     if len({(len(shown.times), one.values.shape[1]) for row in rows for shown, one in zip(windows, row, strict=True)}) > 1:

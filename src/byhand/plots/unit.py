@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from byhand.plots.looks import Look, gates_of, memories_of
+from byhand.plots.encoding import Look, gates_of, memories_of
 from byhand.plots.panels import Panel, panel, stacked
+from byhand.plots.selection import inside, window
 from byhand.plots.style import SLATE, styled
-from byhand.plots.window import inside, window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.figure import Figure
 
-    from byhand.plots.window import Window
+    from byhand.plots.selection import Window
     from byhand.trace import Trace
 
 
@@ -30,13 +30,31 @@ def unit(
     steps: tuple[int, int] | None = None,
     characters: Sequence[str] | None = None,
 ) -> Figure:
-    """All that one unit computed, step by step, under what its layer read: a line for each number that comes in, a map if they
-    are more than four.
+    """Draw all that one unit computed, step by step, under what its layer read.
 
-    Arguments and errors otherwise as those of byhand.plots.gates.
+    The input is a line for each number that comes in, a map if they are more than four.
+
+    Args:
+        trace: a recorded run.
+        unit: the unit's number.
+        place: a layer's number, or a name as in "l1.reverse" or "encoder.l0". Several calls of the layer are drawn along
+            time, one after the other; trace.call(0) is one of them.
+        item: which sequence of the batch.
+        steps: (first, one after the last); all if not given.
+        characters: one for each step, written along time where they fit.
+
+    Returns:
+        The figure, a panel for the input, each gate and each state.
+
+    Raises:
+        TypeError: `trace` is no Trace, or an argument is of the wrong type.
+        ValueError: nothing was recorded, no gate and no state was, or there is not one character for each step.
+        UnknownSiteError: there is no such place.
+        LookupError: the calls of the layer differ in batch size.
+        IndexError: there is no such sequence, unit or step.
     """
     shown = window(trace, place, item, unit, steps, characters, "unit")
-    sites = [*gates_of(trace, shown.place), *memories_of(trace, shown.place)]
+    sites = [*gates_of(shown.trace, shown.place), *memories_of(shown.trace, shown.place)]
     if not sites:
         raise ValueError(f"unit found no gate and no memory of {shown.where}: record without sites=")
     hidden = max(shown.width(site) for site in sites)

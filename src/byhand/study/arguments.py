@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import os
 import types
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal, Union, get_args, get_origin
 
-from byhand.study.errors import StudyError, refuse_unknown
+from byhand.errors import StudyError
+from byhand.study.errors import refuse_unknown
 
+NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a word", types.NoneType: "null"}
+NAMES |= {list[str]: "a list of words"}
 PLAIN = (int, float, bool, str, types.NoneType)
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
@@ -45,16 +49,21 @@ def fitting(where: str, value: Any, parameter: inspect.Parameter) -> Any:
         if fits:
             return found
     names = " or ".join(_name(wanted) for wanted in _alternatives(parameter.annotation))
-    raise StudyError(f"{where}: expected {names}, got {value!r}")
+    quotes = ": put it in quotes" if "word" in names and not isinstance(value, dict) and value is not None else ""
+    raise StudyError(f"{where}: expected {names}, got {value!r}{quotes}")
 
 
 def _alternatives(annotation: Any) -> tuple[Any, ...]:
-    return get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
+    """The types of a union; of a path, which files can only give as a word, str."""
+    each = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
+    return tuple(dict.fromkeys(str if (get_origin(one) or one) is os.PathLike else one for one in each))
 
 
 def _as(value: Any, wanted: Any) -> tuple[bool, Any]:
     if get_origin(wanted) is Literal:
         return value in get_args(wanted), value
+    if wanted == list[str]:
+        return isinstance(value, list) and all(isinstance(one, str) for one in value), value
     if wanted not in PLAIN:
         return True, value
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
@@ -67,6 +76,4 @@ def _as(value: Any, wanted: Any) -> tuple[bool, Any]:
 def _name(wanted: Any) -> str:
     if get_origin(wanted) is Literal:
         return " or ".join(map(repr, get_args(wanted)))
-    return {int: "a whole number", float: "a number", bool: "true or false", str: "a word", types.NoneType: "null"}.get(
-        wanted, str(wanted)
-    )
+    return NAMES.get(wanted, str(wanted))

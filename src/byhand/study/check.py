@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
 
-from byhand.study.errors import StudyError, first_line
+from byhand.cells.names import is_own
+from byhand.errors import StudyError
+from byhand.study.errors import first_line
+from byhand.study.run_state import Standing
+from byhand.study.runs import Cell, find_task
 from byhand.study.specification import Specification
+from byhand.study.task_classes import is_ours
 from byhand.tasks import Task
 from byhand.train import SequenceModel
-from byhand.train.callbacks import Reached
+from byhand.train.callbacks.callbacks import StopWhen
 
-ALWAYS = ("steps", "seconds", "train_loss")  # beside what the task's goal has
+ALWAYS: tuple[str, ...] = ("steps", "seconds", "train_loss")  # beside what the task's goal has
 
 
-def check(specification: Specification) -> None:
-    """StudyError for arguments that a task or a model refuses, and for a metric that there will not be. Leaves no trace."""
+def check(specification: Specification, *, imports: bool = True) -> None:
+    """StudyError for arguments that a task or a model refuses, and for a metric that there will not be. Leaves no trace.
+
+    imports: whether classes and cells of one's own are imported for that; what would have to be is passed over otherwise.
+    """
     searched = specification.search.candidates()[0] if specification.search else {}
     for name, plan in specification.tasks.items():
         where = f"{specification.path}: tasks: {name}"
-        cell = specification.cell(name, specification.base, specification.seeds[0], searched)
+        cells = [specification.cell(name, one, specification.seeds[0], searched) for one in specification.variants]
+        if not imports:
+            cells = [one for one in cells if is_ours(plan.made) and not is_own(one.config["settings"]["cell"])]
+            if not cells:
+                continue
+        made = find_task(plan.made, where)
         try:
-            task = plan.made(**cell.config["task"]["arguments"])
+            task = made(**cells[0].config["task"]["arguments"])
         except (Exception, SystemExit) as error:  # whatever a task of anybody's raises
             raise StudyError(f"{where}: init_args: {first_line(error)}") from error
         known = set(ALWAYS)
-        for variant in specification.variants:
-            cell = specification.cell(name, variant, specification.seeds[0], searched)
-            model = _model(task, cell.config["settings"], f"{specification.path}: variants: {variant}, on {name}")
+        for cell in cells:
+            model = _model(task, cell.config["settings"], f"{specification.path}: variants: {cell.variant}, on {name}")
             known |= {f"{part}_{score}" for part in ("val", "test") for score in ("loss", *model.scores[part])}  # type: ignore[arg-type]
         if not plan.training["validate_every"]:
             known = {one for one in known if not one.startswith("val_")}
@@ -36,7 +49,16 @@ def check(specification: Specification) -> None:
         stop = plan.training.get("stop")
         if stop is not None:
             _known(stop["metric"], {one for one in known if one.startswith(("val_", "train_"))}, f"{where}: training: stop")
-            Reached(**stop)
+            StopWhen(**stop)
+
+
+def check_results(specification: Specification, cells: Iterable[Cell], standings: Mapping[str, Standing]) -> None:
+    """StudyError for a metric that results are without, where check could not know which there are."""
+    for cell in cells:
+        standing = standings.get(cell.key)
+        if standing is not None and standing.result is not None:
+            known = {*ALWAYS[:2], *standing.result["metrics"]}
+            _known(specification.tasks[cell.task].metric, known, f"{specification.path}: tasks: {cell.task}: metric")
 
 
 def _model(task: Task, settings: dict[str, Any], where: str) -> SequenceModel:

@@ -7,7 +7,8 @@ import random
 import re
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,16 +17,20 @@ import sqlalchemy
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from sqlalchemy import event
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from byhand.study.errors import StudyError, first_line
+from byhand.errors import StudyError
+from byhand.study.errors import first_line
+from byhand.study.trouble import PATIENCE, damaged, is_full, reason, unreachable
 
 Found = TypeVar("Found")
 BUSY = 60  # seconds that a process waits for another's write to an SQLite file
 TRIES = 20  # to make the tables, while others may be making them
-PATIENCE = 300.0  # seconds that a worker goes on trying while a database does not answer
+SMALLEST = 512  # bytes of a page of SQLite, and so of a file
+STARTING = 10.0  # seconds that another process may take from an empty file to its first page
+SIGN = 8  # seconds between two signs of life of a worker at most
 
 
 def address(storage: str | None, folder: Path) -> URL:
@@ -47,17 +52,34 @@ def address(storage: str | None, folder: Path) -> URL:
 
 
 def exists(url: URL) -> bool:
-    """Whether there is a queue already; makes nothing. StudyError if the database cannot be reached."""
+    """Whether there is a queue already; makes nothing. StudyError if the database cannot be reached, or is damaged."""
     if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
         return False
     try:
         engine = sqlalchemy.create_engine(url, connect_args=_options(url), poolclass=NullPool)
     except (SQLAlchemyError, ImportError) as error:  # no such kind of database, or its driver is missing
-        raise _unreachable(url, error) from error
+        raise unreachable(url, error) from error
     try:
+        if url.get_backend_name() == "sqlite":
+            _check_pages(url, engine)
         return sqlalchemy.inspect(engine).has_table("studies")
-    except (SQLAlchemyError, OSError) as error:
-        raise _unreachable(url, error) from error
+    except (SQLAlchemyError, OSError, UnicodeDecodeError) as error:  # the last of a damaged name in SQLite's own message
+        raise unreachable(url, error) from error
+
+
+def _check_pages(url: URL, engine: Engine) -> None:
+    """StudyError if an SQLite file is too short for a database, which SQLite takes for a new one, or its pages and indices do not fit
+    together. One that is empty may have been made by another process at this moment.
+    """
+    file, end = Path(str(url.database)), time.monotonic() + STARTING
+    while file.stat().st_size == 0 and time.monotonic() < end:
+        time.sleep(0.05)
+    if file.stat().st_size < SMALLEST:
+        raise damaged(str(file), f"it has {file.stat().st_size} bytes")
+    with engine.connect() as connection:
+        found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalars().all()
+    if found != ["ok"]:
+        raise damaged(str(url.database), " ".join(str(found[0]).split()))
 
 
 def for_reading_only(url: URL) -> bool:
@@ -79,8 +101,8 @@ def connect(url: URL, lost_after: int, *, reading: bool = False) -> RDBStorage:
     exists(url)
     try:
         storage = _made(url, lost_after)
-    except (SQLAlchemyError, StorageInternalError, ImportError, OSError, RuntimeError) as error:
-        raise _unreachable(url, error) from error
+    except (SQLAlchemyError, StorageInternalError, ImportError, OSError, RuntimeError, ValueError) as error:
+        raise unreachable(url, error) from error
     if url.get_backend_name() == "sqlite" and not reading:
         event.listen(storage.engine, "connect", _leave_transactions_to_us)
         event.listen(storage.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
@@ -93,22 +115,22 @@ def patiently(
     action: Callable[[], Found],
     patience: float = PATIENCE,
     *,
-    waiting: Callable[[], None] = lambda: None,
+    waiting: Callable[[BaseException], None] = lambda error: None,
     over: Callable[[], bool] = lambda: False,
 ) -> Found:
-    """What the action gives, tried again while the database does not answer; then what it raises. waiting: called once if it does not.
-    over: asked often whether to wait no longer.
+    """What the action gives, tried again while the database does not answer; then what it raises. waiting: called once, at once, with
+    what it raises. over: asked often whether to wait no longer.
     """
     end, pause = time.monotonic() + patience, 0.2
     while True:
         try:
             return action()
-        except (StorageInternalError, SQLAlchemyError):
+        except (StorageInternalError, SQLAlchemyError) as error:
             until = time.monotonic() + pause
             if until > end:
                 raise
-            waiting()
-            waiting = lambda: None  # noqa: E731 (it has been said)
+            waiting(error)
+            waiting = lambda error: None  # noqa: E731 (it has been said)
             while time.monotonic() < until:
                 if over():
                     raise
@@ -121,7 +143,9 @@ def _made(url: URL, lost_after: int) -> RDBStorage:
     for _ in range(TRIES):
         try:
             return _storage(url, lost_after)
-        except (SQLAlchemyError, StorageInternalError):
+        except (SQLAlchemyError, StorageInternalError) as error:
+            if is_full(error):
+                raise
             time.sleep(random.uniform(0.05, 0.5))
     return _storage(url, lost_after)
 
@@ -133,7 +157,7 @@ def _storage(url: URL, lost_after: int) -> RDBStorage:
             url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}"),
             # No connection is kept: none to close, none gone stale, and a hundred workers do not use up a server's.
             engine_kwargs={"connect_args": _options(url), "poolclass": NullPool},
-            heartbeat_interval=max(1, lost_after // 4),
+            heartbeat_interval=max(1, min(SIGN, lost_after // 4)),
             grace_period=lost_after,
         )
 
@@ -155,7 +179,11 @@ def _use_utc(connection: Any, record: Any) -> None:
     connection.commit()
 
 
-def _unreachable(url: URL, error: BaseException) -> StudyError:
-    return StudyError(
-        f"storage: expected a database that can be reached, got from {url.render_as_string()}: {first_line(error)}"
-    )
+@contextmanager
+def answering(url: URL) -> Iterator[None]:
+    """What the database cannot do is said in one line, a StudyError."""
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError) as error:
+        said = f": {reason(error)}" if is_full(error) else f" stopped answering: {first_line(error.__cause__ or error)}"
+        raise StudyError(f"storage: {url.render_as_string()}{said}") from error

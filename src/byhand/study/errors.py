@@ -6,9 +6,7 @@ from collections.abc import Collection
 from difflib import get_close_matches
 from typing import Any
 
-
-class StudyError(ValueError):
-    """Something in a study's file, folder or database is not as it has to be: what was expected, what was found, where."""
+from byhand.errors import StudyError
 
 
 def refuse_unknown(where: str, got: Collection[Any], known: Collection[str]) -> None:

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from byhand.study.cells import Cell
+from byhand.study.run_state import Standing
+from byhand.study.runs import Cell
 from byhand.study.specification import Specification
-from byhand.study.standing import Standing
 from byhand.study.task_plan import TaskPlan
 
 NEW = Standing("new")

@@ -5,7 +5,7 @@ A cell is done if a trial of it is complete. What makes this safe when workers d
 - Two trials of one cell, as two machines may queue them at the same moment, do no harm: of the living only the first counts, and
   who takes another drops it.
 - A worker gives a sign of life before it takes a trial and while it runs it. Without one for `lost_after` seconds the trial counts
-  as failed, and its cell is queued anew. Should the worker wake up, its result is refused: the trial is over.
+  as failed, and its cell is queued again. Should the worker wake up, its result is refused: the trial is over.
 """
 
 from __future__ import annotations
@@ -15,22 +15,30 @@ import threading
 import time
 import uuid
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import optuna
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import DateTime, Enum, column, func, select, table
 from sqlalchemy.exc import SQLAlchemyError
 
-from byhand.study.cells import Cell
 from byhand.study.database import patiently
-from byhand.study.standing import Standing, standing
+from byhand.study.errors import first_line
+from byhand.study.run_state import Standing, standing
+from byhand.study.runs import Cell
+from byhand.study.seal import ENDED, is_whole, seal_of_result, sealed
+from byhand.study.trouble import damaged
 
 ALIVE = (TrialState.WAITING, TrialState.RUNNING)
+# Of Optuna's tables, what is asked for here.
+TRIALS = table("trials", column("trial_id"), column("study_id"), column("state", Enum(TrialState)))
+SIGNS = table("trial_heartbeats", column("trial_id"), column("heartbeat", DateTime))
 
 
 def new_name() -> str:
@@ -45,21 +53,35 @@ class Queue:
 
     def __init__(self, storage: RDBStorage, name: str, *, goal: str = "minimise", worker: str | None = None) -> None:
         self.storage = storage
+        self.where = storage.engine.url.render_as_string()
         direction = "minimize" if goal == "minimise" else "maximize"
-        try:
-            self.study = optuna.load_study(storage=storage, study_name=name)
-        except KeyError:
-            self.study = optuna.create_study(storage=storage, study_name=name, direction=direction, load_if_exists=True)
+        with self._as_written():
+            try:
+                self.study = optuna.load_study(storage=storage, study_name=name)
+            except KeyError:
+                self.study = optuna.create_study(storage=storage, study_name=name, direction=direction, load_if_exists=True)
         self.number = storage.get_study_id_from_name(name)
         self.worker = worker or new_name()
 
     def trials(self) -> dict[str, list[FrozenTrial]]:
-        """All, by the key of their cell."""
+        """All, by the key of their cell. StudyError if they are not as they were written."""
         found: dict[str, list[FrozenTrial]] = {}
-        for trial in self.study.get_trials(deepcopy=False):
+        with self._as_written():
+            trials = self.study.get_trials(deepcopy=False)
+        for trial in trials:
+            if not is_whole(trial):
+                raise damaged(self.where, f"trial {trial.number} differs from its seal")
             if "key" in trial.user_attrs:
                 found.setdefault(trial.user_attrs["key"], []).append(trial)
         return found
+
+    @contextmanager
+    def _as_written(self) -> Iterator[None]:
+        """StudyError for what cannot be read: a state, a time or an attribute that nobody has written so."""
+        try:
+            yield
+        except (AssertionError, LookupError, TypeError, ValueError) as error:
+            raise damaged(self.where, first_line(error)) from error
 
     def standings(self) -> dict[str, Standing]:
         return {key: standing(trials) for key, trials in self.trials().items()}
@@ -72,18 +94,34 @@ class Queue:
             now = standings.get(key, Standing("new"))
             if now.state == "new" or (now.state == "failed" and now.failures <= retries):
                 attributes = {"key": key, "task": cell.task, "variant": cell.variant, "config": dict(cell.config)}
-                self.study.enqueue_trial({"cell": key}, user_attrs=attributes)
+                self.study.enqueue_trial({"cell": key}, user_attrs=sealed(attributes))
                 count += 1
         return count
 
     def recover(self) -> None:
-        """Give up the trials of workers that show no sign of life; their cells are new again."""
-        with warnings.catch_warnings():
+        """Give up the trials of workers that show no sign of life, or one from the future; their cells are new again."""
+        with self._as_written(), warnings.catch_warnings():
+            for number in self._from_the_future():
+                with suppress(UpdateFinishedTrialError):
+                    self.storage.set_trial_state_values(number, TrialState.FAIL)
             warnings.simplefilter("ignore")  # said to be experimental
             optuna.storages.fail_stale_trials(self.study)
 
-    def claim(self, keys: Collection[str]) -> Claim | None:
-        """The first waiting trial of one of these cells, now running and ours; None if there is none."""
+    def _from_the_future(self) -> list[int]:
+        """Running trials whose last sign of life is later than the database's clock, by more than a worker may be silent: somebody has
+        set that back, and such a sign would count until it has come as far again.
+        """
+        with self.storage.engine.begin() as connection:
+            now = connection.execute(select(func.now())).scalar_one().replace(tzinfo=None)
+            latest = now + timedelta(seconds=self.storage.grace_period or 0)
+            signs = select(SIGNS.c.trial_id).join(TRIALS, TRIALS.c.trial_id == SIGNS.c.trial_id)
+            running = (TRIALS.c.study_id == self.number) & (TRIALS.c.state == TrialState.RUNNING)
+            return list(connection.execute(signs.where(running & (SIGNS.c.heartbeat > latest))).scalars())
+
+    def claim(self, keys: Collection[str], waiting: Callable[[BaseException], None] = lambda error: None) -> Claim | None:
+        """The first waiting trial of one of these cells, now running and ours; None if there is none. waiting: called with what is
+        raised where the database does not answer while it runs.
+        """
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
             key = trial.user_attrs.get("key")
             if key is None or key not in keys:
@@ -100,22 +138,22 @@ class Queue:
                 self.storage.set_trial_user_attr(number, "worker", self.worker)
             except UpdateFinishedTrialError:
                 continue
-            return Claim(self.storage, number, key, trial.user_attrs["config"])
+            return Claim(self.storage, number, key, trial.user_attrs["config"], waiting)
         return None
 
-    def release(self, worker: str, *, lost: bool) -> int:
-        """Give up what this worker runs: it is known to have ended. lost: it died; otherwise it was stopped on purpose. Gives how many
-        cells that was.
+    def release(self, worker: str, *, lost: bool) -> list[str]:
+        """Give up what this worker runs: it is known to have ended. lost: it died; otherwise it was stopped on purpose. Gives the keys
+        of the cells.
         """
-        count = 0
+        keys = list[str]()
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             if trial.user_attrs.get("worker") == worker:
                 try:
                     self.storage.set_trial_state_values(self._id(trial), TrialState.FAIL if lost else TrialState.PRUNED)
-                    count += 1
+                    keys.append(trial.user_attrs["key"])
                 except UpdateFinishedTrialError:
                     continue
-        return count
+        return keys
 
     def _superseded(self, mine: FrozenTrial) -> bool:
         """Whether another trial of the same cell is complete, or older and alive."""
@@ -128,12 +166,13 @@ class Queue:
 
 @dataclass(frozen=True)
 class Claim:
-    """A trial that this process runs."""
+    """A trial that this process runs. waiting: called with what is raised where the database does not answer."""
 
     storage: RDBStorage
     number: int
     key: str
     config: Mapping[str, Any]
+    waiting: Callable[[BaseException], None] = lambda error: None
 
     @contextmanager
     def alive(self) -> Iterator[None]:
@@ -144,8 +183,8 @@ class Claim:
             while not over.wait(self.storage.get_heartbeat_interval()):
                 try:
                     self.storage.record_heartbeat(self.number)
-                except (StorageInternalError, SQLAlchemyError):
-                    continue  # the database may answer the next time
+                except (StorageInternalError, SQLAlchemyError) as error:
+                    self.waiting(error)  # the database may answer the next time
 
         thread = threading.Thread(target=beat, daemon=True)
         thread.start()
@@ -157,7 +196,8 @@ class Claim:
 
     def finish(self, result: dict[str, Any], value: float) -> bool:
         """Keep the result; False if the trial was given up meanwhile, and the result with it."""
-        return self._end(TrialState.COMPLETE, {"result": result, "ended": time.time()}, [value])
+        attributes = {"result": result, ENDED: seal_of_result(self.key, result), "ended": time.time()}
+        return self._end(TrialState.COMPLETE, attributes, [value])
 
     def fail(self, error: str, traceback: str) -> bool:
         """Note what went wrong; False as in finish."""
@@ -170,6 +210,6 @@ class Claim:
             return self.storage.set_trial_state_values(self.number, state, values)
 
         try:
-            return patiently(write)
+            return patiently(write, waiting=self.waiting)
         except UpdateFinishedTrialError:
             return False

@@ -13,13 +13,13 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from byhand.saving.whole_file import write_whole
-from byhand.study.cells import Cell
+from byhand.files.atomic import write_whole
 from byhand.study.compare import Row, compare
-from byhand.study.names import in_words
-from byhand.study.pictures import draw
+from byhand.study.figures import draw
+from byhand.study.metric_labels import in_words
 from byhand.study.plan import Plan, value_of
-from byhand.study.standing import Standing
+from byhand.study.run_state import Standing
+from byhand.study.runs import Cell
 from byhand.study.status import Status
 from byhand.study.task_plan import TaskPlan
 

@@ -12,17 +12,18 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from byhand.study.crew import Crew
 from byhand.study.database import patiently
 from byhand.study.plan import Plan, metric
+from byhand.study.pool import Crew
 from byhand.study.queue import Queue
-from byhand.study.standing import Standing
+from byhand.study.run_state import Standing
 from byhand.study.status import Status, duration, status, view
+from byhand.study.trouble import PATIENCE, reason
 
 LOOK = 1.0  # seconds between looks at the queue
 OFTEN = 10.0  # seconds at least between two lines of how far it is, in a log
 Tell = Callable[..., None]
-SILENT = "the database does not answer; trying on for up to five minutes, Ctrl-C twice to stop"
+TRYING = f"trying on for up to {PATIENCE / 60:.0f} minutes, Ctrl-C twice to stop"
 FINISHING = "finishing the cells under way; Ctrl-C again to drop them"
 
 
@@ -36,30 +37,36 @@ class Asked:
 
 
 def watch(plan: Plan, queue: Queue, crew: Crew, *, workers: int, show: bool = True) -> tuple[Status, bool]:
-    """Have the cells of the plan run by so many workers. Gives where the study stands then, and whether it was asked to stop."""
-    before = patiently(queue.standings)
+    """Run the cells of the plan in `workers` processes. Gives where the study stands then, and whether it was asked to stop."""
+    early = partial(patiently, waiting=lambda error: print(f"{reason(error)}; {TRYING}", flush=True) if show else None)
+    before = early(queue.standings)
     queue.fill(plan.cells(before), before, retries=plan.specification.retries)
-    before = patiently(queue.standings)
-    now, told = status(plan, before), False
+    before = early(queue.standings)
+    now, announced = status(plan, before), False
     with _asked() as asked, _shown(now) if show else _quietly() as tell:
         if now.total["waiting"] or now.total["running"]:
             crew.hire(workers)
-        crew.ask = ask = partial(patiently, waiting=lambda: tell(now, SILENT), over=lambda: asked.times >= 2)
+        crew.ask = ask = partial(
+            patiently, waiting=lambda error: tell(now, f"{reason(error)}; {TRYING}"), over=lambda: asked.times >= 2
+        )
+        waited = set[str]()  # what workers said that they wait for, since a cell was done
         try:
             while crew.members:
                 _wait(crew, asked)
                 if asked.times >= 2:
                     crew.stop()
-                elif asked.times and not told:
-                    told = True
+                elif asked.times and not announced:
+                    announced = True
                     crew.finish()
                     tell(now, FINISHING)
                 crew.look(replace=not asked.times and not crew.broken)
                 after = ask(queue.standings)
                 now = status(plan, after)
                 lines = news(plan, before, after)
-                crew.deaths = 0 if lines else crew.deaths
-                tell(now, *lines)
+                if lines:
+                    crew.deaths = 0
+                    waited.clear()
+                tell(now, *deaths(plan, after, crew), *waits(crew, waited), *lines)
                 before = after
         finally:
             crew.stop()
@@ -81,6 +88,25 @@ def news(plan: Plan, before: Mapping[str, Standing], after: Mapping[str, Standin
             lines.append(f"done    {cell.label}: {found}")
         elif now.state == "failed":
             lines.append(f"failed  {cell.label}: {now.message}")
+    return lines
+
+
+def deaths(plan: Plan, standings: Mapping[str, Standing], crew: Crew) -> list[str]:
+    """A line for every worker that has died since this was asked last."""
+    labels = {cell.key: cell.label for cell in plan.cells(standings)}
+    lines = [
+        f"worker death {one.number} of this run: {one.cause}"
+        + "".join(f", with {labels.get(key, key)} under way" for key in one.keys)
+        for one in crew.died[crew.reported :]
+    ]
+    crew.reported = len(crew.died)
+    return lines
+
+
+def waits(crew: Crew, waited: set[str]) -> list[str]:
+    """A line for everything that workers wait for and have not said yet."""
+    lines = [f"{said}; {TRYING}" for said in dict.fromkeys(crew.heard) if said not in waited]
+    waited.update(crew.heard)
     return lines
 
 

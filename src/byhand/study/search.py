@@ -8,15 +8,16 @@ gaps of those before.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 import numpy as np
+from scipy.stats.qmc import Halton
 
+from byhand.errors import StudyError
 from byhand.study.arguments import fitting, parameters
-from byhand.study.errors import StudyError, refuse_unknown
+from byhand.study.errors import refuse_unknown
 from byhand.train import SequenceModel
 
 SEED = 1000  # draws the values, and is the seed of the trainings that compare them
@@ -55,26 +56,12 @@ class Search:
     def candidates(self) -> list[dict[str, Any]]:
         """The values to try, each once. More trials: the same values first."""
         moves = np.random.default_rng(self.seed).random(len(self.ranges))
+        points = (Halton(len(self.ranges), scramble=False).random(self.trials) + moves) % 1
         found: list[dict[str, Any]] = []
-        for trial in range(self.trials):
-            shares = [float(inverted(trial, prime) + move) % 1 for prime, move in zip(primes(), moves, strict=False)]
+        for shares in points.tolist():
             values = {name: self.ranges[name].at(share) for name, share in zip(sorted(self.ranges), shares, strict=True)}
             found += [values] if values not in found else []
         return found
-
-
-def inverted(number: int, base: int) -> float:
-    """Its digits behind the point, in the other order: in base 2, 6 = 110 is 0.011."""
-    found, digit = 0.0, 1.0
-    while number:
-        number, rest = divmod(number, base)
-        digit /= base
-        found += rest * digit
-    return found
-
-
-def primes() -> Iterator[int]:
-    return (number for number in count(2) if all(number % one for one in range(2, number)))
 
 
 def read(content: Any, where: str) -> Search:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from byhand.doctor import version
-from byhand.study import search, task_plan, yaml_file
+from byhand.errors import StudyError
+from byhand.study import search, task_plan, yaml
 from byhand.study.arguments import complete, parameters
-from byhand.study.cells import Cell
-from byhand.study.errors import StudyError, refuse_unknown
+from byhand.study.errors import refuse_unknown
+from byhand.study.runs import Cell
 from byhand.study.search import Search
+from byhand.study.task_classes import Look, imported
 from byhand.study.task_plan import TaskPlan
 from byhand.train import SequenceModel
 
@@ -21,6 +23,7 @@ KEYS = (
     *("name", "storage", "tasks", "variants", "model", "training", "seeds", "search"),
     *("base", "metric", "goal", "retries", "lost_after"),
 )
+LOST_AFTER = 60  # seconds without a sign of life, unless the file says otherwise
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Specification:
         arguments = dict(plan.arguments) | ({"seed": seed} if plan.seeded else {})
         files = {"files": dict(plan.files)} if plan.files else {}
         config = {
-            "task": {"class": f"{plan.made.__module__}.{plan.made.__qualname__}", "arguments": arguments} | files,
+            "task": {"class": plan.made, "arguments": arguments} | files,
             "settings": complete(SequenceModel, {**plan.model, **self.variants[variant], **values}, where, apart=("form",)),
             "training": dict(plan.training),
             "seed": seed,
@@ -55,9 +58,12 @@ class Specification:
         return Cell(task, variant, seed, values, config)
 
 
-def read(path: Path) -> Specification:
-    """The study in this file. StudyError for what it cannot mean; nothing is made yet: see check."""
-    content = yaml_file.read(path)
+def read(path: Path, looking: Callable[[str, str | None], Look] = lambda name, storage: imported) -> Specification:
+    """The study in this file. StudyError for what it cannot mean; nothing is made yet: see check.
+
+    looking: how to look for the classes of its tasks, by the study's name and storage; they are imported if not given.
+    """
+    content = yaml.read(path)
     refuse_unknown(str(path), content, KEYS)
     name = content.get("name", path.stem)
     if not isinstance(name, str) or not re.fullmatch(r"[\w][\w.-]*", name):
@@ -69,12 +75,13 @@ def read(path: Path) -> Specification:
     base = content.get("base", next(iter(variants)))
     if not isinstance(base, str) or base not in variants:
         raise StudyError(f"{path}: base: expected one of the variants {', '.join(variants)}; got {base!r}")
-    tasks = {one: task_plan.read(one, its, content, path) for one, its in _named(content, "tasks", path).items()}
+    look = looking(name, storage)
+    tasks = {one: task_plan.read(one, its, content, path, look) for one, its in _named(content, "tasks", path).items()}
     searched = None if content.get("search") is None else search.read(content["search"], f"{path}: search")
     seeds = _seeds(content.get("seeds", 1), path)
     if searched is not None:
         _check_search(searched, seeds, variants, tasks, path)
-    numbers = {key: _number(content, key, default, path) for key, default in (("retries", 2), ("lost_after", 60))}
+    numbers = {key: _number(content, key, default, path) for key, default in (("retries", 2), ("lost_after", LOST_AFTER))}
     return Specification(path, name, storage, tasks, variants, seeds, searched, base, **numbers)
 
 

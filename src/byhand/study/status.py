@@ -11,11 +11,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from byhand.study.cells import Cell
 from byhand.study.plan import NEW, Plan
-from byhand.study.standing import Standing
+from byhand.study.run_state import Standing
+from byhand.study.runs import Cell
 
-SHOWN = 5  # failed cells that are told of by name
+SHOWN = 5  # failed cells that are named
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def view(now: Status) -> Group:
     """For a terminal: variants down, tasks across, each done of all, with what is not as it should be."""
     table = Table("", *map(escape, dict.fromkeys(task for task, _ in now.counts)))
     for variant in dict.fromkeys(variant for _, variant in now.counts):
-        table.add_row(Text(variant), *(Text(_told(now, pair)) for pair in now.counts if pair[1] == variant))
+        table.add_row(Text(variant), *(Text(_progress(now, pair)) for pair in now.counts if pair[1] == variant))
     lines = [now.line]
     lines += [f"failed {times} time{'s' * (times > 1)}: {label}: {message}" for label, message, times in now.failed[:SHOWN]]
     if len(now.failed) > SHOWN:
@@ -138,15 +138,15 @@ def view(now: Status) -> Group:
     return Group(table, *(Text(line) for line in lines))
 
 
-def _told(now: Status, pair: tuple[str, str]) -> str:
+def _progress(now: Status, pair: tuple[str, str]) -> str:
     """done/all, and what runs or has failed; of the search as long as it goes on or something of it failed."""
-    told = _counted(now.counts[pair])
+    text = _counted(now.counts[pair])
     search = now.searching.get(pair)
     if search is None or search.get("done", 0) == sum(search.values()):
-        return told
-    return f"search {_counted(search)}; {told}"
+        return text
+    return f"search {_counted(search)}; {text}"
 
 
 def _counted(counts: Mapping[str, int]) -> str:
-    told = f"{counts.get('done', 0)}/{sum(counts.values())}"
-    return told + "".join(f", {counts[state]} {state}" for state in ("running", "failed") if counts.get(state))
+    text = f"{counts.get('done', 0)}/{sum(counts.values())}"
+    return text + "".join(f", {counts[state]} {state}" for state in ("running", "failed") if counts.get(state))

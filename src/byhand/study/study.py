@@ -4,50 +4,63 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from optuna.exceptions import StorageInternalError
-from sqlalchemy.exc import SQLAlchemyError
-
+from byhand.errors import StudyError
 from byhand.study import report
-from byhand.study.check import check
+from byhand.study.check import check, check_results
 from byhand.study.compare import Row
-from byhand.study.crew import Crew
-from byhand.study.database import address, connect, exists, for_reading_only
-from byhand.study.errors import StudyError, first_line
+from byhand.study.database import address, answering, connect, exists, for_reading_only
 from byhand.study.plan import Plan
+from byhand.study.pool import Crew
 from byhand.study.queue import Queue
 from byhand.study.run import watch
-from byhand.study.specification import Specification, read
-from byhand.study.standing import Standing
+from byhand.study.run_state import Standing
+from byhand.study.specification import LOST_AFTER, Specification, read
 from byhand.study.status import Status, status
+from byhand.study.task_classes import Look, remembered
 
 
 class Study:
     """What a file describes, with the folder that its queue and its report are kept in. Made by `load`."""
 
-    def __init__(self, specification: Specification, folder: Path | None = None) -> None:
-        self.specification = specification
-        self.folder = folder or standard_folder(specification)
+    def __init__(self, specification: Specification, folder: Path | None = None, *, imports: bool = True) -> None:
+        self.specification, self.imports = specification, imports
+        self.folder = folder or standard_folder(specification.name)
         self.plan = Plan(specification)
         self.url = address(specification.storage, self.folder)
         self.stopped = False  # whether the last run was asked to stop
         self._queue: Queue | None = None
 
     def run(self, *, workers: int = 1, threads: int = 1, show: bool = True) -> Status:
-        """Run what is not done yet, in so many processes of so many torch threads each, until all is done or has failed; cells that
-        failed in an earlier run are tried once more, `retries` times at most. Ctrl-C: once to finish the cells under way, twice to drop
-        them. A program that calls this needs `if __name__ == "__main__":`, for its workers import it.
+        """Run what is not done yet, until all is done or has failed.
 
-        StudyError if the folder cannot be written to or the database not be reached.
+        Cells that failed in an earlier run are tried once more, `retries` times at most. Ctrl-C: once to finish the cells
+        under way, twice to drop them. A program that calls this needs `if __name__ == "__main__":`, for its workers import
+        it.
+
+        Args:
+            workers: number of processes.
+            threads: torch threads of each process.
+            show: whether progress is printed.
+
+        Returns:
+            Where the study stands then.
+
+        Raises:
+            StudyError: `workers` or `threads` is below 1, the study was loaded without imports, the folder cannot be written
+                to, or the database cannot be reached.
         """
+        if not self.imports:
+            raise StudyError("run: expected a study that was loaded with imports, got one without: byhand.study.load(path)")
         for name, value in (("workers", workers), ("threads", threads)):
             if value < 1:
                 raise StudyError(f"{name}: expected at least 1, got {value}")
-        with self._answering():
+        with answering(self.url):
             queue = self._open()
             crew = Crew(self.specification, queue, self.url, self.folder, threads)
             now, self.stopped = watch(self.plan, queue, crew, workers=workers, show=show)
@@ -82,18 +95,21 @@ class Study:
 
     def command(self, name: str) -> str:
         """What to type."""
-        elsewhere = ["--folder", str(self.folder)] if self.folder != standard_folder(self.specification) else []
+        elsewhere = ["--folder", str(self.folder)] if self.folder != standard_folder(self.specification.name) else []
         return shlex.join(["byhand", "study", name, str(self.specification.path), *elsewhere])
 
     def _standings(self) -> Mapping[str, Standing]:
-        with self._answering():
+        with answering(self.url):
             if self._queue is None and not exists(self.url):
                 return {}
             reading = for_reading_only(self.url)
             queue = self._queue or self._named(reading=reading)
             if not reading:
                 queue.recover()
-            return queue.standings()
+            standings = queue.standings()
+        if not self.imports:
+            check_results(self.specification, self.plan.cells(standings), standings)
+        return standings
 
     def _open(self) -> Queue:
         if self._queue is None:
@@ -120,25 +136,41 @@ class Study:
             f"{self.folder}: expected a folder to write to, got: {error.strerror or error}: name another with --folder FOLDER"
         )
 
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        """What the database cannot do is said in one line."""
-        try:
-            yield
-        except (SQLAlchemyError, StorageInternalError) as error:
-            reason = error.__cause__ or error
-            raise StudyError(f"storage: {self.url.render_as_string()} stopped answering: {first_line(reason)}") from error
+
+def standard_folder(name: str) -> Path:
+    return Path("runs/studies") / name
 
 
-def standard_folder(specification: Specification) -> Path:
-    return Path("runs/studies") / specification.name
+def load(path: str | Path, *, folder: str | Path | None = None, imports: bool = True) -> Study:
+    """Return the study in this file. Runs and writes nothing.
 
+    Args:
+        path: of the file.
+        folder: where its queue and report are; runs/studies/NAME if None.
+        imports: whether the tasks and cells of one's own that the file names are imported, and all are made once, to check them.
+            Otherwise what is known of such tasks is what the queue remembers of them, and the study cannot be run.
 
-def load(path: str | Path, *, folder: str | Path | None = None) -> Study:
-    """The study in this file; its queue and report in the folder, runs/studies/NAME if None. Runs and writes nothing.
+    Returns:
+        The study, checked.
 
-    StudyError, a ValueError, for whatever the file says that cannot be meant.
+    Raises:
+        StudyError: a ValueError, for whatever the file says that cannot be meant.
     """
-    specification = read(Path(path))
-    check(specification)
-    return Study(specification, None if folder is None else Path(folder))
+    kept = None if folder is None else Path(folder)
+    specification = read(Path(path)) if imports else read(Path(path), partial(_remembering, folder=kept))
+    check(specification, imports=imports)
+    return Study(specification, kept, imports=imports)
+
+
+def _remembering(name: str, storage: str | None, folder: Path | None) -> Look:
+    """Look for classes of tasks in the queue of the study of this name."""
+
+    def configs() -> list[Mapping[str, Any]]:
+        url = address(storage, folder or standard_folder(name))
+        if not exists(url):
+            return []
+        with answering(url):
+            trials = Queue(connect(url, LOST_AFTER, reading=for_reading_only(url)), name).trials()
+        return [trial.user_attrs["config"] for trial in sorted(chain(*trials.values()), key=lambda one: one.number)]
+
+    return remembered(configs)

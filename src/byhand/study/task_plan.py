@@ -11,10 +11,10 @@ from typing import Any
 
 import lightning as L
 
+from byhand.errors import StudyError
 from byhand.study.arguments import complete, parameters
-from byhand.study.cells import find_task
-from byhand.study.errors import StudyError, refuse_unknown
-from byhand.tasks import Task
+from byhand.study.errors import refuse_unknown
+from byhand.study.task_classes import Look
 from byhand.train import SequenceModel, train
 
 KEYS = ("class_path", "init_args", "model", "training", "metric", "goal")
@@ -24,11 +24,11 @@ NOT_TRAINING = ("task", "settings", "seed", "callbacks")  # arguments of train t
 
 @dataclass(frozen=True)
 class TaskPlan:
-    """A task and how it is trained on. made, arguments: its class and all its arguments but the seed. files: the digests of those of its
-    arguments that name files, which decide a result as much as the arguments do. metric: what counts.
+    """A task and how it is trained on. made, arguments: its class, as module.Class, and all its arguments but the seed. files: the
+    digests of those of its arguments that name files, which decide a result as much as the arguments do. metric: what counts.
     """
 
-    made: type[Task]
+    made: str
     arguments: Mapping[str, Any]
     files: Mapping[str, str]
     seeded: bool
@@ -38,17 +38,16 @@ class TaskPlan:
     goal: str
 
 
-def read(name: str, content: dict[str, Any], study: Mapping[str, Any], path: Path) -> TaskPlan:
-    """What the file says of one task, over what the study says of all. StudyError for what it cannot mean."""
+def read(name: str, content: dict[str, Any], study: Mapping[str, Any], path: Path, look: Look) -> TaskPlan:
+    """What the file says of one task, over what the study says of all. look: for its class. StudyError for what it cannot mean."""
     where = f"{path}: tasks: {name}"
     refuse_unknown(where, content, KEYS)
     if "class_path" not in content:
         raise StudyError(f"{where}: expected class_path, the name of a class of byhand.tasks")
-    made = find_task(content["class_path"], where)
     given = mapping(content, "init_args", where)
     if "seed" in given:
         raise StudyError(f"{where}: init_args: expected no seed, for each cell's own is the task's; got {given['seed']!r}")
-    arguments = complete(made, given, f"{where}: init_args", apart=("seed",))
+    found = look(str(content["class_path"]), given, where)
     model: dict[str, Any] = {}
     for at, source in ((str(path), study), (where, content)):
         part = mapping(source, "model", at)
@@ -60,8 +59,8 @@ def read(name: str, content: dict[str, Any], study: Mapping[str, Any], path: Pat
         raise StudyError(f"{where}: metric: expected a name, such as test_mse; got {metric!r}")
     if goal not in GOALS:
         raise StudyError(f"{where}: goal: expected {' or '.join(GOALS)}, got {goal!r}")
-    files = {name: digest(Path(arguments[name])) for name in made.files if arguments[name] is not None}
-    return TaskPlan(made, arguments, files, "seed" in parameters(made), model, training, metric, goal)
+    files = {name: digest(Path(found.arguments[name])) for name in found.files if found.arguments[name] is not None}
+    return TaskPlan(found.name, found.arguments, files, found.seeded, model, training, metric, goal)
 
 
 def digest(path: Path) -> str:

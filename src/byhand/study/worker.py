@@ -6,10 +6,12 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 import traceback
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -18,25 +20,32 @@ from typing import Any
 import torch
 from sqlalchemy.engine import URL
 
-from byhand.study.cells import perform
 from byhand.study.database import connect, patiently
 from byhand.study.errors import first_line
 from byhand.study.plan import Plan, validated, value_of
 from byhand.study.queue import Claim, Queue
+from byhand.study.runs import perform
 from byhand.study.specification import Specification
 from byhand.study.task_plan import TaskPlan
+from byhand.study.trouble import reason
 
+LOG = "workers.log"  # in the study's folder: what workers print
 PAUSE = 1.0  # seconds before a worker without work looks again
 
 
-def work(plan: Plan, queue: Queue, stop: Callable[[float], bool]) -> None:
-    """Run cells until all are done or failed. stop: waits so many seconds at most, and says whether to end now."""
+def work(
+    plan: Plan, queue: Queue, stop: Callable[[float], bool], waiting: Callable[[BaseException], None] = lambda error: None
+) -> None:
+    """Run cells until all are done or failed. stop: waits at most this many seconds, and says whether to end now. waiting: called
+    with what is raised where the database does not answer.
+    """
+    ask = partial(patiently, waiting=waiting)
     while not stop(0):
-        patiently(queue.recover)
-        standings = patiently(queue.standings)
+        ask(queue.recover)
+        standings = ask(queue.standings)
         cells = {cell.key: cell for cell in plan.cells(standings)}
-        patiently(partial(queue.fill, cells.values(), standings))
-        claim = patiently(partial(queue.claim, cells.keys()))
+        ask(partial(queue.fill, cells.values(), standings))
+        claim = ask(partial(queue.claim, cells.keys(), waiting))
         if claim is not None:
             run(claim, plan.specification.tasks[cells[claim.key].task], searched=plan.specification.search is not None)
             continue
@@ -55,8 +64,8 @@ def run(claim: Claim, plan: TaskPlan, *, searched: bool) -> None:
                 if needed not in found["metrics"]:
                     raise ValueError(f"the training gave no {needed}: was it over before the first validation?")
         except (Exception, SystemExit) as error:  # noqa: BLE001 (a cell may raise anything; the others go on)
-            told = f"{type(error).__name__}: {first_line(error)}"
-            claim.fail(told, traceback.format_exc())
+            message = f"{type(error).__name__}: {first_line(error)}"
+            claim.fail(message, traceback.format_exc())
             return
         found |= {
             "took": time.monotonic() - begun,
@@ -74,15 +83,23 @@ def end(number: int, frame: Any) -> None:
 
 
 def process(specification: Specification, url: URL, folder: Path, name: str, threads: int, parent: Connection) -> None:
-    """What a worker's process does. It ends after the cell under way when the parent closes the connection, or dies."""
+    """What a worker's process does. It ends after the cell under way when the parent closes the connection, or dies. Through this it
+    says what it waits for; the log may be on the disk that is full.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     signal.signal(signal.SIGTERM, end)
     os.environ.pop("SLURM_NTASKS", None)  # by which Lightning would take the job's processes for its own
-    log = os.open(folder / "workers.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
         os.dup2(log, stream.fileno())
     warnings.simplefilter("once")
     torch.set_num_threads(threads)
+    one_at_a_time = threading.Lock()
+
+    def waiting(error: BaseException) -> None:
+        with one_at_a_time, suppress(OSError):  # a parent that has died
+            parent.send(reason(error))
+
     queue = Queue(connect(url, specification.lost_after), specification.name, worker=name)
-    work(Plan(specification), queue, parent.poll)
+    work(Plan(specification), queue, parent.poll, waiting)

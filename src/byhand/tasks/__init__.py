@@ -9,10 +9,10 @@ from byhand.tasks.digits import Digits
 from byhand.tasks.embedded_reber import EmbeddedReber
 from byhand.tasks.multiplication import Multiplication
 from byhand.tasks.parity import Parity
-from byhand.tasks.table import Table
+from byhand.tasks.table.table import Table
 from byhand.tasks.task import Form, Sequences, Task
 from byhand.tasks.temporal_order import TemporalOrder
-from byhand.tasks.text import Text
+from byhand.tasks.text.text import Text
 from byhand.tasks.timing import Timing
 
 __all__ = [
@@ -33,3 +33,5 @@ __all__ = [
     "Text",
     "Timing",
 ]
+
+TASKS: dict[str, type[Task]] = {name: globals()[name] for name in __all__ if name not in ("Form", "Sequences", "Task")}

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from byhand.tasks.marked import MarkedValues
+from byhand.tasks.marked_values import MarkedValues
 
 
 class Adding(MarkedValues):

@@ -27,7 +27,7 @@ from typing import Literal
 import torch
 from torch.nn.functional import one_hot
 
-from byhand.tasks.kinds import Generated
+from byhand.tasks.generated import Generated
 from byhand.tasks.task import UNASKED, Form, Part, Sequences, at_least
 
 START, A, B = 0, 1, 2  # then c where there is one, then T
@@ -47,7 +47,8 @@ class AnBn(Generated):
         sequences: of the validation part, and of the test part.
         seed: of all that is drawn.
 
-    ValueError for other symbols, or if a least is above its most.
+    Raises:
+        ValueError: for other symbols, or if a least is above its most.
     """
 
     def __init__(

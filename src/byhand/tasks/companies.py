@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import torch
 
-from byhand.tasks.kinds import Stored
+from byhand.tasks.generated import Stored
 from byhand.tasks.task import PARTS, Form, Sequences
 
 PRICES = ((0.0, 0.5, 0.25, 1.0), (1.0, 0.5, 0.25, 1.0))

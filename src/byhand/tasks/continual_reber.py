@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from byhand.tasks.kinds import generator
+from byhand.tasks.generated import generator
 from byhand.tasks.reber import END, LEGAL, REPEATS, START, SYMBOL, SYMBOLS, guesses, moves, walk
 from byhand.tasks.task import PARTS, Form, Part, Sequences, Task, at_least
 
@@ -41,7 +41,7 @@ class Streams(NamedTuple):
 
 
 class ContinualReber(Task):
-    """Embedded Reber strings in streams that never end, and start anew with every epoch.
+    """Embedded Reber strings in streams that never end, and start again with every epoch.
 
     Args:
         steps: of a piece of the streams, which is a batch.
@@ -50,7 +50,8 @@ class ContinualReber(Task):
         test_pieces: of the validation part, and of the test part.
         seed: of all that is drawn.
 
-    ValueError if one of them is below 1.
+    Raises:
+        ValueError: one of them is below 1, or the seed below 0.
     """
 
     form = Form(len(SYMBOLS), len(SYMBOLS), goal="successors", every=True, symbols=True, stateful=True)
@@ -89,13 +90,13 @@ class ContinualReber(Task):
 
 
 def after_b(size: int) -> Tensor:
-    """The state after a string's first symbol, B, for so many streams."""
+    """The state after a string's first symbol, B, for each of `size` streams."""
     return walk(torch.full((size,), START), torch.zeros(1, size, dtype=torch.long))[-1]
 
 
 def expected(steps: int, pieces: int) -> tuple[Tensor, float]:
-    """How often streams pass each state; and the share of pieces in which who guesses at each repetition of a second symbol is never
-    wrong: summed over all ways that a stream can take, halved at each repetition.
+    """How often streams pass each state; and the share of pieces without an error if each repetition of a second symbol is
+    guessed, summed over all ways that a stream can take, halved at each repetition.
     """
     move, halved = moves(), moves()
     halved[REPEATS] /= 2

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import torch
 
-from byhand.tasks.kinds import Generated
+from byhand.tasks.generated import Generated
 from byhand.tasks.task import Form, Part, Sequences, at_least
 
 SYMBOLS, ITEMS = 8, 10

@@ -19,7 +19,7 @@ from typing import Literal, get_args
 
 import torch
 
-from byhand.tasks.kinds import Stored, generator, take
+from byhand.tasks.generated import Stored, generator, take
 from byhand.tasks.task import PARTS, Form, Part, Sequences
 
 By = Literal["rows", "pixels"]
@@ -35,7 +35,8 @@ class Digits(Stored):
         seed: which digits are for training (70 %), validation (15 %) and test (15 %), each digit in the same shares; and the order
             in training.
 
-    ValueError if `by` is neither.
+    Raises:
+        ValueError: `by` is neither.
     """
 
     def __init__(self, by: By = "rows", batch_size: int = 32, seed: int = 0) -> None:

@@ -1,7 +1,7 @@
 """Embedded Reber: strings of a small grammar, whose last letter but one is the second one again.
 
 A string is read a symbol a step, and each time the next one is predicted; of B T S X P V E one or two are legal. Nearly all of that
-can be told from the last symbols (the grammar is in reber.py). But the last symbol but one is T or P as the second was, and
+follows from the last symbols (the grammar is in reber.py). But the last symbol but one is T or P as the second was, and
 between them lie five symbols or more: who forgets the second takes one of the two for the other.
 
 A worked example, with what may come next (BTSSXSE is a Reber string):
@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import torch
 
-from byhand.tasks.kinds import Generated
+from byhand.tasks.generated import Generated
 from byhand.tasks.reber import AFTER, END, FREQUENT, LEGAL, START, SYMBOL, SYMBOLS, guesses, visits
 from byhand.tasks.task import UNASKED, Form, Part, Sequences
 

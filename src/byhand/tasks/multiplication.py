@@ -18,7 +18,7 @@ import math
 
 from torch import Tensor
 
-from byhand.tasks.marked import MarkedValues
+from byhand.tasks.marked_values import MarkedValues
 
 
 class Multiplication(MarkedValues):

@@ -70,8 +70,8 @@ def visits() -> Float[Tensor, " state"]:
 
 
 def guesses(often: Float[Tensor, " state"], unharmed: float) -> dict[str, dict[str, float]]:
-    """What guessers get where each state's next symbol is asked for so often. unharmed: the share of sequences in which who guesses
-    at each repetition of a second symbol is never wrong.
+    """Baseline -> its metrics. often: how often each state's next symbol is asked for. unharmed: the share of sequences without
+    an error if each repetition of a second symbol is guessed.
     """
     share = often / often.sum()
     frequency = share @ one_hot(SYMBOL[:END], len(SYMBOLS)).double().mean(1)
@@ -85,5 +85,5 @@ def guesses(often: Float[Tensor, " state"], unharmed: float) -> dict[str, dict[s
 
 
 def among(share: Float[Tensor, " state"], many: Float[Tensor, " state"]) -> dict[str, float]:
-    """What is had by who guesses among so many in each state, all as likely."""
+    """The metrics of guessing among `many` symbols in each state, all equally likely."""
     return {"accuracy": float(share @ (1 / many)), "bits": float(share @ many.log2())}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import lightning as L
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, DistributedSampler
+from torch.utils.data import DataLoader, Dataset, DistributedSampler, SequentialSampler
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -22,14 +22,18 @@ UNASKED = -100  # the target of a step where no answer is asked for
 class Form(NamedTuple):
     """What a task asks of a model, in numbers and words that a checkpoint can hold.
 
-    input_size: features of a step or, if symbols, how many different symbols there are. output_size: numbers that an answer has.
-    goal: "values" (real numbers; squared error), "classes" (one of output_size; cross-entropy) or "successors" (the next symbol,
-        of which several may be legal; cross-entropy).
-    every: an answer at every step, not one after the last. symbols: inputs are whole numbers.
-    stateful: the sequences of a batch go on where those of the batch before ended.
-    tolerance: of "values": how near an answer has to be to count as right; 0 if there is no such thing.
-    alphabet: the characters that the symbols stand for, in order, if they stand for such.
-    fitted: in words, what of its training part a task goes by, such as scales, and a model with it.
+    Args:
+        input_size: features of a step or, if symbols, how many different symbols there are.
+        output_size: numbers that an answer has.
+        goal: "values" (real numbers; squared error), "classes" (one of output_size; cross-entropy) or "successors" (the next
+            symbol, of which several may be legal; cross-entropy).
+        every: an answer at every step, not one after the last.
+        symbols: inputs are whole numbers.
+        stateful: the sequences of a batch go on where those of the batch before ended.
+        tolerance: of "values": how near an answer has to be to count as right; 0 if there is no such thing.
+        alphabet: the characters that the symbols stand for, in order, if they stand for such.
+        fitted: in words, what of its training part a task goes by, such as scales, and a model with it.
+        units: of "values": what the error of each output is multiplied with in metrics; None: 1.
     """
 
     input_size: int
@@ -41,15 +45,18 @@ class Form(NamedTuple):
     tolerance: float = 0.0
     alphabet: str = ""
     fitted: str = ""
+    units: list[float] | None = None
 
 
 class Sequences(NamedTuple):
     """A batch. Steps past a sequence's length hold zeros, and their targets UNASKED.
 
-    input: (time, batch, features), or whole numbers (time, batch) if the form says symbols.
-    target: (batch, outputs) or whole numbers (batch,); with a leading time if the form says every.
-    lengths: of each sequence; None if all are of full length. legal: of "successors": which symbols may come next.
-    origin: where in its data the task found each sequence, for its own use in rows; None if it does not matter.
+    Args:
+        input: (time, batch, features), or whole numbers (time, batch) if the form says symbols.
+        target: (batch, outputs) or whole numbers (batch,); with a leading time if the form says every.
+        lengths: of each sequence; None if all are of full length.
+        legal: of "successors": which symbols may come next.
+        origin: where in its data the task found each sequence, for its own use in rows; None if it does not matter.
     """
 
     input: Float[Tensor, "time batch features"] | Int[Tensor, "time batch"]
@@ -62,15 +69,20 @@ class Sequences(NamedTuple):
 class Task(L.LightningDataModule):
     """Batches for training, validation and test, the same for the same seed, each part different.
 
-    batch_size: sequences a process gets; with more processes the joint batch is theirs together, and independent of how it is
-    shared out. seed: draws the data, or their order.
+    Args:
+        batch_size: sequences a process gets; with more processes the joint batch is theirs together, and independent of how
+            it is shared out.
+        seed: draws the data, or their order.
+
+    Raises:
+        ValueError: `batch_size` is below 1, or `seed` below 0.
     """
 
     form: Form
-    monitor = "val_loss"  # what tells the best model; the least
+    monitor = "val_loss"  # the metric that selects the best checkpoint: the lowest value
     writes: Literal["csv", "text"] = "csv"  # what predict makes: a table of `rows`, or what the method text(model) gives
     files: tuple[str, ...] = ()  # the options that name files, or folders of such
-    baselines: Mapping[str, Mapping[str, float]]  # who guesses how -> metric without its part -> what it gets on the test part
+    baselines: Mapping[str, Mapping[str, float]]  # baseline -> metric, without its part -> value on the test part
 
     def __init__(self, batch_size: int, seed: int) -> None:
         super().__init__()
@@ -84,7 +96,17 @@ class Task(L.LightningDataModule):
 
     @abstractmethod
     def batch(self, part: Part, epoch: int, index: int, size: int) -> Sequences:
-        """Batch `index` of an epoch, `size` sequences; always the same for the same arguments and seed."""
+        """Return one batch; always the same for the same arguments and seed.
+
+        Args:
+            part: "train", "val", "test" or, of tasks that predict it, "future".
+            epoch: the epoch's number, from 0.
+            index: the batch's number in the epoch, from 0.
+            size: sequences of a batch; the last one may have fewer.
+
+        Returns:
+            The batch.
+        """
 
     def loader(self, part: Part) -> DataLoader[Sequences]:
         """Of this process's share of each batch. ValueError if a batch has fewer sequences than there are processes."""
@@ -116,8 +138,23 @@ class Task(L.LightningDataModule):
     def predict_dataloader(self) -> DataLoader[Sequences]:
         return self.loader("test")
 
+    def advice(self, *, short: bool) -> str | None:
+        """What may help a model that a baseline beats on the test part, as far as the data say; None: they do not. short: whether its
+        training was so short that it may be to blame.
+        """
+        return None
+
     def transfer_batch_to_device(self, batch: Sequences, device: torch.device, dataloader_idx: int) -> Sequences:
-        """At once if it is there; Lightning would ask every tensor."""
+        """Move a batch; at once if it is there, where Lightning would ask every tensor.
+
+        Args:
+            batch: the batch.
+            device: where it is needed.
+            dataloader_idx: as Lightning gives it.
+
+        Returns:
+            The batch on that device.
+        """
         return batch if batch.input.device == device else super().transfer_batch_to_device(batch, device, dataloader_idx)
 
     def rows(self, batch: Sequences, answer: Tensor) -> Iterator[dict[str, Any]]:
@@ -161,9 +198,9 @@ class Batches(Dataset[Sequences]):
         return share(batch, self.rank, self.world, every=self.task.form.every)
 
 
-class Order(DistributedSampler[Any]):
+class Order(DistributedSampler[Any], SequentialSampler):
     """(epoch, index) of every batch, so that stopping and going on changes nothing. Lightning takes it for what shares the data out
-    among processes, which Batches does.
+    among processes, which Batches does; and for a sequential one, so that it puts none of its own in its place (overfit_batches).
     """
 
     def __init__(self, batches: Batches) -> None:
@@ -182,9 +219,11 @@ class Order(DistributedSampler[Any]):
         return trainer.fit_loop.epoch_loop.batch_progress.current.ready
 
     def current_epoch(self) -> int:
-        """Asked for when a batch is read: a resumed training makes its iterators before it knows where it stands."""
-        trainer = self.batches.task.trainer
-        if self.batches.part != "train":
+        """Asked for when a batch is read: a resumed training makes its iterators before it knows where it stands. With overfit_batches
+        every epoch has the batches of the first.
+        """
+        trainer: Any = self.batches.task.trainer
+        if self.batches.part != "train" or (trainer is not None and trainer.overfit_batches):
             return 0
         return self.epoch if trainer is None else trainer.current_epoch
 

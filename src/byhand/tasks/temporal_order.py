@@ -21,7 +21,7 @@ from typing import Literal
 
 import torch
 
-from byhand.tasks.kinds import Generated
+from byhand.tasks.generated import Generated
 from byhand.tasks.task import Form, Part, Sequences, at_least
 
 SYMBOLS = "abcdBEXY"
@@ -39,7 +39,8 @@ class TemporalOrder(Generated):
         sequences: of the validation part, and of the test part.
         seed: of all that is drawn.
 
-    ValueError if the kind is neither.
+    Raises:
+        ValueError: the kind is neither.
     """
 
     def __init__(

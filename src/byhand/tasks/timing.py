@@ -13,7 +13,7 @@ A worked example, of intervals 2 or 3, two of them: 3, then 2.
 Chance: with k = most − least + 1 intervals guessing is right in 1/k and takes log₂ k bits; past intervals say nothing.
 
 After the measuring of spike delays in Gers, Schraudolph & Schmidhuber, Learning Precise Timing with LSTM Recurrent Networks, Journal
-of Machine Learning Research 3, 2002: spikes 49 or 50 steps apart are told from each other.
+of Machine Learning Research 3, 2002: spikes 49 or 50 steps apart are distinguished.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import math
 
 import torch
 
-from byhand.tasks.kinds import Generated
+from byhand.tasks.generated import Generated
 from byhand.tasks.task import UNASKED, Form, Part, Sequences, at_least
 
 
@@ -38,7 +38,8 @@ class Timing(Generated):
         sequences: of the validation part, and of the test part.
         seed: of all that is drawn.
 
-    ValueError if most is not above least.
+    Raises:
+        ValueError: most is not above least.
     """
 
     def __init__(

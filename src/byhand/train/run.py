@@ -10,13 +10,19 @@ import lightning as L
 from lightning.pytorch.callbacks import Callback
 
 from byhand.tasks.task import Task
-from byhand.train.callbacks import Reproducible
-from byhand.train.model import SequenceModel
-from byhand.train.silence import Unprofiled, without_advice
+from byhand.train.callbacks.callbacks import Reproducible
+from byhand.train.cli.quiet import Unprofiled, without_advice
+from byhand.train.model.sequence_model import SequenceModel
 
 
 class Outcome(NamedTuple):
-    """metrics: of the test part, "test_mse" and the like, and of the last validation. steps: of the optimiser. seconds: of training."""
+    """What a training came to.
+
+    Attributes:
+        metrics: the metrics of the test part, "test_mse" and the like, and of the last validation.
+        steps: optimiser steps.
+        seconds: training time, without the test.
+    """
 
     metrics: dict[str, float]
     steps: int
@@ -34,8 +40,25 @@ def train(
     callbacks: Sequence[Callback] = (),
     trainer: dict[str, Any] | None = None,
 ) -> tuple[SequenceModel, Outcome]:
-    """A SequenceModel with these settings (but form), trained on the task and tested. seed: of weights and dropout; the data have
-    their own. validate_every: epochs; 0: never. Writes nothing, prints nothing; runs on the CPU unless `trainer` says otherwise.
+    """Train a SequenceModel on a task, and test it.
+
+    Writes nothing, prints nothing; runs on the CPU unless `trainer` says otherwise.
+
+    Args:
+        task: the task.
+        settings: arguments of SequenceModel, but form.
+        seed: the seed of weights and dropout; the data have their own.
+        max_steps: optimiser steps; -1: no limit.
+        max_epochs: training epochs; None: no limit if max_steps is given, else Lightning's own.
+        validate_every: epochs from one validation to the next; 0: none.
+        callbacks: more of Lightning's callbacks.
+        trainer: arguments of Lightning's Trainer, in place of those set here.
+
+    Returns:
+        The model, and what the training came to.
+
+    Raises:
+        ValueError: a setting is out of range.
     """
     L.seed_everything(seed, verbose=False)
     model = SequenceModel(task.form._asdict(), **settings)

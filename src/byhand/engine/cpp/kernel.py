@@ -11,21 +11,23 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from byhand.engine import compiler
+from byhand.engine.cpp.arguments import Arguments
 from byhand.engine.cpp.source import source
-from byhand.engine.programs import programs
+from byhand.engine.cpp.toolchain import compiler
+from byhand.ir import partition
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from jaxtyping import Float, Int
+    from jaxtyping import Bool, Float, Int
 
     from byhand.cells import Cell
     from byhand.engine.call import Weights
+NO_POOL = array("q", [0, 0, 0])
 LARGE = 3 << 19  # bytes of weights from which their gradients are better left to torch's products
 
 
-class Given(NamedTuple):
+class KernelInputs(NamedTuple):
     """What a kernel works on: contiguous tensors of one dtype on the CPU. lengths: None if all sequences are of full length."""
 
     input: Float[Tensor, "time batch input"]
@@ -34,41 +36,44 @@ class Given(NamedTuple):
     parameters: tuple[Tensor, ...]  # vectors (hidden), then masks (time or 1, batch or 1, hidden)
     lengths: Int[Tensor, " batch"] | None
     reverse: bool
+    cut: Bool[Tensor, "time batch"] | None = None
+    restart: tuple[Float[Tensor, "batch width"], ...] = ()
 
 
-class Ran(NamedTuple):
-    """output and last states; and, if it was to be kept, what the derivative and the sites are made from."""
+class KernelOutputs(NamedTuple):
+    """output and last states; and, if it was to be saved, what the derivative and the sites are made from."""
 
     output: Float[Tensor, "time batch output"]
     last: tuple[Float[Tensor, "batch width"], ...]
     histories: tuple[Tensor | None, ...]  # of each state that is read again, (time, batch, width)
-    kept: Float[Tensor, "time batch slots*hidden"] | None
+    saved: Float[Tensor, "time batch preactivations*hidden"] | None
     unprojected: Float[Tensor, "time batch hidden"] | None
 
 
-class Grads(NamedTuple):
-    """By all that a run depends on, in the shapes of those; None where not asked for. Where the weights are large, slots and
+class KernelGradients(NamedTuple):
+    """By all that a run depends on, in the shapes of those; None where not asked for. Where the weights are large, preactivations and
     projected are there instead of the first four, which are products of them.
     """
 
-    slots: Float[Tensor, "time batch slots*hidden"] | None
+    preactivations: Float[Tensor, "time batch preactivations*hidden"] | None
     projected: Float[Tensor, "time batch output"] | None
     input: Tensor | None
     weight_input: Tensor | None
     weight_recurrent: Tensor | None
     projection: Tensor | None
-    bias: Float[Tensor, " slots*hidden"]
+    bias: Float[Tensor, " preactivations*hidden"]
     vectors: tuple[Float[Tensor, " hidden"] | None, ...]
     state: tuple[Float[Tensor, "batch width"], ...]
     histories: tuple[Float[Tensor, "time batch hidden"], ...]  # by each new state in full, if that was asked for
+    restart: tuple[Float[Tensor, "batch width"], ...]
 
 
 class Kernel:
     """For one cell and dtype. Raises UntraceableError, CompilerError."""
 
     def __init__(self, cell: Cell, dtype: torch.dtype) -> None:
-        self.cell, self.programs, self.dtype = cell, programs(cell), dtype
-        library = compiler.library(source(cell, self.programs, dtype))
+        self.cell, self.partition, self.dtype = cell, partition(cell), dtype
+        library = compiler.library(source(cell, self.partition, dtype))
         self._forward, self._backward, self._sites = library.forward, library.backward, library.sites
         self._packed_size, self._pack = library.packed_size, library.pack
         for function in (self._forward, self._backward, self._packed_size, self._pack):
@@ -76,148 +81,171 @@ class Kernel:
         self._sites.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
         self._packed_size.restype = ctypes.c_int64
         library.call_size.restype = ctypes.c_int64
-        self.slots = len(self.programs.slots)
+        self.preactivations = len(self.partition.preactivations)
         self.sources = [cell.state.index(name) for name in cell.sources]
-        reads = self.programs.backward.reads() | self.programs.sites.reads() | self.programs.again.reads()
+        parts = self.partition.backward, self.partition.sites, self.partition.recompute
+        reads = frozenset().union(*(part.reads() for part in parts))
         self.read_again = [i in self.sources or f"s.{name}" in reads for i, name in enumerate(cell.state)]
-        states, parameters = len(cell.state), len(cell.parameters) + 1
-        assert library.call_size() == 8 * (30 + 6 * states + 4 * parameters)
+        self.at = Arguments(len(cell.state), len(cell.parameters))
+        assert library.call_size() == 8 * self.at.size
 
-    def words(
+    def arguments(
         self,
-        given: Given,
-        ran: Ran,
+        inputs: KernelInputs,
+        outputs: KernelOutputs,
         *,
         packed: Tensor | None = None,
-        grads: Grads | None = None,
+        grads: KernelGradients | None = None,
         grad_output: Tensor | None = None,
         wants_first: bool = False,
     ) -> array[int]:
-        """The struct that the kernel reads, word by word in its order."""
-        time, batch, width = given.input.shape
-        weights, states, count = given.weights, len(self.cell.state), len(self.cell.parameters)
+        """What the kernel reads, field by field."""
+        (time, batch, width), weights, at = inputs.input.shape, inputs.weights, self.at
         hidden = len(weights.input) // len(self.cell.gates)
         output = hidden if weights.projection is None else len(weights.projection)
-        last = [one.data_ptr() for one in ran.last]
-        words = [time, batch, width, hidden, output]
-        words += [given.reverse, torch.get_num_threads(), wants_first, ran.kept is not None, *pool(), address(given.lengths)]
-        words += [given.input.data_ptr()]
-        words += [0 if one is None else one.data_ptr() for one in weights[:5]]
-        words += [address(ran.kept), address(ran.unprojected), address(packed)]
-        words += [one.data_ptr() for one in given.state]
-        words += [at if one is None else one.data_ptr() for one, at in zip(ran.histories, last, strict=True)]
-        words += [0 if one is None else batch * (hidden if i else output) for i, one in enumerate(ran.histories)]
-        words += last
-        if count:
-            words += [*(one.data_ptr() for one in given.parameters), 0]
-            words += [*(one.stride(0) if one.dim() == 3 and len(one) > 1 else 0 for one in given.parameters), 0]
-            words += [*(one.stride(1) if one.dim() == 3 and one.shape[1] > 1 else 0 for one in given.parameters), 0]
-        else:
-            words += [0, 0, 0]
-        if grads is None:
-            words += [0] * (9 + 2 * states + count)
-        else:
-            words += [address(grad_output), *(one.data_ptr() for one in grads.state)]
-            words += [address(one) for one in grads[:6]]
-            words += [grads.bias.data_ptr(), *map(address, grads.vectors), *[0] * (count + 1 - len(grads.vectors))]
-            words += [address(one) for one in grads.histories] or [0] * states
-        return array("q", words)
+        last, argv = addresses(outputs.last), at.zeros()
+        argv[at.time], argv[at.batch], argv[at.input], argv[at.hidden], argv[at.output] = time, batch, width, hidden, output
+        argv[at.reverse], argv[at.threads], argv[at.pool] = inputs.reverse, torch.get_num_threads(), pool()
+        argv[at.wants_first], argv[at.saves] = wants_first, outputs.saved is not None
+        argv[at.lengths], argv[at.x] = address(inputs.lengths), inputs.input.data_ptr()
+        argv[at.weight_x], argv[at.weight_h] = weights.input.data_ptr(), address(weights.recurrent)
+        argv[at.bias_x], argv[at.bias_h] = address(weights.bias_input), address(weights.bias_recurrent)
+        argv[at.weight_projection] = address(weights.projection)
+        argv[at.saved], argv[at.unprojected], argv[at.packed] = map(address, (outputs.saved, outputs.unprojected, packed))
+        argv[at.first], argv[at.last] = addresses(inputs.state), last
+        histories = outputs.histories
+        argv[at.history] = array(
+            "q", [end if one is None else one.data_ptr() for one, end in zip(histories, last, strict=True)]
+        )
+        argv[at.history_time] = array(
+            "q", [0 if one is None else batch * (hidden if i else output) for i, one in enumerate(histories)]
+        )
+        if inputs.parameters:
+            put(argv, at.parameter, addresses(inputs.parameters))
+            masks = [one if one.dim() == 3 else None for one in inputs.parameters]  # a vector is the same everywhere
+            put(argv, at.parameter_time, [0 if one is None or len(one) == 1 else one.stride(0) for one in masks])
+            put(argv, at.parameter_batch, [0 if one is None or one.shape[1] == 1 else one.stride(1) for one in masks])
+        if inputs.cut is not None:
+            argv[at.cut], argv[at.restart] = inputs.cut.data_ptr(), addresses(inputs.restart)
+        if grads is not None:
+            argv[at.grad_output], argv[at.grad_state] = address(grad_output), addresses(grads.state)
+            argv[at.grad_preactivations], argv[at.grad_projected] = address(grads.preactivations), address(grads.projected)
+            argv[at.grad_x], argv[at.grad_weight_x] = address(grads.input), address(grads.weight_input)
+            argv[at.grad_weight_h] = address(grads.weight_recurrent)
+            argv[at.grad_weight_projection] = address(grads.projection)
+            argv[at.grad_bias] = grads.bias.data_ptr()
+            put(argv, at.grad_parameter, addresses(grads.vectors))
+            put(argv, at.grad_history, addresses(grads.histories))
+            put(argv, at.grad_restart, addresses(grads.restart))
+        return argv
 
-    def pack(self, given: Given) -> Tensor:
+    def pack(self, inputs: KernelInputs) -> Tensor:
         """The weights in the kernel's own order, for many calls."""
-        ran = Ran(given.input, given.state, (given.input, *given.state[1:]), None, None)
-        ran = ran._replace(histories=(given.input.new_empty(1, 1, 1), *(None for _ in given.state[1:])))
-        words = self.words(given, ran)
-        packed = given.input.new_empty(self._packed_size(words.buffer_info()[0]) + 16)
+        outputs = KernelOutputs(inputs.input, inputs.state, (inputs.input, *inputs.state[1:]), None, None)
+        outputs = outputs._replace(histories=(inputs.input.new_empty(1, 1, 1), *(None for _ in inputs.state[1:])))
+        argv = self.arguments(inputs, outputs)
+        packed = inputs.input.new_empty(self._packed_size(argv.buffer_info()[0]) + 16)
         packed = packed[(-packed.data_ptr() // packed.element_size()) % 16 :]  # at a multiple of 64 bytes
-        words = self.words(given, ran, packed=packed)
-        self.check(self._pack(words.buffer_info()[0]))
+        argv = self.arguments(inputs, outputs, packed=packed)
+        self.check(self._pack(argv.buffer_info()[0]))
         return packed
 
-    def call(self, words: array[int]) -> None:
-        """Run the sequence that the words describe."""
-        self.check(self._forward(words.buffer_info()[0]))
+    def call(self, argv: array[int]) -> None:
+        """Run the sequence that these arguments describe."""
+        self.check(self._forward(argv.buffer_info()[0]))
 
-    def run_backward(self, words: array[int]) -> None:
+    def run_backward(self, argv: array[int]) -> None:
         """Run its derivative."""
-        self.check(self._backward(words.buffer_info()[0]))
+        self.check(self._backward(argv.buffer_info()[0]))
 
-    def forward(self, given: Given, *, keep: bool, packed: Tensor | None = None) -> Ran:
+    def forward(self, inputs: KernelInputs, *, keep: bool, packed: Tensor | None = None) -> KernelOutputs:
         """Run the sequence."""
-        x, weights = given.input, given.weights
+        x, weights = inputs.input, inputs.weights
         time, batch, _ = x.shape
         hidden = weights.input.shape[0] // len(self.cell.gates)
-        new = x.new_empty if given.lengths is None else x.new_zeros
+        new = x.new_empty if inputs.lengths is None else x.new_zeros
         output = new(time, batch, hidden if weights.projection is None else len(weights.projection))
-        last = tuple(torch.empty_like(one) for one in given.state)
+        last = tuple(torch.empty_like(one) for one in inputs.state)
         histories = tuple(
             output
             if i == 0
             else new(time, batch, one.shape[-1])
             if i in self.sources or (keep and self.read_again[i])
             else None
-            for i, one in enumerate(given.state)
+            for i, one in enumerate(inputs.state)
         )
-        kept = x.new_empty(time, batch, self.slots * hidden) if keep else None
+        saved = x.new_empty(time, batch, self.preactivations * hidden) if keep else None
         unprojected = None if weights.projection is None else new(time, batch, hidden)
-        ran = Ran(output, last, histories, kept, unprojected)
-        self.call(self.words(given, ran, packed=packed))
-        return ran
+        outputs = KernelOutputs(output, last, histories, saved, unprojected)
+        self.call(self.arguments(inputs, outputs, packed=packed))
+        return outputs
 
     def backward(
         self,
-        given: Given,
-        ran: Ran,
+        inputs: KernelInputs,
+        outputs: KernelOutputs,
         grad_output: Tensor | None,
         grad_last: Sequence[Tensor | None],
         needed: Sequence[bool],
         *,
         every_state: bool = False,
-    ) -> Grads:
-        """needed: whether by input, input weights, recurrent weights, projection; by a vector; by a first state."""
-        assert ran.kept is not None
-        kept, weights = ran.kept, given.weights
-        hidden = kept.shape[-1] // self.slots
-        new = torch.empty_like if given.lengths is None else torch.zeros_like
+    ) -> KernelGradients:
+        """needed: whether by input, input weights, recurrent weights, projection; by a vector; by a first state; by restart."""
+        assert outputs.saved is not None
+        saved, weights = outputs.saved, inputs.weights
+        hidden = saved.shape[-1] // self.preactivations
+        new = torch.empty_like if inputs.lengths is None else torch.zeros_like
         state = tuple(
             torch.zeros_like(one) if grad is None else grad.clone(memory_format=torch.contiguous_format)
-            for one, grad in zip(given.state, grad_last, strict=True)
+            for one, grad in zip(inputs.state, grad_last, strict=True)
         )
         size = weights.input.numel() + (0 if weights.recurrent is None else weights.recurrent.numel())
-        apart = size * kept.element_size() > LARGE or (every_state and weights.projection is not None)
+        apart = size * saved.element_size() > LARGE or (every_state and weights.projection is not None)
         if apart:
             needed = (False, False, False, False, *needed[4:])
-        grads = Grads(
-            new(kept) if apart else None,
-            new(ran.output) if apart and weights.projection is not None else None,
-            new(given.input) if needed[0] else None,
+        grads = KernelGradients(
+            new(saved) if apart else None,
+            new(outputs.output) if apart and weights.projection is not None else None,
+            new(inputs.input) if needed[0] else None,
             torch.empty_like(weights.input) if needed[1] else None,
             torch.empty_like(weights.recurrent) if needed[2] and weights.recurrent is not None else None,
             torch.empty_like(weights.projection) if needed[3] and weights.projection is not None else None,
-            kept.new_empty(kept.shape[-1]),
+            saved.new_empty(saved.shape[-1]),
             tuple(torch.empty_like(one) if needed[4] else None for one in weights.vectors),
             state,
-            tuple(new(kept[..., :hidden].contiguous()) for _ in state) if every_state else (),
+            tuple(new(saved[..., :hidden].contiguous()) for _ in state) if every_state else (),
+            tuple(torch.zeros_like(one) for one in inputs.restart) if needed[6] else (),
         )
-        words = self.words(given, ran, grads=grads, grad_output=grad_output, wants_first=needed[5])
-        self.run_backward(words)
+        argv = self.arguments(inputs, outputs, grads=grads, grad_output=grad_output, wants_first=needed[5] or needed[6])
+        self.run_backward(argv)
         return grads
 
-    def sites(self, given: Given, ran: Ran) -> dict[str, Tensor]:
+    def sites(self, inputs: KernelInputs, outputs: KernelOutputs) -> dict[str, Tensor]:
         """Every value that the steps computed, (time, batch, hidden)."""
-        assert ran.kept is not None
-        time, batch, size = ran.kept.shape
-        new = ran.kept.new_empty if given.lengths is None else ran.kept.new_zeros
-        made = {name: new(time, batch, size // self.slots) for name in self.cell.sites}
+        assert outputs.saved is not None
+        time, batch, size = outputs.saved.shape
+        new = outputs.saved.new_empty if inputs.lengths is None else outputs.saved.new_zeros
+        made = {name: new(time, batch, size // self.preactivations) for name in self.cell.sites}
         places = array("q", [one.data_ptr() for one in made.values()])
-        words = self.words(given, ran)
-        self.check(self._sites(words.buffer_info()[0], places.buffer_info()[0]))
+        argv = self.arguments(inputs, outputs)
+        self.check(self._sites(argv.buffer_info()[0], places.buffer_info()[0]))
         return made
 
     def check(self, status: int) -> None:
         """MemoryError if the kernel had too little."""
         if status:
             raise MemoryError("byhand's C++ kernel could not get the memory for its packed weights")
+
+
+def addresses(tensors: Sequence[Tensor | None]) -> array[int]:
+    return array("q", [0 if one is None else one.data_ptr() for one in tensors])
+
+
+def put(argv: array[int], place: slice, values: Iterable[int]) -> None:
+    """Fill in the first of a field's words."""
+    given = array("q", values)
+    assert len(given) <= place.stop - place.start
+    argv[place.start : place.start + len(given)] = given
 
 
 def address(tensor: Tensor | None) -> int:
@@ -231,20 +259,20 @@ def kernel(cell: Cell, dtype: torch.dtype) -> Kernel:
 
 
 @cache
-def pool() -> tuple[int, int, int]:
-    """Where the functions of the OpenMP library are that torch has loaded; zeros if there is none: then threads are started anew."""
+def pool() -> array[int]:
+    """Addresses in the OpenMP library that torch has loaded; zeros if there is none: each call then starts its own threads."""
     try:
         loaded = ctypes.CDLL(None)
         functions = (loaded.GOMP_parallel, loaded.omp_get_thread_num, loaded.omp_get_num_threads)
     except (AttributeError, OSError):
-        return 0, 0, 0
-    return tuple(ctypes.cast(one, ctypes.c_void_p).value or 0 for one in functions)  # type: ignore[return-value]
+        return NO_POOL
+    return array("q", [ctypes.cast(one, ctypes.c_void_p).value or 0 for one in functions])
 
 
 def _after_fork() -> None:
     """The pool's threads are not there any more in a forked process; each call starts its own."""
     pool.cache_clear()
-    globals()["pool"] = cache(lambda: (0, 0, 0))
+    globals()["pool"] = cache(lambda: NO_POOL)
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,6 +1,8 @@
-"""The C++ engine as operators of torch, so that torch.compile and torch.export see one node for one layer and direction.
+"""The C++ engine as operators of torch, so that whoever records operations sees one for a layer and direction.
 
-Eager calls do without them: an operator costs a tenth of a millisecond in Python. What a compiled model knows of a cell is its name.
+Eager calls do without them: an operator costs a tenth of a millisecond in Python. What a recorded model knows of a cell is its full
+name. They are defined when byhand is imported, by the parts of torch.library that load nothing further, so that an exported model can
+be loaded after `import byhand` alone.
 """
 
 from __future__ import annotations
@@ -11,53 +13,68 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from byhand.cells.names import full_name, named
+from byhand.engine import transforms
 from byhand.engine.call import Call, Result
-from byhand.engine.cpp import engine
-from byhand.engine.cpp.gradient import Fixed, flatten, given, gradients, unflatten
-from byhand.engine.cpp.kernel import Ran, kernel
-from byhand.engine.registry import named, registered
+from byhand.engine.cpp.autograd import flatten, gradients, kernel_inputs, unflatten
+from byhand.engine.cpp.kernel import KernelOutputs, kernel
+from byhand.engine.cpp.refusal import refuses_cell
+from byhand.engine.cpp.source import TYPES
 
 if TYPE_CHECKING:
     from byhand.cells import Cell
 
+library = torch.library.Library("byhand", "DEF")
+# Every list holds at least one tensor: TorchScript traces no list of optional ones, and an empty one reaches an operator in an
+# AOTInductor package as None. rest: vectors, first states, those to start again from if there is a cut, masks.
+GIVEN = (
+    "Tensor input, Tensor weight_ih, Tensor? weight_hh, Tensor? bias_ih, Tensor? bias_hh, Tensor? weight_hr, Tensor[] rest,"
+    " Tensor? valid, Tensor? cut, str cell, bool reverse"
+)
+library.define(f"layer({GIVEN}, bool keep) -> Tensor[]")
+# kept: what layer gave. grads: by the output and each last state, as there_are says. needed: of which of flatten(call) it is wanted.
+library.define(
+    f"layer_backward({GIVEN}, Tensor[] kept, Tensor[] grads, bool[] there_are, bool[] needed) -> Tensor[]",
+)
 
-@torch.compiler.assume_constant_result
-def ready(name: str, dtype: torch.dtype, gates: tuple[str, ...], state: tuple[str, ...]) -> bool:
-    """Whether there is a kernel. gates, state: of the cell that is meant, lest another of the same name be taken."""
-    found = registered(name)
-    if found is None or (found.gates, found.state) != (gates, state) or dtype not in engine.COMPUTED_IN:
-        return False
-    return engine.refuses_cell(found, engine.COMPUTED_IN[dtype]) is None
+
+def takes(call: Call) -> bool:
+    """Whether the call can be one operator: nothing inside it is watched or changed, and there is a kernel for its cell."""
+    plain = not (call.edited or call.sites or call.in_graph)
+    return (
+        plain and call.input.device.type == "cpu" and call.input.dtype in TYPES and bool(name_of(call.cell, call.input.dtype))
+    )
+
+
+def name_of(cell: Cell, dtype: torch.dtype) -> str:
+    """The cell's full name, by which the operator finds it; empty if there is no kernel for it. RuntimeError in an ONNX export."""
+    if transforms.is_in_onnx_export():
+        raise RuntimeError(
+            "torch.onnx.export has nothing for byhand's operator: use torch.onnx.export(..., dynamo=False, dynamic_axes=...), or put"
+            " `with byhand.use_engine('reference'):` around it, for the length of the example"
+        )
+    return full_name(cell) if refuses_cell(cell, dtype) is None else ""
+
+
+name_of._dynamo_marked_constant = True  # type: ignore[attr-defined]  # torch.compiler.assume_constant_result, which loads the compiler
 
 
 def run(call: Call) -> Result:
-    """Under torch.compile and torch.export: the call as one operator."""
-    dtype = engine.COMPUTED_IN[call.input.dtype]
-    if call.input.dtype != dtype:
-        result = run(engine.converted(call, dtype))
-        return Result(result.output.to(call.input.dtype), tuple(one.to(call.input.dtype) for one in result.state), None)
+    """The call as one operator."""
     tensors = flatten(call)
-    present = [one is not None for one in tensors]
     keep = torch.is_grad_enabled() and any(one is not None and one.requires_grad for one in tensors)
-    made = layer(
-        [one for one in tensors if one is not None], present, call.valid, list(call.noise), call.cell.name, call.reverse, keep
-    )
+    name = name_of(call.cell, call.input.dtype)
+    made = torch.ops.byhand.layer(*tensors[:6], [*tensors[6:], *call.noise], call.valid, call.cut, name, call.reverse, keep)
     return Result(made[0], tuple(made[1 : 1 + len(call.state)]), None)
 
 
-def spread(tensors: Sequence[Tensor], present: Sequence[bool]) -> list[Tensor | None]:
-    """Those that are there in their places."""
-    there = iter(tensors)
-    return [next(there) if one else None for one in present]
-
-
-def problem(
-    tensors: Sequence[Tensor], present: Sequence[bool], valid: Tensor | None, noise: Sequence[Tensor], name: str, reverse: bool
-) -> tuple[Fixed, Call]:
-    """The call, out of what an operator is given."""
-    lengths = None if valid is None else valid.sum(0)
-    fixed = Fixed(named(name), reverse, valid, lengths, tuple(noise))
-    return fixed, unflatten(fixed, spread(tensors, present))
+def call_of(*given: Any) -> Call:
+    """The call, out of what an operator is given; see GIVEN."""
+    *first, rest, valid, cut, name, reverse = given
+    cell = named(name)
+    count = len(rest) - len(cell.noise)
+    bare = Call(cell, None, (), None, reverse, valid, tuple(rest[count:]), cut=cut)  # type: ignore[arg-type]
+    return unflatten(bare, (*first, *rest[:count]))
 
 
 def histories(cell: Cell, read_again: Sequence[bool]) -> list[int]:
@@ -65,115 +82,77 @@ def histories(cell: Cell, read_again: Sequence[bool]) -> list[int]:
     return [index for index in range(1, len(cell.state)) if read_again[index]]
 
 
-@torch.library.custom_op("byhand::layer", mutates_args=())
-def layer(
-    tensors: Sequence[Tensor],
-    present: Sequence[bool],
-    valid: Tensor | None,
-    noise: Sequence[Tensor],
-    cell: str,
-    reverse: bool,
-    keep: bool,
-) -> list[Tensor]:
+@torch.library.impl(library, "layer", "CPU")
+def layer(*given_and_keep: Any) -> list[Tensor]:
     """Output and last states; then, if it is to be kept, what the derivative is made from."""
-    fixed, call = problem(tensors, present, valid, noise, cell, reverse)
-    compiled = kernel(fixed.cell, call.input.dtype)
-    ran = compiled.forward(given(fixed, call), keep=keep)
-    kept = [ran.histories[index] for index in histories(fixed.cell, compiled.read_again)] + [ran.kept, ran.unprojected]
-    return [ran.output, *ran.last, *(one for one in kept if one is not None and keep)]
+    *arguments, keep = given_and_keep
+    call = call_of(*arguments)
+    compiled = kernel(call.cell, call.input.dtype)
+    outputs = compiled.forward(kernel_inputs(call), keep=keep)
+    saved = [outputs.histories[index] for index in histories(call.cell, compiled.read_again)]
+    saved += [outputs.saved, outputs.unprojected]
+    return [outputs.output, *outputs.last, *(one for one in saved if one is not None and keep)]
 
 
-@layer.register_fake
-def _(tensors: Any, present: Any, valid: Any, noise: Any, cell: str, reverse: bool, keep: bool) -> list[Tensor]:
-    fixed, call = problem(tensors, present, valid, noise, cell, reverse)
+@torch.library.register_fake("byhand::layer", lib=library)
+def _(*given_and_keep: Any) -> list[Tensor]:
+    *arguments, keep = given_and_keep
+    call = call_of(*arguments)
     (time, batch), weights, new = call.input.shape[:2], call.weights, call.input.new_empty
-    hidden = weights.input.shape[0] // len(fixed.cell.gates)
+    hidden = weights.input.shape[0] // len(call.cell.gates)
     output = hidden if weights.projection is None else weights.projection.shape[0]
     made = [new(time, batch, output), *(torch.empty_like(one, memory_format=torch.contiguous_format) for one in call.state)]
     if not keep:
         return made
-    compiled = kernel(fixed.cell, call.input.dtype)
-    made += [new(time, batch, call.state[index].shape[-1]) for index in histories(fixed.cell, compiled.read_again)]
-    made.append(new(time, batch, compiled.slots * hidden))
+    compiled = kernel(call.cell, call.input.dtype)
+    made += [new(time, batch, call.state[index].shape[-1]) for index in histories(call.cell, compiled.read_again)]
+    made.append(new(time, batch, compiled.preactivations * hidden))
     return made if weights.projection is None else [*made, new(time, batch, hidden)]
 
 
-@torch.library.custom_op("byhand::layer_backward", mutates_args=())
-def layer_backward(
-    tensors: Sequence[Tensor],
-    present: Sequence[bool],
-    valid: Tensor | None,
-    noise: Sequence[Tensor],
-    cell: str,
-    reverse: bool,
-    kept: Sequence[Tensor],
-    grads: Sequence[Tensor],
-    given_grads: Sequence[bool],
-    needed: Sequence[bool],
-) -> list[Tensor]:
-    """The gradients that are needed. kept: all that layer gave."""
-    fixed, call = problem(tensors, present, valid, noise, cell, reverse)
-    compiled, states = kernel(fixed.cell, call.input.dtype), len(fixed.cell.state)
-    there = histories(fixed.cell, compiled.read_again)
+@torch.library.impl(library, "layer_backward", "CPU")
+def layer_backward(*given_and_more: Any) -> list[Tensor]:
+    """The gradients that are needed."""
+    *arguments, kept, grads, there_are, needed = given_and_more
+    call = call_of(*arguments)
+    compiled, states = kernel(call.cell, call.input.dtype), len(call.cell.state)
+    there = histories(call.cell, compiled.read_again)
     history = dict(zip([0, *there], [kept[0], *kept[1 + states :]], strict=False))
     rest = kept[1 + states + len(there) :]
     unprojected = rest[1] if call.weights.projection is not None else None
-    ran = Ran(kept[0], tuple(kept[1 : 1 + states]), tuple(history.get(index) for index in range(states)), rest[0], unprojected)
-    found = gradients(compiled, given(fixed, call), ran, spread(grads, given_grads), needed, ())
-    return [one.clone() for one, need in zip(found, needed, strict=True) if need and one is not None]
+    outputs = KernelOutputs(
+        kept[0], tuple(kept[1 : 1 + states]), tuple(history.get(index) for index in range(states)), rest[0], unprojected
+    )
+    there_is = iter(grads)
+    by = [next(there_is) if one else None for one in there_are]
+    found = gradients(compiled, kernel_inputs(call), outputs, by, needed, ())
+    return [one for one, need in zip(found, needed, strict=True) if need and one is not None]
 
 
-@layer_backward.register_fake
-def _(
-    tensors: Any,
-    present: Any,
-    valid: Any,
-    noise: Any,
-    cell: str,
-    reverse: bool,
-    kept: Any,
-    grads: Any,
-    given_grads: Any,
-    needed: Any,
-):
-    return [torch.empty_like(one, memory_format=torch.contiguous_format) for one in spread_needed(tensors, present, needed)]
-
-
-def spread_needed(tensors: Sequence[Tensor], present: Sequence[bool], needed: Sequence[bool]) -> list[Tensor]:
-    """The tensors that a gradient is needed by."""
-    return [one for one, need in zip(spread(tensors, present), needed, strict=True) if need and one is not None]
+@torch.library.register_fake("byhand::layer_backward", lib=library)
+def _(*given_and_more: Any) -> list[Tensor]:
+    *arguments, needed = given_and_more
+    wanted = zip((*arguments[:6], *arguments[6]), needed, strict=False)
+    return [torch.empty_like(one, memory_format=torch.contiguous_format) for one, need in wanted if need and one is not None]
 
 
 def _setup(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
-    tensors, present, valid, noise, ctx.cell, ctx.reverse, _ = inputs
-    ctx.present, ctx.counts, ctx.valid = present, (len(tensors), len(noise)), valid is not None
-    ctx.needed = [one is not None and one.requires_grad for one in spread(tensors, present)]
-    ctx.save_for_backward(*tensors, *noise, *([valid] if valid is not None else []), *output)
+    *first, rest, valid, cut, ctx.cell, ctx.reverse, _ = inputs
+    cell = named(ctx.cell)
+    ctx.states, ctx.masks, ctx.rest = len(cell.state), len(cell.noise), len(rest)
+    ctx.needed = [one is not None and one.requires_grad for one in (*first, *rest[: ctx.rest - ctx.masks])]
+    ctx.save_for_backward(*first, valid, cut, *rest, *output)
 
 
 def _backward(ctx: Any, grads: Sequence[Tensor | None]) -> tuple[Any, ...]:
-    saved, (first, second) = list(ctx.saved_tensors), ctx.counts
-    tensors, noise, rest = saved[:first], saved[first : first + second], saved[first + second :]
-    valid, kept = (rest[0], rest[1:]) if ctx.valid else (None, rest)
-    states = len(named(ctx.cell).state)
-    wanted = grads[: 1 + states]
-    found = iter(
-        layer_backward(
-            tensors,
-            ctx.present,
-            valid,
-            noise,
-            ctx.cell,
-            ctx.reverse,
-            kept,
-            [one for one in wanted if one is not None],
-            [one is not None for one in wanted],
-            ctx.needed,
-        )
-    )
-    by_place = [next(found) if need else None for need in ctx.needed]
-    by_tensors = [one for one, there in zip(by_place, ctx.present, strict=True) if there]
-    return by_tensors, None, None, [None] * second, None, None, None
+    *first, valid, cut = ctx.saved_tensors[:8]
+    rest, kept = list(ctx.saved_tensors[8 : 8 + ctx.rest]), list(ctx.saved_tensors[8 + ctx.rest :])
+    wanted = grads[: 1 + ctx.states]
+    there, there_are = [one for one in wanted if one is not None], [one is not None for one in wanted]
+    given = (*first, rest, valid, cut, ctx.cell, ctx.reverse)
+    found = iter(torch.ops.byhand.layer_backward(*given, kept, there, there_are, ctx.needed))
+    by = [next(found) if need else None for need in ctx.needed]
+    return *by[:6], [*by[6:], *[None] * ctx.masks], None, None, None, None, None
 
 
-layer.register_autograd(_backward, setup_context=_setup)
+torch.library.register_autograd("byhand::layer", _backward, setup_context=_setup, lib=library)

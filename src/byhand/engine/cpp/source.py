@@ -2,73 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
-from byhand.engine.program import Program, cpp
+from byhand.engine.cpp.arguments import struct
+from byhand.ir.program import ARITHMETIC, COMPARISONS, CONNECTIVES, MASKS, Program, Value
 
 if TYPE_CHECKING:
     from byhand.cells import Cell
-    from byhand.engine.programs import Programs
+    from byhand.ir.partition import Partition
 
 TYPES = {torch.float32: "float", torch.float64: "double"}
-TEMPLATE = Path(__file__).parent
+INCLUDE = Path(__file__).parent / "include"
+
+
+def source(cell: Cell, partition: Partition, dtype: torch.dtype) -> str:
+    """One file, which includes nothing but the standard library: the headers, with what is printed for this cell and number type."""
+    return "\n".join(inlined("kernel.h", printed(cell, partition, dtype), set()))
+
+
+def inlined(name: str, printed: Mapping[str, str], seen: set[str]) -> Iterator[str]:
+    """The lines of a header, each header that it includes in the place where it is first included."""
+    seen.add(name)
+    for line in (printed.get(name) or header(name)).splitlines():
+        included = re.fullmatch(r'#include "(.*)"', line)
+        if included is None:
+            yield from [] if line == "#pragma once" else [line]
+        elif included[1] not in seen:
+            yield from inlined(included[1], printed, seen)
 
 
 @cache
-def template(name: str) -> str:
-    return (TEMPLATE / f"{name}.h").read_text(encoding="utf-8")
+def header(name: str) -> str:
+    return (INCLUDE / name).read_text(encoding="utf-8")
 
 
-def source(cell: Cell, programs: Programs, dtype: torch.dtype) -> str:
-    """One file, that includes nothing but the standard library."""
-    before, after = ("vector", "team"), ("call", "products", "forward", "backward", "kernel")
-    parts = [f"typedef {TYPES[dtype]} T;", *map(template, before), cell_struct(cell, programs), *map(template, after)]
-    return "\n".join(parts)
+def printed(cell: Cell, partition: Partition, dtype: torch.dtype) -> dict[str, str]:
+    """The headers that differ from kernel to kernel. Those in include/ are of cells.lstm in float32, for editors and readers."""
+    about = {
+        "number.h": ("The number type.", [], f"typedef {TYPES[dtype]} T;"),
+        "cell.h": ("A cell: its sizes, and its programs for LANES units at once.", ["vector.h"], cell_struct(cell, partition)),
+        "arguments.h": ("What Python fills in: see arguments.py. Strides count values.", ["cell.h", "team.h"], struct()),
+    }
+    return {
+        name: "\n".join([f"// {words}", "#pragma once", *(f'#include "{one}"' for one in includes), "", text, ""])
+        for name, (words, includes, text) in about.items()
+    }
 
 
-def cell_struct(cell: Cell, programs: Programs) -> str:
+def cell_struct(cell: Cell, partition: Partition) -> str:
     """The cell as C++: numbers, and its three programs over vectors."""
     states = [f"s.{name}" for name in cell.state]
     sources = [cell.state.index(name) for name in cell.sources]
-    slots, kept = places("a", programs.slots), places("k", [f"k.{place}" for place in range(len(programs.slots))])
+    before_step = places("a", partition.preactivations)
+    saved = places("k", [f"k.{place}" for place in range(len(partition.preactivations))])
     before, parameters = places("s", states), places("p", [f"p.{name}" for name in cell.parameters])
     by_state = places("d", [f"d.{name}" for name in cell.state])
     lines = [
         "struct Cell {",
-        f"static constexpr int gates = {len(cell.gates)}, slots = {len(programs.slots)}, states = {len(states)},",
+        f"static constexpr int gates = {len(cell.gates)}, preactivations = {len(partition.preactivations)}, states = {len(states)},",
         f"    parameters = {len(parameters)}, sources = {len(sources)}, sites_count = {len(cell.sites)};",
         f"static constexpr bool truncated = {str(cell.truncated).lower()};",
-        table("int", "x_slot", programs.x_slots),
-        table("int", "u_slot", programs.u_slots or (0,)),
+        table("int", "x_preactivation", partition.of_input),
+        table("int", "u_preactivation", partition.of_recurrent or (0,)),
         table("int", "source", sources or (0,)),
         *(
             table("bool", f"{name}_reads", [str(state in program.reads()).lower() for state in states])
-            for name, program in (("forward", programs.forward), ("backward", programs.backward), ("sites", programs.sites))
+            for name, program in (("forward", partition.forward), ("backward", partition.backward), ("sites", partition.sites))
         ),
-        table("bool", "carries", [str(programs.backward.results[state] != 0.0).lower() for state in states]),
+        table("bool", "carries", [str(partition.backward.results[state] != 0.0).lower() for state in states]),
         *function(
             "forward",
             ("a", "s", "p"),
             ("n", "k"),
-            programs.forward,
-            slots | before | parameters,
-            places("n", cell.state) | kept,
+            partition.forward,
+            before_step | before | parameters,
+            places("n", cell.state) | saved,
         ),
         *function(
             "backward",
             ("k", "s", "p", "d"),
             ("da", "ds", "dp"),
-            programs.backward,
-            kept | before | parameters | by_state,
-            places("da", programs.slots) | places("ds", states) | places("dp", list(parameters)),
+            partition.backward,
+            saved | before | parameters | by_state,
+            places("da", partition.preactivations) | places("ds", states) | places("dp", list(parameters)),
         ),
-        *function("sites", ("k", "s", "p"), ("seen",), programs.sites, kept | before | parameters, places("seen", cell.sites)),
+        *function(
+            "sites", ("k", "s", "p"), ("seen",), partition.sites, saved | before | parameters, places("seen", cell.sites)
+        ),
         "};",
+        "",
+        "constexpr int GATES = Cell::gates, PREACTIVATIONS = Cell::preactivations, STATES = Cell::states, PARAMETERS = Cell::parameters,",
+        "              SOURCES = Cell::sources;",
     ]
     return "\n".join(lines)
 
@@ -86,5 +117,35 @@ def function(
 ) -> Iterator[str]:
     arguments = [f"const V* {one}" for one in inputs] + [f"V* {one}" for one in outputs]
     yield f"static INLINE void {name}({', '.join(arguments)}) {{"
-    yield from (f"    {line}" for line in cpp(program, given, made))
+    yield from (f"    {line}" for line in statements(program, given, made))
     yield "}"
+
+
+def statements(program: Program, inputs: Mapping[str, str], results: Mapping[str, str]) -> Iterator[str]:
+    """The program as C++ over vectors V. inputs, results: what their names are there."""
+    names: dict[Value, str] = {**inputs}
+
+    def word(value: Value) -> str:
+        return names[value] if isinstance(value, str) else f"V(T({literal(value)}) + V{{}})"
+
+    for index, line in enumerate(program.lines):
+        names[line.name] = f"v{index}"
+        words = [word(one) for one in line.arguments]
+        operator = (ARITHMETIC | COMPARISONS | CONNECTIVES).get(line.function)
+        if operator and len(words) == 2:
+            made = f"{words[0]} {operator} {words[1]}"
+        elif line.function in ("neg", "not"):
+            made = f"{'-' if line.function == 'neg' else '~'}{words[0]}"
+        elif line.function == "where":
+            made = f"{words[0]} ? {words[1]} : {words[2]}"
+        else:
+            made = f"{line.function}_({', '.join(words)})"
+        yield f"const {'M' if line.function in MASKS else 'V'} v{index} = {made};"
+    for name, place in results.items():
+        yield f"{place} = {word(program.results[name])};"
+
+
+def literal(value: float) -> str:
+    if math.isnan(value):
+        return "NAN"
+    return f"{value!r}".replace("-inf", "-INFINITY").replace("inf", "INFINITY") if abs(value) == float("inf") else repr(value)

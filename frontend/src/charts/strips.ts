@@ -1,0 +1,207 @@
+/** One strip a site, for the chosen unit over time; one cursor through all of them. */
+
+import "./strips.css";
+import { scaleLinear } from "d3-scale";
+import { make, makeSvg, write } from "../dom/elements";
+import type { Run, Values } from "../model/types";
+import type { Store } from "../state/types";
+import { figure, visible } from "../text/format";
+import { label, symbol, tone } from "../text/labels";
+import { stepAt } from "./heatmap";
+import { outline, type Series } from "./outline";
+
+export interface Strips {
+  element: HTMLElement;
+  update(): void;
+  destroy(): void;
+}
+
+const HEIGHT = 40;
+
+interface Row {
+  site: string; // or "input"
+  element: HTMLElement;
+  figure: HTMLElement;
+  plot: SVGSVGElement;
+  drawn: string;
+}
+
+/** The input, then these sites from top to bottom. `open` gets the one whose name was pressed. */
+export function strips(store: Store, sites: string[], open: (node: string) => void): Strips {
+  const { doc } = store.model;
+  const rows = ["input", ...sites].map((site) => strip(store, site, open));
+  const cursor = make("div", { class: "strip-cursor" });
+  const letters = make("div", { class: "strip-letters", "aria-hidden": "true" });
+  const over = make("div", { class: "strip-over", role: "slider", tabindex: 0, "aria-label": "Step", "aria-valuemin": 1 }, cursor);
+  const plots = make("div", { class: "strip-plots" }, ...rows.map((row) => row.element), over);
+  const element = make("section", { class: "strips", "aria-label": "over time" }, plots, letters);
+  let room = 0; // pixels
+  const identities = new Map<object, number>();
+  const identity = (one: object): number => {
+    if (!identities.has(one)) identities.set(one, identities.size);
+    return identities.get(one) ?? 0;
+  };
+
+  function choose(event: PointerEvent): void {
+    const { left, width } = over.getBoundingClientRect();
+    store.set({ time: stepAt((event.clientX - left) / width, { from: 0, to: store.run().steps }) });
+  }
+  over.addEventListener("pointermove", choose);
+  over.addEventListener("pointerdown", choose);
+  over.addEventListener("keydown", (event) => {
+    const { time } = store.state;
+    const last = store.run().steps - 1;
+    const moves: Record<string, number> = {
+      ArrowLeft: time - 1,
+      ArrowRight: time + 1,
+      PageUp: time - 10,
+      PageDown: time + 10,
+      Home: 0,
+      End: last,
+    };
+    const next = moves[event.key];
+    if (next === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    store.set({ time: Math.max(0, Math.min(last, next)) });
+  });
+
+  function update(): void {
+    const { state } = store;
+    const [run, original] = [store.run(), store.original()];
+    const both = state.compare && state.edits.some((edit) => edit.on);
+    const width = Math.max(120, Math.round(room || over.clientWidth || 600));
+    for (const row of rows) {
+      const drawn = [identity(run), both ? identity(original) : "", state.place, state.unit, width].join();
+      if (row.drawn !== drawn) draw(row, run, both ? original : null, width);
+      row.drawn = drawn;
+      const values = of(run, state.place, row.site);
+      const value = values ? read(values, state.time, row.site === "input" ? 0 : state.unit) : NaN;
+      write(row.figure, row.site === "input" && values && values.width > 1 ? "" : figure(value));
+    }
+    cursor.style.left = `${(100 * (state.time + 0.5)) / run.steps}%`;
+    cursor.style.width = `${Math.max(2, Math.min(26, width / run.steps))}px`;
+    over.setAttribute("aria-valuemax", String(run.steps));
+    over.setAttribute("aria-valuenow", String(state.time + 1));
+    over.setAttribute("aria-valuetext", `step ${state.time + 1} of ${run.steps}`);
+    spell(letters, doc.items[state.item].characters, state.time, width);
+  }
+
+  function draw(row: Row, run: Run, original: Run | null, width: number): void {
+    const range = row.site === "input" ? "free" : (doc.cell.ranges[row.site] ?? "free");
+    const index = row.site === "input" ? 0 : store.state.unit;
+    const [now, old] = [of(run, store.state.place, row.site), original && of(original, store.state.place, row.site)];
+    const series = [now, old].map((values) => (values ? { values, column: column(values, index) } : null));
+    const features =
+      row.site === "input" && now && now.width > 1
+        ? Array.from({ length: Math.min(now.width, 6) }, (_, k) => ({ values: now, column: k }))
+        : null;
+    paint(row.plot, features ?? [series[0]], features ? null : series[1], range, width);
+  }
+
+  const resized = new ResizeObserver(([entry]) => {
+    room = entry.contentRect.width;
+    update();
+  });
+  resized.observe(over);
+  return { element, update, destroy: () => resized.disconnect() };
+}
+
+function column(values: Values, unit: number): number {
+  return values.units ? values.units.indexOf(unit) : unit;
+}
+
+function read(values: Values, time: number, unit: number): number {
+  const at = column(values, unit);
+  return at < 0 ? NaN : values.data[Math.floor(time / values.every) * values.width + at];
+}
+
+function of(run: Run, place: string, site: string): Values | null {
+  const found = run.places[place];
+  return (site === "input" ? (found?.input ?? run.input) : found?.sites[site]) ?? null;
+}
+
+function strip({ model }: Store, site: string, open: (node: string) => void): Row {
+  const { cell } = model.doc;
+  const words = site === "input" ? "input" : label(cell, site);
+  const number = make("span", { class: "strip-figure" });
+  const name = make("button", {
+    type: "button",
+    class: `strip-name tone-${tone(cell, site)}`,
+    title: words,
+    "aria-label": `${words}, opens the arithmetic`,
+  });
+  name.append(make("span", { class: "strip-letter" }, symbol(site)), number);
+  name.addEventListener("click", () => open(site));
+  const plot = makeSvg("svg", { class: `strip-plot tone-${tone(cell, site)}`, height: HEIGHT, "aria-hidden": "true" });
+  return { site, element: make("div", { class: "strip" }, name, plot), figure: number, plot, drawn: "" };
+}
+
+/** The lines of one strip, its axis and what is not a number. */
+function paint(plot: SVGSVGElement, series: (Series | null)[], old: Series | null, range: string, width: number): void {
+  const all = [...series, old].filter((one): one is Series => one !== null);
+  const scale = scaleLinear(domain(all, range), [HEIGHT - 5, 5]);
+  if (range === "free") scale.nice(5);
+  const [low, high] = scale.domain();
+  plot.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+  plot.setAttribute("width", String(width));
+  const parts: SVGElement[] = [];
+  const signed = plot.classList.contains("tone-memory") ? split(scale(Math.max(low, Math.min(high, 0)))) : null;
+  if (signed) parts.push(makeSvg("defs", {}, signed));
+  const zero = Math.max(low, Math.min(high, 0));
+  for (const at of new Set([low, zero, high]))
+    parts.push(makeSvg("line", { class: at === zero ? "zero" : "grid", x1: 0, x2: width, y1: scale(at), y2: scale(at) }));
+  if (old) parts.push(makeSvg("path", { class: "old", d: outline(old, width, scale).line }));
+  for (const one of series) {
+    if (!one) continue;
+    const { line, area, gaps, dots } = outline(one, width, scale, zero);
+    if (series.length === 1) parts.push(makeSvg("path", { class: "area", d: area, style: signed ? `fill: url(#${signed.id})` : "" }));
+    parts.push(makeSvg("path", { class: "now", d: line, style: signed ? `stroke: url(#${signed.id})` : "" }));
+    parts.push(
+      ...dots.map(([x, y]) => makeSvg("circle", { class: "dot", cx: x, cy: y, r: 2.6, style: signed ? `fill: url(#${signed.id})` : "" })),
+    );
+    parts.push(...gaps.map(([from, to]) => makeSvg("rect", { class: "gap", x: from, width: to - from, y: 3, height: HEIGHT - 6 })));
+  }
+  for (const at of [low, high])
+    parts.push(makeSvg("text", { class: "tick", x: 3, y: scale(at) + (at === low ? -2 : 9) }, figure(at).replace(/\.00$/, "")));
+  plot.replaceChildren(...parts);
+}
+
+let splits = 0;
+
+/** Teal above 0 and brown below it, as everywhere. */
+function split(zero: number): SVGLinearGradientElement {
+  const at = String(Math.max(0, Math.min(1, zero / HEIGHT)));
+  return makeSvg(
+    "linearGradient",
+    { id: `signed-${++splits}`, gradientUnits: "userSpaceOnUse", x1: 0, x2: 0, y1: 0, y2: HEIGHT },
+    makeSvg("stop", { class: "up", offset: at }),
+    makeSvg("stop", { class: "down", offset: at }),
+  );
+}
+
+function domain(all: Series[], range: string): [number, number] {
+  if (range === "share") return [0, 1];
+  if (range === "signed") return [-1, 1];
+  let [low, high] = [0, 0];
+  for (const { values, column: at } of all) {
+    for (let index = at; at >= 0 && index < values.data.length; index += values.width) {
+      const value = values.data[index];
+      if (value < low && value > -Infinity) low = value;
+      if (value > high && value < Infinity) high = value;
+    }
+  }
+  return low === high ? [0, 1] : [low, high];
+}
+
+/** What stands along the time axis: all of it if there is room, else what stands around the cursor. */
+function spell(line: HTMLElement, characters: string[] | null, time: number, width: number): void {
+  line.hidden = !characters;
+  if (!characters) return;
+  const room = Math.floor(width / 11);
+  const all = characters.length <= room;
+  const from = all ? 0 : Math.max(0, Math.min(characters.length - room, time - Math.floor(room / 2)));
+  const shown = characters.slice(from, from + (all ? characters.length : room));
+  line.classList.toggle("spread", all);
+  line.replaceChildren(...shown.map((one, index) => make("span", { class: from + index === time ? "here" : "" }, visible(one))));
+}

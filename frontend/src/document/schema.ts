@@ -1,0 +1,116 @@
+/** What goes into the page (written by src/byhand/explorer/document/), what the page remembers, and what a view is handed. */
+
+/** Numbers. f4, f8: little-endian, base64. u1: value = low + (high - low) · q / 254, and q = 255 is NaN. */
+
+export interface Packed {
+  shape: number[];
+  dtype: "f4" | "f8" | "u1";
+  data: string;
+  low?: number;
+  high?: number;
+}
+
+/** A straight line of functions of single numbers: byhand.ir.program_of(cell), as it is.
+ *  Inputs x.GATE u.GATE s.STATE p.NAME d.STATE; results n.STATE (new states), site.NAME, grad.INPUT (derivative, given d.STATE). */
+export interface Program {
+  inputs: string[];
+  lines: [name: string, fn: string, args: (string | number)[]][];
+  results: Record<string, string | number>;
+}
+
+export interface CellDoc {
+  name: string;
+  gates: string[];
+  state: string[]; // the first is the output
+  sites: string[]; // in the order in which a step computes them
+  sources: string[]; // the states that the recurrent product reads
+  reads: Record<string, string[]>; // gate -> those of them that it reads
+  shared: Record<string, number>; // gate or state -> how many neighbouring units have it in common, where that is more than one
+  ranges: Record<string, "share" | "signed" | "free">; // site -> 0..1, -1..1, or neither
+  labels: Record<string, string>;
+  equations: string[]; // as the cell's own docstring writes them
+  cite: string;
+  constants: Record<string, number>; // masks, at their means
+  truncated: boolean;
+  program: Program | null; // null: not elementwise, or not traceable
+}
+
+/** One layer and direction. Weights as an engine multiplies by them: every gate is `hidden` rows, in the order of cell.gates. */
+export interface LayerDoc {
+  place: string; // "l0", "l0.reverse", "encoder.l1"
+  layer: number;
+  reverse: boolean;
+  input: number;
+  hidden: number;
+  output: number; // width of the output: hidden, or the projection's
+  weights: WeightsDoc | null;
+}
+
+export interface WeightsDoc {
+  input: Packed; // gates·hidden × input
+  recurrent: Packed | null; // gates·hidden × sources·width
+  bias_input: Packed | null;
+  bias_recurrent: Packed | null;
+  projection: Packed | null; // output × hidden
+  vectors: Record<string, Packed>;
+}
+
+/** Values of one site over time and units, for what the page does not compute. Thinned: row r is the mean of the steps
+ *  r·every … r·every + every − 1; column k is unit units[k]. every 1, all units and f4 or f8: in full. */
+export interface MapDoc {
+  every: number;
+  units: number[] | null; // null: all
+  values: Packed; // rows × columns
+}
+
+/** One sequence of the batch. */
+export interface ItemDoc {
+  name: string;
+  steps: number;
+  input: Packed; // steps × features
+  characters: string[] | null; // what stands at each step, where the input is text or symbols
+  initial: Record<string, Record<string, Packed>>; // place -> state -> (width)
+  maps: Record<string, Record<string, MapDoc>> | null; // place -> site -> map; null: the page computes them
+}
+
+/** What is made of the output: a linear layer on the last layer's outputs (both directions side by side). */
+export interface HeadDoc {
+  weight: Packed;
+  bias: Packed | null;
+  names: string[] | null; // of the outputs
+  squash: "none" | "softmax" | "sigmoid";
+}
+
+export interface TrainingDoc {
+  epochs: number[]; // ascending
+  losses: { epoch: number; loss: number }[]; // may be denser than the snapshots
+  weights: WeightsDoc[][]; // snapshot -> layer, in the order of Doc.layers
+  heads: HeadDoc[] | null;
+}
+
+/** How the model was called, for the Python text. */
+export interface CallDoc {
+  around: "x" | "*x" | "**x" | null; // null: the layer itself was called; else how the model around it takes x
+  packed: boolean; // of the layer's input, as are the next two
+  batched: boolean;
+  batch_first: boolean;
+  lengths: number[] | null; // of a padded x that has to be packed first
+  states: boolean; // first states were given
+  random: boolean; // in training, the model draws at random
+}
+
+export interface Doc {
+  schema: 1;
+  title: string;
+  name: string; // of the model, in the Python text that is offered: "lstm"
+  features: string[] | null; // names of the inputs
+  call: CallDoc | null; // null: not known
+  cell: CellDoc;
+  layers: LayerDoc[]; // l0, l0.reverse, l1, l1.reverse, ...
+  items: ItemDoc[];
+  head: HeadDoc | null;
+  computed: boolean; // all weights and a program are there: the page computes, and everything can be edited
+  why_not: string | null; // why it does not
+  notices: string[]; // thinning and the like, to be shown
+  training: TrainingDoc | null;
+}

@@ -1,0 +1,112 @@
+/** All values of one unit at one step: what the picture and the arithmetic read. */
+
+import type { CellDoc, Doc, LayerDoc } from "../document/schema";
+import { names } from "./expression";
+import { before } from "./recurrence";
+import type { Model, Run, Source, Term } from "./types";
+import { valueAt } from "./values";
+
+export interface Moment {
+  doc: Doc;
+  layer: LayerDoc;
+  run: Run;
+  item: number;
+  unit: number;
+  time: number;
+  earlier: number; // the step before, in the layer's direction; −1: the initial memories
+  /** A site, "s.STATE", "x.GATE", "u.GATE", "p.NAME", "input"; "from_h.GATE" and "from_x.GATE" are the parts of a sum. NaN where unknown. */
+  read(name: string): number;
+  /** Whether the page knows a name's value: large models bring some units' maps only, and no sums. */
+  has(name: string): boolean;
+  terms(gate: string): Term[];
+}
+
+/** The unit under the store's cursor. `run`: the edited one, or the original. */
+export function moment(store: Source, run: Run = store.run(), edited = true, time = store.state.time): Moment {
+  const { state, model } = store;
+  const { doc } = model;
+  const layer = doc.layers.find((one) => one.place === state.place) ?? doc.layers[0];
+  const edits = edited ? state.edits : [];
+  const earlier = before(layer, run.steps, time);
+  const kept = new Map<string, Term[]>();
+
+  function terms(gate: string): Term[] {
+    let found = kept.get(gate);
+    if (!found) {
+      try {
+        found = model.terms(run, edits, state.snapshot, layer.place, gate, state.unit, time);
+      } catch {
+        found = []; // the weights are not in the page
+      }
+      kept.set(gate, found);
+    }
+    return found;
+  }
+
+  function sum(gate: string, chosen: (term: Term) => boolean): number {
+    const all = terms(gate);
+    return all.length === 0 ? NaN : all.filter(chosen).reduce((total, term) => total + term.product, 0);
+  }
+
+  function read(name: string): number {
+    const rest = name.slice(name.indexOf(".") + 1);
+    if (name === "input") return inputValue(layer, run, time);
+    if (name.startsWith("x.")) return sum(rest, folded(doc.cell, model, rest) ? whole : ofInput);
+    if (name.startsWith("u.")) return sum(rest, ofMemory);
+    if (name.startsWith("from_h.")) return sum(rest, (term) => term.kind === "recurrent");
+    if (name.startsWith("from_x.")) return sum(rest, (term) => term.kind === "input");
+    if (name.startsWith("s.")) return stateBefore(run, layer, rest, state.unit, earlier);
+    if (name.startsWith("p.")) return vector(store, layer, rest, edited);
+    const values = run.places[layer.place].sites[name];
+    return values ? valueAt(values, time, state.unit) : NaN;
+  }
+
+  function has(name: string): boolean {
+    if (doc.computed) return true;
+    const site = name.startsWith("s.") ? name.slice(2) : name;
+    if (name === "input") return Boolean(run.places[layer.place].input) || layer.layer === 0;
+    if (name.startsWith("s.") && earlier < 0) return true;
+    const values = run.places[layer.place].sites[site];
+    return values !== undefined && (values.units === null || values.units.includes(state.unit));
+  }
+
+  return { has, doc, layer, run, item: run.item, unit: state.unit, time, earlier, read, terms };
+}
+
+const whole = (term: Term): boolean => term.kind !== "peephole";
+
+const ofInput = (term: Term): boolean => term.kind === "input" || (term.kind === "bias" && term.source.part === "bias_input");
+
+/** Whether a term is part of the recurrent sum. */
+export function ofMemory(term: Term): boolean {
+  return term.kind === "recurrent" || (term.kind === "bias" && term.source.part === "bias_recurrent");
+}
+
+/** Whether "x.GATE" stands for the gate's whole sum: no equation reads the recurrent part by itself. */
+export function folded(cell: CellDoc, model: Model, gate: string): boolean {
+  if (!cell.program) return true;
+  return !cell.sites.some((site) => names(model.equation(site)).includes(`u.${gate}`));
+}
+
+/** What a layer reads at a step, where that is a single number. */
+function inputValue(layer: LayerDoc, run: Run, time: number): number {
+  if (layer.input !== 1) return NaN;
+  const values = run.places[layer.place].input ?? (layer.layer === 0 ? run.input : null);
+  return values ? valueAt(values, time, 0) : NaN;
+}
+
+function stateBefore(run: Run, layer: LayerDoc, state: string, unit: number, earlier: number): number {
+  const place = run.places[layer.place];
+  if (earlier < 0) return place.initial[state]?.[unit] ?? NaN;
+  return place.sites[state] ? valueAt(place.sites[state], earlier, unit) : NaN;
+}
+
+function vector(store: Source, layer: LayerDoc, name: string, edited: boolean): number {
+  const constant = store.model.doc.cell.constants[name];
+  if (constant !== undefined) return constant;
+  try {
+    return store.model.weight(layer.place, name, store.state.unit, 0, edited ? store.state.edits : [], store.state.snapshot);
+  } catch {
+    return NaN;
+  }
+}

@@ -1,0 +1,219 @@
+/** One layer and direction over one sequence: byhand's reference engine, in the page, for a single sequence and in float64. */
+
+import type { Matrix } from "../document/read";
+import type { CellDoc, LayerDoc } from "../document/schema";
+import { firstDifference, type SiteEdit } from "./edits";
+import { Machine, type Plan } from "./program";
+import type { Values } from "./types";
+import { row, values } from "./values";
+
+export interface Weights {
+  input: Matrix;
+  recurrent: Matrix | null;
+  bias_input: Matrix | null;
+  bias_recurrent: Matrix | null;
+  projection: Matrix | null;
+  vectors: Record<string, Float64Array>;
+}
+
+/** All that a layer's values follow from. */
+export interface Task {
+  cell: CellDoc;
+  layer: LayerDoc;
+  weights: Weights;
+  input: Values;
+  initial: Record<string, Float64Array>;
+  edits: SiteEdit[];
+}
+
+export interface Done {
+  task: Task;
+  sites: Record<string, Values>;
+}
+
+/** The layers by level: both directions of one side by side. */
+export function levels(layers: LayerDoc[]): LayerDoc[][] {
+  const found = new Map<string, LayerDoc[]>();
+  for (const layer of layers) {
+    const key = layer.place.replace(/\.?reverse$/, "");
+    found.set(key, [...(found.get(key) ?? []), layer]);
+  }
+  return [...found.values()];
+}
+
+/** out = matrix · vector + bias. Four rows at a time: four sums that need not wait for each other are three times as fast as one. */
+export function multiply(out: Float64Array, { rows, columns, data }: Matrix, vector: Float64Array, bias: Matrix | null): void {
+  if (bias) out.set(bias.data);
+  else out.fill(0);
+  let r = 0;
+  for (; r + 4 <= rows; r += 4) {
+    let k = r * columns;
+    let [a, b, c, d] = [0, 0, 0, 0];
+    for (let j = 0; j < columns; j++, k++) {
+      const value = vector[j];
+      a += data[k] * value;
+      b += data[k + columns] * value;
+      c += data[k + 2 * columns] * value;
+      d += data[k + 3 * columns] * value;
+    }
+    out[r] += a;
+    out[r + 1] += b;
+    out[r + 2] += c;
+    out[r + 3] += d;
+  }
+  for (; r < rows; r++) {
+    let sum = 0;
+    for (let j = 0, k = r * columns; j < columns; j++, k++) sum += data[k] * vector[j];
+    out[r] += sum;
+  }
+}
+
+/** What a site of the step is called outside: the output, where it goes through a projection, is "m" before it. */
+export function publicName(cell: CellDoc, projected: boolean, site: string): string {
+  return projected && site === cell.state[0] ? "m" : site;
+}
+
+/** The step before, in the layer's own direction; −1: the initial states. */
+export function before(layer: LayerDoc, steps: number, time: number): number {
+  return layer.reverse ? (time + 1 < steps ? time + 1 : -1) : time - 1;
+}
+
+/** A step's arguments, written into a machine's registers: gate sums, last states, vectors. */
+export class Feeder {
+  readonly read: Float64Array;
+  private readonly sums: Float64Array;
+  private readonly places: [state: string, offset: number][] = [];
+
+  constructor(
+    private readonly task: Task,
+    private readonly machine: Machine,
+  ) {
+    const { cell, layer, weights } = task;
+    let width = 0;
+    for (const state of cell.sources) {
+      this.places.push([state, width]);
+      width += state === cell.state[0] ? layer.output : layer.hidden;
+    }
+    this.read = new Float64Array(width);
+    this.sums = new Float64Array(cell.gates.length * layer.hidden);
+    for (const [name, value] of Object.entries(cell.constants)) machine.input(`p.${name}`)?.fill(value);
+    for (const [name, value] of Object.entries(weights.vectors)) machine.input(`p.${name}`)?.set(value);
+  }
+
+  feed(time: number, state: Record<string, Float64Array>): void {
+    const { cell, layer, weights, input } = this.task;
+    multiply(this.sums, weights.input, row(input, time), weights.bias_input);
+    this.scatter("x", this.sums);
+    if (weights.recurrent) {
+      for (const [name, offset] of this.places) this.read.set(state[name], offset);
+      multiply(this.sums, weights.recurrent, this.read, weights.bias_recurrent);
+      this.scatter("u", this.sums);
+    }
+    for (const name of cell.state) {
+      const register = this.machine.input(`s.${name}`);
+      if (register && state[name].length === layer.hidden) register.set(state[name]);
+    }
+  }
+
+  private scatter(kind: string, sums: Float64Array): void {
+    const { gates } = this.task.cell;
+    const { hidden } = this.task.layer;
+    for (let g = 0; g < gates.length; g++) this.machine.input(`${kind}.${gates[g]}`)?.set(sums.subarray(g * hidden, (g + 1) * hidden));
+  }
+}
+
+/** The change of one step: writes every edit that holds at this time into the site's values. null where there is none. */
+export function changeAt(task: Task, time: number): ((site: string, values: Float64Array) => void) | null {
+  const now = task.edits.filter((edit) => edit.time === null || edit.time === time);
+  if (!now.length) return null;
+  const projected = task.weights.projection !== null;
+  return (site, values) => write(now, publicName(task.cell, projected, site), values);
+}
+
+export function write(edits: SiteEdit[], name: string, values: Float64Array): void {
+  for (const edit of edits) {
+    if (edit.site !== name) continue;
+    if (edit.unit === null) values.fill(edit.value);
+    else if (edit.unit < values.length) values[edit.unit] = edit.value;
+  }
+}
+
+/** The values of all sites at all steps. earlier: results of the same layer; what they share with this task, from the first step
+ *  on, is taken over from the one that shares most. */
+export function runLayer(task: Task, plan: Plan, earlier: Done[]): Done {
+  const { cell, layer, weights, input } = task;
+  const steps = input.steps;
+  let shared = 0;
+  let base: Done | null = null;
+  for (const other of earlier) {
+    const same = sharedSteps(task, other.task);
+    if (same > shared || base === null) [shared, base] = [same, other];
+  }
+  if (base && shared === steps) return { task, sites: base.sites };
+
+  const projected = weights.projection !== null;
+  const machine = new Machine(plan, layer.hidden);
+  const feeder = new Feeder(task, machine);
+  const output = cell.state[0];
+  const sites: Record<string, Values> = {};
+  for (const site of cell.sites) sites[publicName(cell, projected, site)] = values(steps, layer.hidden);
+  if (projected) sites[output] = values(steps, layer.output);
+
+  let state = { ...task.initial };
+  for (let done = 0; done < steps; done++) {
+    const time = layer.reverse ? steps - 1 - done : done;
+    if (done < shared) {
+      for (const name of Object.keys(sites)) row(sites[name], time).set(row(base!.sites[name], time));
+    } else {
+      feeder.feed(time, state);
+      machine.run(changeAt(task, time));
+      for (const site of cell.sites) row(sites[publicName(cell, projected, site)], time).set(machine.result(`site.${site}`));
+      if (projected) project(task, machine.result(`n.${output}`), row(sites[output], time), time);
+    }
+    state = statesAfter(cell, sites, time, machine, done < shared);
+  }
+  return { task, sites };
+}
+
+/** The states that the next step reads. All states are sites; a state without one of its own comes from the machine. */
+function statesAfter(
+  cell: CellDoc,
+  sites: Record<string, Values>,
+  time: number,
+  machine: Machine,
+  copied: boolean,
+): Record<string, Float64Array> {
+  const state: Record<string, Float64Array> = {};
+  for (const name of cell.state) {
+    if (name in sites) state[name] = row(sites[name], time);
+    else if (!copied) state[name] = machine.result(`n.${name}`).slice();
+  }
+  return state;
+}
+
+function project(task: Task, from: Float64Array, out: Float64Array, time: number): void {
+  multiply(out, task.weights.projection!, from, null);
+  const now = task.edits.filter((edit) => edit.time === null || edit.time === time);
+  write(now, task.cell.state[0], out);
+}
+
+/** How many steps, in the layer's own direction, two tasks have in common. */
+function sharedSteps(a: Task, b: Task): number {
+  const { steps, width } = a.input;
+  if (a.weights !== b.weights || b.input.steps !== steps || b.input.width !== width) return 0;
+  if (a.cell.state.some((name) => !a.cell.sites.includes(name) || !equal(a.initial[name], b.initial[name]))) return 0;
+  const same = firstDifference(a.edits, b.edits, steps, a.layer.reverse);
+  if (a.input === b.input) return same;
+  for (let done = 0; done < same; done++) {
+    const time = a.layer.reverse ? steps - 1 - done : done;
+    if (!equal(row(a.input, time), row(b.input, time))) return done;
+  }
+  return same;
+}
+
+export function equal(a: Float64Array, b: Float64Array): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let k = 0; k < a.length; k++) if (a[k] !== b[k] && !(Number.isNaN(a[k]) && Number.isNaN(b[k]))) return false;
+  return true;
+}

@@ -1,0 +1,77 @@
+/** What a model is to the page: its weights, its runs, and what can be changed in them. */
+
+import type { Doc } from "../document/schema";
+
+/** A change, in the words of byhand.edit. `on`: switched on. null: everywhere along it. */
+export type Edit = { on: boolean } & (
+  | { kind: "site"; place: string; site: string; value: number; time: number | null; unit: number | null }
+  | { kind: "input"; item: number; time: number; feature: number; value: number }
+  | { kind: "weight"; place: string; part: string; row: number; column: number; value: number } // part: a key of WeightsDoc or a vector
+  | { kind: "initial"; item: number; place: string; state: string; unit: number; value: number }
+);
+
+export type Sort = "number" | "half-life" | "saturation" | "activity" | "similarity";
+
+/** All values of one sequence. site -> steps × width, row after row, in order of time whatever the direction. */
+export interface Values {
+  steps: number;
+  width: number;
+  every: number; // > 1: thinned, as in MapDoc
+  units: number[] | null;
+  data: Float64Array;
+}
+
+export interface Run {
+  item: number;
+  steps: number;
+  input: Values;
+  places: Record<string, { input: Values | null; initial: Record<string, Float64Array>; sites: Record<string, Values> }>;
+  head: Values | null; // outputs of the head, steps × outputs
+}
+
+/** What the views use of the model. Everything is kept until edits, item or snapshot change. */
+export interface Model {
+  doc: Doc;
+  run(item: number, edits: Edit[], snapshot: number | null): Run;
+  /** Gate sums, term by term: what the worked arithmetic shows. Ranked by size where there are many. */
+  terms(run: Run, edits: Edit[], snapshot: number | null, place: string, gate: string, unit: number, time: number): Term[];
+  /** The value of any name that stands in an Expression, at a unit and step: a site, "x.GATE", "u.GATE", "s.STATE", "p.NAME". NaN: unknown. */
+  value(run: Run, edits: Edit[], snapshot: number | null, place: string, name: string, unit: number, time: number): number;
+  /** A site's equation of this cell, as a tree over other sites, gate sums, earlier states, vectors, constants. */
+  equation(site: string): Expression;
+  /** d state(at, unit) / d input(t, feature): steps × features; null where the page cannot compute it. */
+  listens(item: number, edits: Edit[], snapshot: number | null, place: string, state: string, unit: number, at: number): Values | null;
+  weight(place: string, part: string, row: number, column: number, edits: Edit[], snapshot: number | null): number;
+}
+
+export interface Term {
+  label: string; // "short memory × weight"
+  kind: "recurrent" | "input" | "bias" | "peephole";
+  source: { part: string; row: number; column: number; index: number };
+  value: number | null; // what is multiplied; null for a bias
+  weight: number;
+  product: number;
+}
+
+export type Expression =
+  | { kind: "number"; value: number }
+  | { kind: "name"; name: string } // another site, "x.GATE" (the gate's whole sum, x + u), "u.GATE", "s.STATE", "p.NAME"
+  | { kind: "call"; fn: string; args: Expression[] };
+
+/** Where the page looks: one step of one unit of one sequence, and the edits there are. */
+export interface Selection {
+  item: number;
+  place: string;
+  unit: number;
+  time: number;
+  snapshot: number | null; // index into training.epochs; null: as trained
+  edits: Edit[];
+}
+
+/** What a reading needs of the store. */
+export interface Source {
+  readonly state: Selection;
+  readonly model: Model;
+  run(): Run;
+  original(): Run;
+}

@@ -1,0 +1,47 @@
+/** Values of a site over time: rows, columns, and single numbers. */
+
+import { say } from "../text/format";
+import type { Values } from "./types";
+
+/** The columns of `values` that hold these units, in the order of the units; what was thinned away is left out. */
+export function columnsOf(values: Values, units: ArrayLike<number>): { columns: number[]; units: number[] } {
+  const held = values.units;
+  const found = { columns: [] as number[], units: [] as number[] };
+  const column = held ? new Map(held.map((unit, index) => [unit, index])) : null;
+  for (const unit of Array.from(units)) {
+    const at = column ? column.get(unit) : unit < values.width ? unit : undefined;
+    if (at === undefined) continue;
+    found.columns.push(at);
+    found.units.push(unit);
+  }
+  return found;
+}
+
+/** Whether the values of a unit are there: of a large model, some are left out. */
+export function holds(values: Values, unit: number): boolean {
+  return values.units ? values.units.includes(unit) : unit < values.width;
+}
+
+/** The value in words; "left out" where the unit is. */
+export function sayAt(values: Values, time: number, unit: number): string {
+  return holds(values, unit) ? say(valueAt(values, time, unit)) : "left out";
+}
+
+export function rowsOf(values: Values): number {
+  return values.width ? values.data.length / values.width : 0;
+}
+
+export function values(steps: number, width: number): Values {
+  return { steps, width, every: 1, units: null, data: new Float64Array(steps * width) };
+}
+
+export function row(from: Values, time: number): Float64Array {
+  return from.data.subarray(time * from.width, (time + 1) * from.width);
+}
+
+/** The value of a unit at a step, thinned or not; NaN where the document has left the unit out. */
+export function valueAt(from: Values, time: number, unit: number): number {
+  const column = from.units ? from.units.indexOf(unit) : unit;
+  if (column < 0 || column >= from.width || time < 0 || time >= from.steps) return NaN;
+  return from.data[Math.floor(time / from.every) * from.width + column];
+}

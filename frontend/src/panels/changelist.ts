@@ -1,0 +1,63 @@
+/** The list of edits: each can be switched off or removed; all of them copied as Python, or compared with the original. */
+
+import "./changelist.css";
+import { make } from "../dom/elements";
+import { glyph, iconButton } from "../dom/icons";
+import type { View } from "../dom/view";
+import type { Edit } from "../model/types";
+import { sentence } from "../state/edit_list";
+import type { Store } from "../state/types";
+
+export function makeChangeList(store: Store, copy: (text: string, what: string) => void): View {
+  const compare = make("input", { type: "checkbox" });
+  compare.addEventListener("change", () => store.set({ compare: compare.checked }));
+  const python = make("button", { type: "button", class: "outlined" }, glyph("copy"), "Copy as Python");
+  python.addEventListener("click", () => copy(store.python(), "the Python text"));
+  const clear = make("button", { type: "button", class: "clear" }, "Remove all");
+  clear.addEventListener("click", () => store.set({ edits: [] }));
+  const list = make("ul");
+  const fold = make("button", { type: "button", class: "fold" });
+  fold.addEventListener("click", () => {
+    folded = !folded;
+    update();
+  });
+  const head = make(
+    "div",
+    { class: "row" },
+    make("h3", {}, fold),
+    make("label", { class: "compare" }, compare, "show the original too"),
+    python,
+    clear,
+  );
+  const element = make("section", { class: "changes", "aria-label": "changes" }, head, list);
+  let shown: Edit[] | null = null;
+  let folded = matchMedia("(max-width: 40rem)").matches; // a small screen is for the picture
+
+  const update = (): void => {
+    const { edits, view } = store.state;
+    element.hidden = !edits.length || view === "tour";
+    compare.checked = store.state.compare;
+    fold.setAttribute("aria-expanded", String(!folded));
+    element.classList.toggle("folded", folded);
+    if (edits === shown) return;
+    const kept = document.activeElement instanceof HTMLElement ? document.activeElement.dataset.key : undefined;
+    shown = edits;
+    fold.textContent = edits.length === 1 ? "1 change" : `${edits.length} changes`;
+    list.replaceChildren(...edits.map((edit, k) => entry(store, edit, k)));
+    if (kept) list.querySelector<HTMLElement>(`[data-key="${CSS.escape(kept)}"]`)?.focus();
+  };
+  return { element, update, destroy: () => undefined };
+}
+
+function entry(store: Store, edit: Edit, index: number): HTMLElement {
+  const text = sentence(store.model.doc, edit);
+  const on = make("input", { type: "checkbox", "data-key": `on ${index}` });
+  on.checked = edit.on;
+  on.addEventListener("change", () => {
+    store.set({ edits: store.state.edits.map((one, k) => (k === index ? { ...one, on: on.checked } : one)) });
+  });
+  const remove = iconButton("close", `remove: ${text}`, () => {
+    store.set({ edits: store.state.edits.filter((_, k) => k !== index) });
+  });
+  return make("li", { class: edit.on ? null : "off" }, make("label", {}, on, make("span", {}, text)), remove);
+}

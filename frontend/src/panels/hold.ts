@@ -1,0 +1,79 @@
+/** Holding a site: open, shut, or at a value; at this step or at all of them. */
+
+import { make, write } from "../dom/elements";
+import { handle } from "../dom/handle";
+import { edited, siteAt, type Target } from "../model/editable";
+import type { Moment } from "../model/reading";
+import type { Store } from "../state/types";
+import { figure } from "../text/format";
+import { label } from "../text/labels";
+
+export interface Hold {
+  element: HTMLElement;
+  /** own: what the site would be by its own arithmetic. */
+  update(moment: Moment, own: number): void;
+}
+
+let everywhere = false; // the last choice of the reader, for the next site too
+
+export function hold(store: Store, moment: Moment, site: string): Hold {
+  const { cell } = moment.doc;
+  const share = cell.ranges[site] === "share";
+  const name = label(cell, site);
+  const target = (): Target => siteAt(cell, moment.layer.place, site, everywhere ? null : moment.time, moment.unit);
+  const set = (value: number, dragging = false): void => store.edit(target().edit(value), { dragging });
+  const button = (text: string, key: string, act: () => void): HTMLButtonElement => {
+    const made = make("button", { type: "button", "data-key": key }, text);
+    made.addEventListener("click", act);
+    return made;
+  };
+  const presets = share
+    ? [button("open", "open", () => set(1)), button("shut", "shut", () => set(0))]
+    : [button("at 0", "zero", () => set(0))];
+  const bounds = siteAt(cell, moment.layer.place, site, null, moment.unit);
+  const value = handle({
+    ...{
+      key: "hold",
+      name: `hold ${name} at`,
+      value: moment.read(site),
+      low: bounds.low,
+      high: bounds.high,
+      step: bounds.step,
+    },
+    change: set,
+  });
+  const which = make(
+    "select",
+    { "aria-label": "at which steps", "data-key": "which" },
+    make("option", { value: "one" }, "at this step"),
+    make("option", { value: "all" }, "at all steps"),
+  );
+  which.value = everywhere ? "all" : "one";
+  which.addEventListener("change", () => (everywhere = which.value === "all"));
+  const free = button("let go", "free", () => {
+    const held = [
+      siteAt(cell, moment.layer.place, site, moment.time, moment.unit),
+      siteAt(cell, moment.layer.place, site, null, moment.unit),
+    ];
+    store.set({ edits: store.state.edits.filter((edit) => !held.some((one) => edited([edit], one))) });
+  });
+  const note = make("p", { class: "held" });
+  const element = make(
+    "fieldset",
+    { class: "hold" },
+    make("legend", {}, `Hold the ${name}`),
+    make("div", { class: "hold-row" }, ...presets, make("span", {}, share ? "at " : "or at "), value.element, which, free),
+    note,
+  );
+
+  function update(now: Moment, own: number): void {
+    const here = edited(store.state.edits, siteAt(cell, now.layer.place, site, now.time, now.unit));
+    const all = edited(store.state.edits, siteAt(cell, now.layer.place, site, null, now.unit));
+    value.set(now.read(site), here || all);
+    free.hidden = !here && !all;
+    note.hidden = free.hidden;
+    write(note, `Held at ${figure(now.read(site))}${all ? " at all steps" : ""}. By its own arithmetic: ${figure(own)}.`);
+  }
+
+  return { element, update };
+}

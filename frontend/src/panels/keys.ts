@@ -1,0 +1,82 @@
+/** The keyboard: what a key does, unless something that has the focus wants it for itself. */
+
+import type { Store } from "../state/types";
+import { viewsOf } from "./header";
+import { stepBy, togglePlay } from "./timebar";
+
+export const KEYS: [keys: string, what: string][] = [
+  ["← →", "one step back or forward; with Shift ten"],
+  ["Home End", "first, last step"],
+  ["↑ ↓", "another unit"],
+  ["Space", "play, pause"],
+  ["1 … 5", "the views, in the order of their tabs"],
+  ["u", "undo; Shift u: redo (or Ctrl z, Ctrl Shift z)"],
+  ["t", "data table"],
+  ["c", "show the original too, or not"],
+  ["?", "this help"],
+  ["Esc", "close the table, or this help"],
+];
+
+const TYPED = "input:not([type=checkbox]), select, textarea, [contenteditable=''], [contenteditable=true]";
+
+const ARROWS = `${TYPED}, [role=tablist], [role=slider], [role=spinbutton], [role=listbox], [role=menu], [role=grid], [role=radiogroup]`;
+
+const PRESSED = "button, a[href], summary, [role=button], [role=checkbox], [role=tab], input";
+
+/** Acts on a key. True if it meant something here. */
+export function pressed(store: Store, event: KeyboardEvent, help: () => void): boolean {
+  const target = event.target instanceof Element ? event.target : null;
+  if (event.defaultPrevented || event.altKey || target?.closest("dialog")) return false;
+  if (event.ctrlKey || event.metaKey) return store.state.view !== "tour" && !target?.closest(TYPED) && history(store, event);
+  if (event.key.startsWith("Arrow") || event.key === "Home" || event.key === "End") {
+    return !target?.closest(ARROWS) && move(store, event);
+  }
+  if (target?.closest(TYPED) && !(target instanceof HTMLInputElement && target.type === "range")) return false;
+  if (event.key === " ") return !target?.closest(PRESSED) && store.state.view !== "tour" && act(() => togglePlay(store));
+  if (/^[1-5]$/.test(event.key)) {
+    const view = viewsOf(store.model.doc)[Number(event.key) - 1];
+    return view !== undefined && act(() => store.set({ view, playing: false }));
+  }
+  if (event.key === "?") return act(help);
+  if (store.state.view === "tour") return false; // it has a model and a history of its own
+  switch (event.key) {
+    case "Escape":
+      return store.state.table && act(() => store.set({ table: false }));
+    case "u":
+      return act(() => store.undo());
+    case "U":
+      return act(() => store.redo());
+    case "t":
+      return act(() => store.set({ table: !store.state.table }));
+    case "c":
+      return act(() => store.set({ compare: !store.state.compare }));
+    default:
+      return false;
+  }
+}
+
+function act(what: () => void): true {
+  what();
+  return true;
+}
+
+function history(store: Store, event: KeyboardEvent): boolean {
+  const key = event.key.toLowerCase();
+  if (key === "z") return act(() => (event.shiftKey ? store.redo() : store.undo()));
+  return key === "y" && act(() => store.redo());
+}
+
+function move(store: Store, event: KeyboardEvent): boolean {
+  if (store.state.view === "tour") return false;
+  const far = event.shiftKey ? 10 : 1;
+  const steps = store.model.doc.items[store.state.item].steps;
+  const moves: Record<string, () => void> = {
+    ArrowLeft: () => stepBy(store, -far),
+    ArrowRight: () => stepBy(store, far),
+    Home: () => stepBy(store, -steps),
+    End: () => stepBy(store, steps),
+    ArrowUp: () => store.set({ unit: store.state.unit - far }),
+    ArrowDown: () => store.set({ unit: store.state.unit + far }),
+  };
+  return event.key in moves && act(moves[event.key]);
+}

@@ -1,0 +1,207 @@
+/** The one window: head, the view chosen, the list of edits, the time bar. */
+
+import "./shell.css";
+import { make, write } from "../dom/elements";
+import { glyph } from "../dom/icons";
+import type { MakeView, View } from "../dom/view";
+import { makeChangeList } from "../panels/changelist";
+import { makeHeader } from "../panels/header";
+import { makeHelp } from "../panels/help";
+import { pressed } from "../panels/keys";
+import { saveMenu } from "../panels/save";
+import { summary } from "../panels/summary";
+import { makeTable } from "../panels/table";
+import { makeTimeBar } from "../panels/timebar";
+import type { OwnStore } from "../state/store";
+import type { ViewName } from "../state/types";
+import { makeLayer } from "../views/layer/layer";
+import { makeLedger } from "../views/ledger/ledger";
+import { makeTour } from "../views/tour/tour";
+import { makeTraining } from "../views/training/training";
+import { makeUnit } from "../views/unit/unit";
+
+const VIEWS: Record<ViewName, MakeView> = {
+  tour: makeTour,
+  unit: makeUnit,
+  layer: makeLayer,
+  ledger: makeLedger,
+  training: makeTraining,
+};
+
+const QUIET = 500; // milliseconds without a change before a screen reader announces the step
+
+export interface ShellOptions {
+  link: (() => string) | null; // the address to copy; null where the page has none
+  keys: EventTarget; // where keys are heard: the element in a notebook, the whole document on a page of our own
+}
+
+let count = 0;
+
+/** Fills the element; gives what takes it away again. */
+export function makeShell(root: HTMLElement, store: OwnStore, options: ShellOptions): () => void {
+  const id = `byhand-${++count}`;
+  const { doc } = store.model;
+  const views = new Map<ViewName, View>();
+  const toast = make("div", { class: "toast", role: "status" });
+  const live = make("div", { class: "unseen", role: "status", "aria-live": "polite" });
+  const panel = make("div", { class: "view", role: "tabpanel", id: `${id}-view`, tabindex: -1 });
+  const help = makeHelp();
+  const say = sayer(toast);
+  const copy = (text: string, what: string): void => void copied(text, what, root).then(say);
+
+  const header = makeHeader(store, {
+    id,
+    save: saveMenu(store, panel),
+    link: options.link && (() => copied(options.link!(), "the link", root)),
+    help: () => help.showModal(),
+    say,
+  });
+  const table = makeTable(store);
+  const drawer = make("div", { class: "table-drawer" }, table.element);
+  const changes = makeChangeList(store, copy);
+  const time = makeTimeBar(store);
+  const then = makeThenBar(store);
+  const main = make(
+    options.link ? "main" : "div",
+    { class: "main" },
+    ...notices(doc.notices, doc.computed ? null : doc.why_not),
+    then.element,
+    panel,
+    drawer,
+  );
+  const dock = make(options.link ? "footer" : "div", { class: "dock" }, changes.element, time.element);
+  root.replaceChildren(header.element, main, dock, toast, live, help);
+
+  let announcement = 0;
+  const update = (): void => {
+    const { view } = store.state;
+    if (!views.has(view)) views.set(view, guarded(VIEWS[view], store));
+    const current = views.get(view)!;
+    if (panel.firstChild !== current.element) panel.replaceChildren(current.element);
+    panel.setAttribute("aria-labelledby", `${id}-tab-${view}`);
+    panel.dataset.view = view;
+    time.element.hidden = view === "tour";
+    drawer.hidden = !store.state.table || view === "tour";
+    for (const part of [header, then, changes, time, current]) part.update();
+    if (!drawer.hidden) table.update();
+    window.clearTimeout(announcement);
+    if (!store.state.playing) announcement = window.setTimeout(() => write(live, summary(store)), QUIET);
+  };
+
+  const look = lookAfter(root, store);
+  const key = (event: Event): void => {
+    if (root.isConnected && pressed(store, event as KeyboardEvent, () => help.showModal())) event.preventDefault();
+  };
+  const down = (): void => store.hold(true);
+  const up = (): void => store.hold(false);
+  options.keys.addEventListener("keydown", key);
+  root.addEventListener("pointerdown", down, true);
+  for (const name of ["pointerup", "pointercancel"]) window.addEventListener(name, up);
+  const leave = store.subscribe(() => {
+    look.update();
+    update();
+  });
+  look.update();
+  update();
+  return () => {
+    leave();
+    look.destroy();
+    window.clearTimeout(announcement);
+    options.keys.removeEventListener("keydown", key);
+    root.removeEventListener("pointerdown", down, true);
+    for (const name of ["pointerup", "pointercancel"]) window.removeEventListener(name, up);
+    for (const part of [header, changes, time, table, ...views.values()]) part.destroy();
+    root.replaceChildren();
+  };
+}
+
+/** A view that fails says so in its place, and leaves the others working. */
+function guarded(makeOne: MakeView, store: OwnStore): View {
+  const element = make("div", { class: "guard" });
+  let view: View | null = null;
+  const tried = (what: () => void): void => {
+    try {
+      what();
+    } catch (problem) {
+      view = null;
+      element.replaceChildren(message("This view cannot be shown.", problem instanceof Error ? problem.message : String(problem)));
+      console.error(problem);
+    }
+  };
+  tried(() => {
+    view = makeOne(store);
+    element.append(view.element);
+  });
+  return { element, update: () => tried(() => view?.update()), destroy: () => view?.destroy() };
+}
+
+/** A friendly box in place of what cannot be shown. */
+export function message(title: string, text: string): HTMLElement {
+  return make("div", { class: "message panel", role: "alert" }, glyph("warn"), make("h2", {}, title), make("p", {}, text));
+}
+
+function notices(texts: string[], whyNot: string | null): HTMLElement[] {
+  const all = whyNot ? [`Shown as recorded; nothing can be changed here: ${whyNot}`, ...texts] : texts;
+  if (!all.length) return [];
+  return [
+    make("ul", { class: "notices", "aria-label": "notices" }, ...all.map((text) => make("li", {}, glyph("warn"), make("span", {}, text)))),
+  ];
+}
+
+/** Says that the weights shown are those of an earlier epoch, where the view itself does not. */
+function makeThenBar(store: OwnStore): View {
+  const text = make("span");
+  const back = make("button", { type: "button", class: "outlined" }, "Show it as trained");
+  back.addEventListener("click", () => store.set({ snapshot: null }));
+  const element = make("div", { class: "then-bar" }, text, back);
+  const update = (): void => {
+    const { snapshot, view } = store.state;
+    element.hidden = snapshot === null || view === "training" || view === "tour";
+    if (snapshot !== null)
+      write(text, `The weights as they were after epoch ${store.model.doc.training!.epochs[snapshot].toLocaleString("en")}.`);
+  };
+  return { element, update, destroy: () => undefined };
+}
+
+/** Light or dark: as chosen, or as the system prefers. */
+function lookAfter(root: HTMLElement, store: OwnStore): { update(): void; destroy(): void } {
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const update = (): void => {
+    const { theme } = store.state;
+    const look = theme === "auto" ? (dark.matches ? "dark" : "light") : theme;
+    if (root.dataset.look === look) return;
+    root.dataset.look = look;
+    if (document.body.classList.contains("byhand-page")) document.body.dataset.look = look;
+  };
+  const changed = (): void => store.refresh();
+  dark.addEventListener("change", changed);
+  return { update, destroy: () => dark.removeEventListener("change", changed) };
+}
+
+/** Copies, by whichever way the browser allows; gives what to say. */
+async function copied(text: string, what: string, root: HTMLElement): Promise<string> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return `Copied ${what}.`;
+  } catch {
+    const field = make("textarea", { class: "unseen", "aria-hidden": "true", tabindex: -1 });
+    field.value = text;
+    const focused = document.activeElement;
+    root.append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    if (focused instanceof HTMLElement) focused.focus();
+    return done ? `Copied ${what}.` : "The browser does not let this page copy.";
+  }
+}
+
+function sayer(toast: HTMLElement): (text: string) => void {
+  let timer = 0;
+  return (text) => {
+    toast.textContent = text;
+    toast.classList.add("shown");
+    window.clearTimeout(timer);
+    timer = window.setTimeout(() => toast.classList.remove("shown"), 2500);
+  };
+}

@@ -1,0 +1,153 @@
+/** The edits as Python text that does the same. */
+
+import type { CallDoc, Doc, LayerDoc } from "../document/schema";
+import type { InitialEdit, InputEdit, SiteEdit, WeightEdit } from "../model/edits";
+import { block, ownColumn } from "../model/layout";
+import type { Edit } from "../model/types";
+
+const USUAL: CallDoc = {
+  around: null,
+  packed: false,
+  batched: true,
+  batch_first: false,
+  lengths: null,
+  states: false,
+  random: false,
+};
+
+export function pythonOf(doc: Doc, edits: Edit[]): string {
+  const on = edits.filter((edit) => edit.on);
+  const sites = on.filter((edit) => edit.kind === "site");
+  const weights = on.filter((edit) => edit.kind === "weight");
+  const call = doc.call ?? USUAL;
+  const { before, scope, line } = callOf(doc, call, on);
+  const lines: string[] = [];
+  if (sites.length) lines.push("import byhand");
+  if (weights.length) lines.push("import torch");
+  const packing = ["pad_packed_sequence", "pack_padded_sequence"].filter((name) =>
+    [...before, line].some((one) => one.includes(`${name}(`)),
+  );
+  if (packing.length) lines.push(`from torch.nn.utils.rnn import ${packing.join(", ")}`);
+  if (lines.length) lines.push("");
+  if (call.random) lines.push(`${doc.name}.eval()`);
+  if (weights.length) lines.push("with torch.no_grad():", ...indented(weights.map((edit) => weightLine(doc, edit))));
+  let last = [line];
+  if (scope) last = [scope, ...indented(last)];
+  if (sites.length) last = [...editBlock(doc, sites), ...indented(last)];
+  return [...lines, ...before, ...last].join("\n");
+}
+
+/** The call as the page shows it: what stands before it, around it, and the line itself. */
+function callOf(doc: Doc, call: CallDoc, edits: Edit[]): { before: string[]; scope: string | null; line: string } {
+  const inputs = edits.filter((edit) => edit.kind === "input");
+  const initial = edits.filter((edit) => edit.kind === "initial");
+  const given = call.around === null ? doc.name : "layer";
+  const unpacked = call.packed && !call.lengths && inputs.length > 0;
+  const lines: string[] = [];
+  if (unpacked) lines.push("x, lengths = pad_packed_sequence(x)");
+  if (inputs.length)
+    lines.push(`x = x.clone()  # ${call.batched ? (call.batch_first ? "sequence, time" : "time, sequence") : "time"}, feature`);
+  lines.push(...inputs.map((edit) => `x[${inputIndex(call, edit)}] = ${number(edit.value)}`));
+  const first = call.batch_first ? ", batch_first=True" : "";
+  const padded = call.lengths ? `[${call.lengths.join(", ")}]` : unpacked ? "lengths" : null;
+  const packed = padded && `x = pack_padded_sequence(x, ${padded}${first}, enforce_sorted=False)`;
+  if (packed && (call.around === null || unpacked)) lines.push(packed);
+  if (initial.length) lines.push(...initialLines(doc, call, given, initial));
+  const states = initial.length ? `, ${firstStates(doc)}` : call.states ? (call.around === null ? ", hx" : ", *hx") : "";
+  if (call.around === null) return { before: lines, scope: null, line: `y, _ = ${doc.name}(x${states})` };
+  const line = `y = ${doc.name}(${call.around})`;
+  if (!inputs.length && !initial.length) return { before: [], scope: null, line };
+  const body = [call.states ? "x, *hx = given" : "x, = given", ...lines, states ? `return x${states}` : "return (x,)"];
+  const { module } = whose(doc, doc.layers[0].place);
+  return {
+    before: ["def changed(layer, given):", ...indented(body), ""],
+    scope: `with ${module}.register_forward_pre_hook(changed):`,
+    line,
+  };
+}
+
+function inputIndex({ batched, batch_first }: CallDoc, { time, item, feature }: InputEdit): string {
+  if (!batched) return `${time}, ${feature}`;
+  return batch_first ? `${item}, ${time}, ${feature}` : `${time}, ${item}, ${feature}`;
+}
+
+/** As a layer takes them: a tuple, or the one state there is. */
+function firstStates({ cell }: Doc): string {
+  const names = cell.state.map((state) => `${state}0`);
+  return names.length > 1 ? `(${names.join(", ")})` : names[0];
+}
+
+function indented(lines: string[]): string[] {
+  return lines.map((line) => line && `    ${line}`);
+}
+
+/** with byhand.edit(lstm, {"l0.f": byhand.at(0.0, time=5, unit=3)}): */
+function editBlock(doc: Doc, edits: SiteEdit[]): string[] {
+  const byName = new Map<string, string[]>();
+  for (const { place, site, value, time, unit } of edits) {
+    const where = [time === null ? "" : `time=${time}`, unit === null ? "" : `unit=${unit}`].filter(Boolean);
+    const change = where.length ? `byhand.at(${[number(value), ...where].join(", ")})` : number(value);
+    const name = place ? `${place}.${site}` : site;
+    byName.set(name, [...(byName.get(name) ?? []), change]);
+  }
+  const entries = [...byName].map(([name, changes]) => `${quoted(name)}: ${changes.length > 1 ? `[${changes.join(", ")}]` : changes[0]}`);
+  const line = `with byhand.edit(${doc.name}, {${entries.join(", ")}}):`;
+  if (line.length <= 100) return [line];
+  return [`with byhand.edit(${doc.name}, {`, ...entries.map((entry) => `    ${entry},`), "}):"];
+}
+
+function weightLine(doc: Doc, { place, part, row, column, value }: WeightEdit): string {
+  const { module, found } = whose(doc, place);
+  const { layer, reverse, hidden } = found;
+  const suffix = place ? `_l${layer}${reverse ? "_reverse" : ""}` : "";
+  if (part === "projection") return `${module}.weight_hr${suffix}[${row}, ${column}] = ${number(value)}`;
+  const gate = doc.cell.gates[Math.floor(row / hidden)];
+  const { first, size } = block(doc.cell, found, part, row);
+  const unit = (first % hidden) / size;
+  const parts: Record<string, string> = {
+    input: `weight_x[${unit}, ${column}]`,
+    recurrent: `weight_h[${unit}, ${ownColumn(doc.cell, found, column)}]`,
+    bias_input: `bias[${unit}]`,
+    bias_recurrent: `bias_h[${unit}]`,
+  };
+  if (!(part in parts)) return `${module}.${part}${suffix}[${row}] = ${number(value)}`;
+  const which = place ? `layer=${layer}${reverse ? ", direction=1" : ""}` : "";
+  return `${module}.gates(${which})[${quoted(gate)}].${parts[part]} = ${number(value)}`;
+}
+
+function initialLines(doc: Doc, call: CallDoc, lstm: string, edits: InitialEdit[]): string[] {
+  const directions = new Set(doc.layers.map((layer) => layer.reverse)).size;
+  const names = doc.cell.state.map((state) => `${state}0`);
+  const from = call.states ? (call.around === null ? "hx" : "hx[0]") : `${lstm}.first_states(x)`;
+  const copy = call.states || call.batched ? "clone()" : "squeeze(1).clone()";
+  const one = call.states ? from : `${from}[0]`;
+  const lines = [names.length > 1 ? `${names.join(", ")} = (state.${copy} for state in ${from})` : `${names[0]} = ${one}.${copy}`];
+  lines[0] += `  # place, ${call.batched ? "sequence, " : ""}unit`;
+  for (const { place, item, state, unit, value } of edits) {
+    const { layer, reverse } = whose(doc, place).found;
+    const index = [layer * directions + (reverse ? 1 : 0), ...(call.batched ? [item] : []), unit];
+    lines.push(`${state}0[${index.join(", ")}] = ${number(value)}`);
+  }
+  return lines;
+}
+
+/** The module that a place belongs to, as Python finds it. */
+function whose(doc: Doc, place: string): { module: string; found: LayerDoc } {
+  const found = doc.layers.find((one) => one.place === place)!;
+  const path = place.replace(/\.?l\d+(\.reverse)?$/, "");
+  const plain = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/.test(path);
+  const module = !path ? doc.name : plain ? `${doc.name}.${path}` : `${doc.name}.get_submodule(${quoted(path)})`;
+  return { module, found };
+}
+
+/** A float in Python. */
+function number(value: number): string {
+  if (Number.isNaN(value)) return 'float("nan")';
+  if (!Number.isFinite(value)) return `float("${value > 0 ? "inf" : "-inf"}")`;
+  const text = String(value);
+  return /^-?\d+$/.test(text) ? `${text}.0` : text;
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text);
+}

@@ -1,0 +1,37 @@
+/** What the page shows at the moment, and where it is kept. */
+
+import type { Edit, Model, Run, Selection, Sort } from "../model/types";
+
+export type ViewName = "tour" | "unit" | "layer" | "ledger" | "training";
+
+/** All that the address of the page holds. */
+export interface State extends Selection {
+  view: ViewName;
+  node: string | null; // what is opened in the unit's picture: a site, "x.GATE" for a gate's sum, "input", "s.STATE"
+  compare: boolean; // the original, thin, under the edited
+  playing: boolean; // not in the address
+  stage: number; // of the tour
+  sort: Sort;
+  span: [number, number] | null; // brushed steps, both ends included
+  table: boolean; // the data table is open
+  theme: "auto" | "light" | "dark";
+}
+
+export interface Store {
+  readonly state: State;
+  readonly model: Model;
+  /** The run with the edits that are on, and the one without. */
+  run(): Run;
+  original(): Run;
+  /** Change the state; remember: a step that undo takes back (edits always are). Views are updated in the next animation frame. */
+  set(patch: Partial<State>, options?: { remember?: boolean }): void;
+  /** Add an edit, or replace the one at the same place. While dragging: several calls, one step of undo. */
+  edit(edit: Edit, options?: { dragging?: boolean }): void;
+  undo(): void;
+  redo(): void;
+  canUndo(): boolean;
+  canRedo(): boolean;
+  /** The edits that are on, as Python text to copy. */
+  python(): string;
+  subscribe(listener: () => void): () => void;
+}

@@ -1,0 +1,246 @@
+/** The arithmetic of one part of the unit, in full, with the numbers of this step. Every number that can be changed is a handle. */
+
+import "./arithmetic.css";
+import { make, write } from "../../dom/elements";
+import { type Handle, handle } from "../../dom/handle";
+import { behind, edited, inputAt, multiplied, type Target, weightAt } from "../../model/editable";
+import { names, tokens } from "../../model/expression";
+import { evaluate } from "../../model/program";
+import type { Moment } from "../../model/reading";
+import type { Expression, Term } from "../../model/types";
+import { hold } from "../../panels/hold";
+import type { Store } from "../../state/types";
+import { figure } from "../../text/format";
+import { feature, symbol, tone } from "../../text/labels";
+import { heading, whyNot } from "./heading";
+import { equationText, sentenceOf } from "./sentences";
+import { LONG, nodeName, SHOWN, same, termLabel, termsIn } from "./term_names";
+
+export interface Worked {
+  element: HTMLElement;
+  /** node: what is opened. before: the same moment without the edits. */
+  update(moment: Moment, before: Moment | null, node: string): void;
+}
+
+type Refresh = (moment: Moment, before: Moment | null) => void;
+
+export function worked(store: Store): Worked {
+  const element = make("section", { class: "worked", "aria-label": "the arithmetic", tabindex: -1 });
+  let built = "";
+  let refreshes: Refresh[] = [];
+  let expanded = ""; // the part whose terms are all shown
+  let last: [Moment, Moment | null, string] | null = null;
+
+  function update(moment: Moment, before: Moment | null, node: string): void {
+    last = [moment, before, node];
+    const place = [node, moment.layer.place, moment.unit, moment.item].join("|");
+    const wanted = [place, moment.time, expanded === place, store.state.snapshot].join("|");
+    if (built !== wanted) {
+      built = wanted;
+      const focused = element.contains(document.activeElement) ? (document.activeElement as HTMLElement).dataset.key : undefined;
+      refreshes = [];
+      const panel = new Panel(store, refreshes, expanded === place, () => {
+        expanded = expanded === place ? "" : place;
+        if (last) update(...last);
+      });
+      element.replaceChildren(...panel.build(moment, node));
+      if (focused) [...element.querySelectorAll<HTMLElement>("[data-key]")].find((one) => one.dataset.key === focused)?.focus();
+    }
+    for (const refresh of refreshes) refresh(moment, before);
+  }
+
+  return { element, update };
+}
+
+/** Builds the panel once for a node and a step; what it pushes to `refreshes` keeps the numbers up to date. */
+class Panel {
+  constructor(
+    readonly store: Store,
+    readonly refreshes: Refresh[],
+    readonly expanded: boolean,
+    readonly expand: () => void,
+  ) {}
+
+  build(moment: Moment, node: string): HTMLElement[] {
+    const parts = [heading(moment, node)];
+    if (node === "input") parts.push(this.inputs(moment));
+    else if (node.startsWith("s.")) parts.push(this.memory(moment, node));
+    else if (node.startsWith("x.") || node.startsWith("u.")) parts.push(this.sum(moment, node));
+    else parts.push(...this.site(moment, node));
+    if (!moment.doc.computed) parts.push(whyNot(moment, node));
+    return parts;
+  }
+
+  /** A site: its equation, the sums that go into it, the numbers, what it means, and holding it. */
+  site(moment: Moment, site: string): HTMLElement[] {
+    const parts: HTMLElement[] = [];
+    const tree = moment.doc.cell.program ? this.store.model.equation(site) : null;
+    if (tree) {
+      parts.push(make("p", { class: "equation" }, `${symbol(site)} = ${equationText(tree)}`));
+      for (const name of names(tree)) if (/^[xu]\./.test(name) && moment.doc.computed) parts.push(this.terms(moment, name));
+      parts.push(names(tree).every(moment.has) ? this.numbers(moment, site, tree) : this.bare(site));
+    } else parts.push(this.bare(site));
+    parts.push(this.sentence(site));
+    if (moment.doc.computed) parts.push(this.holding(moment, site, tree));
+    return parts;
+  }
+
+  /** A handle for a target, or the bare number where nothing can be changed. */
+  number(target: Target | null, read: (moment: Moment) => number, moment: Moment): HTMLElement {
+    if (!target) {
+      const text = make("span", { class: "number" });
+      this.refreshes.push((now) => write(text, figure(read(now))));
+      return text;
+    }
+    const made: Handle = handle({
+      ...{ key: target.key, name: target.name, value: read(moment), low: target.low, high: target.high, step: target.step },
+      change: (value, dragging) => this.store.edit(target.edit(value), { dragging }),
+    });
+    this.refreshes.push((now) => made.set(read(now), edited(this.store.state.edits, target)));
+    return made.element;
+  }
+
+  /** The equation with numbers in it: σ(2.08) = 0.89. */
+  numbers(moment: Moment, site: string, tree: Expression): HTMLElement {
+    const line = make("p", { class: "numbers" });
+    for (const token of tokens(tree)) {
+      if ("text" in token) line.append(token.text);
+      else line.append(this.number(behind(moment, token.name), (now) => now.read(token.name), moment));
+    }
+    const result = make("strong", { class: `result tone-${tone(moment.doc.cell, site)}` });
+    line.append(" ", make("span", { class: "equals" }, "= ", result));
+    this.refreshes.push((now) => {
+      const value = evaluate(tree, now.read);
+      write(result, figure(value));
+      result.classList.toggle("nan", Number.isNaN(value));
+    });
+    return line;
+  }
+
+  bare(site: string): HTMLElement {
+    const text = make("span", { class: "number" });
+    this.refreshes.push((now) => write(text, now.has(site) ? figure(now.read(site)) : "–"));
+    return make("p", { class: "numbers" }, `${symbol(site)} = `, text);
+  }
+
+  /** The terms of a gate's sum, one a line, and what they add up to. */
+  terms(moment: Moment, name: string): HTMLElement {
+    const gate = name.slice(2);
+    const all = termsIn(moment, this.store.model, name);
+    const shown = this.expanded ? all : all.slice(0, SHOWN);
+    const long = shown.some((term) => termLabel(moment, term).length > LONG);
+    const rows = shown.map((term, index) => this.term(moment, gate, term, index > 0));
+    const table = make("div", { class: long ? "terms long" : "terms", role: "group", "aria-label": nodeName(moment, name) }, ...rows);
+    if (all.length > SHOWN) table.append(this.rest(gate, name, all.slice(SHOWN)));
+    const total = make("span", { class: "product" });
+    table.append(
+      make("div", { class: "term total" }, make("span", { class: "sign" }, "="), make("span", { class: "label" }, symbol(name)), total),
+    );
+    this.refreshes.push((now) => write(total, figure(now.read(name))));
+    return table;
+  }
+
+  term(moment: Moment, gate: string, term: Term, further: boolean): HTMLElement {
+    const find = (now: Moment): Term | undefined => now.terms(gate).find((one) => same(one, term));
+    const { part, row, column } = term.source;
+    const text = termLabel(moment, term);
+    const target = {
+      ...weightAt(moment, part, row, column),
+      name: term.kind === "bias" ? `${nodeName(moment, gate)}, ${text}` : `weight of ${text}`,
+    };
+    const weight = this.number(moment.doc.computed ? target : null, (now) => find(now)?.weight ?? NaN, moment);
+    const product = make("span", { class: "product" });
+    this.refreshes.push((now) => write(product, figure(find(now)?.product)));
+    const line = make("div", { class: `term ${term.kind}` }, make("span", { class: "sign" }, further ? "+" : ""));
+    if (term.kind === "bias") line.append(make("span", { class: "factors" }, weight));
+    else {
+      const value = this.number(multiplied(moment, term), (now) => find(now)?.value ?? NaN, moment);
+      line.append(make("span", { class: "factors" }, value, " × ", weight));
+    }
+    line.append(make("span", { class: "label" }, term.kind === "bias" ? text : `${text} × weight`), product);
+    return line;
+  }
+
+  /** "and 56 more: 0.12" */
+  rest(gate: string, name: string, others: Term[]): HTMLElement {
+    const button = make("button", {
+      type: "button",
+      class: "more",
+      "aria-expanded": String(this.expanded),
+      "data-key": `more ${name}`,
+    });
+    button.addEventListener("click", this.expand);
+    if (this.expanded) write(button, "show the largest only");
+    else {
+      this.refreshes.push((now) => {
+        const sum = now
+          .terms(gate)
+          .filter((term) => others.some((one) => same(one, term)))
+          .reduce((total, term) => total + term.product, 0);
+        write(button, `and ${others.length} more: ${figure(sum)}`);
+      });
+    }
+    return make("div", { class: "term rest" }, button);
+  }
+
+  sum(moment: Moment, node: string): HTMLElement {
+    return moment.doc.computed ? this.terms(moment, node) : make("p", {}, "The weights are not in this page.");
+  }
+
+  inputs(moment: Moment): HTMLElement {
+    const { layer, doc } = moment;
+    const count = this.expanded ? layer.input : Math.min(layer.input, SHOWN);
+    const list = make("div", { class: "terms", role: "group", "aria-label": "inputs" });
+    for (let index = 0; index < count; index++) {
+      const target = doc.computed ? inputAt(moment, index) : null;
+      const read = (now: Moment): number => {
+        const values = now.run.places[layer.place].input ?? (layer.layer === 0 ? now.run.input : null);
+        return values ? values.data[now.time * values.width + index] : NaN;
+      };
+      const name = layer.layer === 0 ? feature(doc, index) : (target?.name ?? `input ${index}`);
+      list.append(make("div", { class: "term input" }, this.number(target, read, moment), make("span", { class: "label" }, name)));
+    }
+    if (layer.input > SHOWN) {
+      const text = this.expanded ? "show the first only" : `and ${layer.input - SHOWN} more`;
+      const button = make(
+        "button",
+        { type: "button", class: "more", "aria-expanded": String(this.expanded), "data-key": "more inputs" },
+        text,
+      );
+      button.addEventListener("click", this.expand);
+      list.append(button);
+    }
+    return list;
+  }
+
+  memory(moment: Moment, node: string): HTMLElement {
+    const from = moment.earlier < 0 ? "the first memory, before the sequence begins" : `what step ${moment.earlier + 1} left behind`;
+    return make(
+      "p",
+      { class: "numbers" },
+      `${symbol(node)} = `,
+      this.number(behind(moment, node), (now) => now.read(node), moment),
+      ` ${from}`,
+    );
+  }
+
+  /** In plain words; and what it was before the edits. */
+  sentence(site: string): HTMLElement {
+    const words = make("p", { class: "sentence" });
+    const was = make("p", { class: "was" });
+    this.refreshes.push((now, before) => {
+      write(words, sentenceOf(now, site, this.store.model));
+      const old = before?.read(site) ?? NaN;
+      const differs = before !== null && figure(old) !== figure(now.read(site));
+      was.hidden = !differs;
+      if (differs) write(was, `Without the edits: ${figure(old)}.`);
+    });
+    return make("div", {}, words, was);
+  }
+
+  holding(moment: Moment, site: string, tree: Expression | null): HTMLElement {
+    const made = hold(this.store, moment, site);
+    this.refreshes.push((now) => made.update(now, tree ? evaluate(tree, now.read) : NaN));
+    return made.element;
+  }
+}

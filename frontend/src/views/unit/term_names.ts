@@ -1,0 +1,41 @@
+/** The terms of a sum in the arithmetic of a unit, and what they are called. */
+
+import { folded, type Moment, ofMemory } from "../../model/reading";
+import type { Model, Term } from "../../model/types";
+import { feature, label } from "../../text/labels";
+
+export const SHOWN = 8; // terms; the others on request
+
+export const LONG = 14; // letters of a term's name, with which it gets a line of its own
+
+/** The terms that belong to "x.GATE" or "u.GATE". */
+export function termsIn(moment: Moment, model: Model, name: string): Term[] {
+  const whole = folded(moment.doc.cell, model, name.slice(2));
+  return moment.terms(name.slice(2)).filter((term) => {
+    if (term.kind === "peephole") return false;
+    return whole || name.startsWith("u.") === ofMemory(term);
+  });
+}
+
+export const same = (one: Term, other: Term): boolean =>
+  one.kind === other.kind &&
+  one.source.part === other.source.part &&
+  one.source.row === other.source.row &&
+  one.source.column === other.source.column;
+
+/** "short memory", "price": what a weight is multiplied with. */
+export function termLabel(moment: Moment, term: Term): string {
+  if (term.kind === "input" && moment.layer.layer === 0) return feature(moment.doc, term.source.index);
+  return term.label.replace(/ × (weight|peephole)$/, "");
+}
+
+export function nodeName(moment: Moment, node: string): string {
+  const { cell } = moment.doc;
+  if (node === "input") return "Input";
+  const text = node.startsWith("s.")
+    ? `${label(cell, node.slice(2))} before`
+    : /^[xu]\./.test(node)
+      ? `${label(cell, node.slice(2))}: sum`
+      : label(cell, node);
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

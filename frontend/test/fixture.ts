@@ -1,0 +1,21 @@
+/** Models and what torch computes of them: frontend/test/fixture.json, written by tests/support/page_models.py. */
+
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Edit } from "../src/model/types";
+
+export interface Case {
+  name: string;
+  doc: unknown;
+  runs: {
+    item: number;
+    edits: Edit[];
+    values: Record<string, Record<string, number[]>>;
+    input: number[] | null;
+    asked: [string, string, number, number];
+  }[];
+}
+
+const path = process.env.BYHAND_FIXTURE ?? fileURLToPath(new URL("fixture.json", import.meta.url));
+
+export const { cases }: { cases: Case[] } = JSON.parse(readFileSync(path, "utf8"));

@@ -1,0 +1,65 @@
+/** What the page remembers: undo and redo, the address, edits as sentences and as Python. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { readDocument } from "../src/document/read";
+import { makeModel } from "../src/model/network";
+import type { Edit } from "../src/model/types";
+import { fragmentOf, start, stateOf } from "../src/state/address";
+import { sentence, withEdit } from "../src/state/edit_list";
+import { pythonOf } from "../src/state/python";
+import { makeStore } from "../src/state/store";
+import { cases } from "./fixture";
+
+Object.assign(globalThis, { requestAnimationFrame: () => 0, cancelAnimationFrame: () => undefined });
+
+const model = makeModel(readDocument(cases[0].doc));
+const { place } = model.doc.layers[0];
+const site = model.doc.cell.sites[0];
+const edit = (value: number, time: number | null = 1): Edit => ({ on: true, kind: "site", place, site, value, time, unit: 0 });
+
+test("an edit is undone and redone", () => {
+  const store = makeStore(model);
+  const before = [...store.run().places[place].sites[site].data];
+  store.edit(edit(0.25));
+  assert.notDeepEqual([...store.run().places[place].sites[site].data], before);
+  assert.ok(store.canUndo() && !store.canRedo());
+  store.undo();
+  assert.deepEqual([...store.run().places[place].sites[site].data], before);
+  store.redo();
+  assert.equal(store.state.edits.length, 1);
+});
+
+test("edits that are no number are refused", () => {
+  const store = makeStore(model);
+  store.edit(edit(Number.NaN));
+  assert.deepEqual(store.state.edits, []);
+});
+
+test("a second edit of the same place replaces the first", () => {
+  const found = withEdit(withEdit([], edit(0.25)), edit(0.5));
+  assert.deepEqual(
+    found.map((one) => one.value),
+    [0.5],
+  );
+  assert.equal(withEdit(found, edit(0.5, 2)).length, 2);
+});
+
+test("the address gives the state back", () => {
+  const state = { ...start(model.doc), edits: [edit(0.25), edit(-1, null)], unit: 1, time: 2, compare: true };
+  const again = stateOf(model.doc, fragmentOf(model.doc, state));
+  assert.deepEqual([again.edits, again.unit, again.time, again.compare], [state.edits, 1, 2, true]);
+});
+
+test("an address that makes no sense is the start", () => {
+  for (const text of ["", "#unit=99999&time=-3", "#edits=%7B%5B", "#view=nonsense"]) {
+    const { unit, time, view } = stateOf(model.doc, text);
+    const first = start(model.doc);
+    assert.ok(unit >= 0 && unit < model.doc.layers[0].hidden && time >= 0 && view === first.view, text);
+  }
+});
+
+test("edits as a sentence and as Python", () => {
+  assert.match(sentence(model.doc, edit(0.25)), /0\.25/);
+  assert.match(pythonOf(model.doc, [edit(0.25)]), /byhand\.edit/);
+});

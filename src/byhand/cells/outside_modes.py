@@ -1,0 +1,63 @@
+"""What follows from a cell alone is computed once, outside every mode of torch's that the caller is in.
+
+torch.inference_mode, a default device, autocast, a trace, hooks on saved tensors: each changes what operations do or keep, for the
+thread that entered it. A cell that was read, traced or checked under one of them would stay wrong for the whole process.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+from functools import wraps
+from typing import Any, TypeVar
+
+import torch
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+_here = threading.local()
+
+
+def outside_modes(function: Function) -> Function:
+    """functools.cache, whose function runs in a thread of its own: torch's modes, but for anomaly detection, belong to threads.
+
+    An error is raised to the caller and not kept.
+    """
+    kept: dict[tuple[Hashable, ...], Any] = {}
+
+    @wraps(function)
+    def answer(*arguments: Any, **options: Any) -> Any:
+        if torch.compiler.is_dynamo_compiling():  # which reads the function itself, and knows no threads
+            return function(*arguments, **options)
+        key = (*arguments, *options.items())
+        if key not in kept:
+            kept[key] = run_outside_modes(function, *arguments, **options)
+        return kept[key]
+
+    return answer  # type: ignore[return-value]
+
+
+def run_outside_modes(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """The function's result, or its error; nested calls stay in the one thread."""
+    if getattr(_here, "outside", False):
+        return function(*arguments, **options)
+    made: list[Any] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        _here.outside = True
+        try:
+            made.append(function(*arguments, **options))
+        except BaseException as error:  # noqa: BLE001 (raised again below, in the caller's thread)
+            errors.append(error)
+
+    anomaly = torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()
+    thread = threading.Thread(target=run, name="byhand reads a cell", daemon=True)
+    torch.autograd.set_detect_anomaly(False)  # the one mode that belongs to the process
+    try:
+        thread.start()
+        thread.join()
+    finally:
+        torch.autograd.set_detect_anomaly(*anomaly)
+    if errors:
+        raise errors[0]
+    return made[0]

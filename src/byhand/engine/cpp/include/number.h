@@ -1,0 +1,4 @@
+// The number type.
+#pragma once
+
+typedef float T;

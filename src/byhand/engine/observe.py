@@ -1,0 +1,100 @@
+"""Observers, which watch or change what layers compute, for as long as a `with` block lasts.
+
+Nothing is ever attached to a module: the observers that are open stand in a context variable, and a layer asks for those that name it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from threading import Lock
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from byhand.engine import transforms
+from byhand.engine.dispatch import is_chosen, run
+from byhand.engine.names import Sublayer, join
+
+if TYPE_CHECKING:
+    from byhand.engine.call import Call, Result
+
+EditFunction = Callable[[Tensor, int, int], Tensor]
+
+
+class Observer(Protocol):
+    """Watches, or changes, every call of the modules that it names."""
+
+    paths: Mapping[nn.Module, str]  # the modules it concerns, and their names in the model
+    reads: bool  # whether it wants to see the sites
+    in_graph: bool  # and in the graph
+
+    def edits(self, place: str) -> Mapping[str, EditFunction]:
+        """Site -> edit(value (batch, hidden), time, number of steps), for a place named like "encoder.l0"."""
+        ...
+
+    def observe(self, place: str, call: Call, result: Result) -> None:
+        """Called after each call, with its result."""
+        ...
+
+
+_open: ContextVar[tuple[Observer, ...]] = ContextVar("observers", default=())
+_lock = Lock()
+open_anywhere = 0  # how many observers are open in the process: all that torch.compile can look at, and compiles again for
+
+
+def unobserved() -> bool:
+    """Whether no observer is open, and no engine was asked for by name."""
+    return not _open.get() and not is_chosen()
+
+
+@contextmanager
+def active(observer: Observer) -> Iterator[None]:
+    """The observer is open inside the block, and gone after it however it ends."""
+    token = _open.set((*_open.get(), observer))
+    count(1)
+    try:
+        with transforms.as_written():
+            yield
+    finally:
+        count(-1)
+        _open.reset(token)
+
+
+def count(change: int) -> None:
+    global open_anywhere  # noqa: PLW0603 (a number that torch.compile can guard)
+    with _lock:
+        open_anywhere += change
+
+
+def run_observed(module: nn.Module, place: Sublayer, call: Call) -> Result:
+    """Run a call under the open observers that name its module: edits of the outer ones first, then all observe the result."""
+    if torch.compiler.is_dynamo_compiling():
+        if open_anywhere:
+            raise RuntimeError(
+                "a byhand layer cannot be watched or changed by torch.compile's first call: call the compiled model once before the block"
+            )
+        return run(call)
+    observers = [observer for observer in _open.get() if module in observer.paths]
+    if not observers:
+        return run(call)
+    functions: dict[str, list[EditFunction]] = {}
+    for observer in observers:
+        for site, function in observer.edits(join(observer.paths[module], place)).items():
+            functions.setdefault(site, []).append(function)
+    steps = len(call.input)
+
+    def edit(site: str, time: int, value: Tensor) -> Tensor:
+        for function in functions[site]:
+            value = function(value, time, steps)
+        return value
+
+    sites, in_graph = any(observer.reads for observer in observers), any(observer.in_graph for observer in observers)
+    call = call._replace(edited=frozenset(functions), edit=edit, sites=sites, in_graph=in_graph)
+    result = run(call)
+    for observer in observers:
+        observer.observe(join(observer.paths[module], place), call, result)
+    # The caller may write into the states that it gets, which are sites of the last step, or tensors that an edit put there.
+    return result._replace(state=tuple(one.clone() for one in result.state))

@@ -1,0 +1,61 @@
+"""What an engine is: all that dispatch, prepared calls, the stepper, doctor and check_engine ever ask of one.
+
+A module with these names is an engine, or any object. dispatch.ENGINES lists them, in the order in which they are tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from torch import Tensor
+
+    from byhand.engine.call import Call, Result
+
+
+class Engine(Protocol):
+    """Computes calls: one layer and direction over a whole sequence each."""
+
+    @property
+    def name(self) -> str:
+        """The name that use_engine takes."""
+        ...
+
+    def refuses(self, call: Call) -> str | None:
+        """Why it cannot run this call, in a phrase; None if it can."""
+        ...
+
+    def run(self, call: Call) -> Result:
+        """The answer, in autograd's graph where gradients are enabled and wanted."""
+        ...
+
+    def prepare(self, call: Call, *, pack: bool = False) -> Prepared | None:
+        """The call bound to its shape, for calls that differ in input and states only; None if it has nothing faster for it.
+
+        pack: lay the weights out for many calls, as they are now; without, they are read where they are at each call.
+        """
+        ...
+
+    def traced(self, call: Call) -> Result | None:
+        """The call as one operator, for torch.compile, torch.export, traces and dispatch modes; None if there is none for it."""
+        ...
+
+
+class Prepared(Protocol):
+    """A call of one shape, ready to be repeated. Nothing is checked: the caller sees to shapes, number types and contiguity."""
+
+    def run(self, input: Float[Tensor, "time batch input"], first: Sequence[int], last: Sequence[int]) -> Tensor:
+        """The output, without a graph. first, last: addresses of each state (batch, width), which is read there and written there;
+        views of them would take longer to make than a step does.
+        """
+        ...
+
+    def stepping(self, state: Sequence[Tensor]) -> Callable[[Tensor], Tensor]:
+        """A function from the next step's input (batch, input) to its output (batch, hidden); moves `state` on in place."""
+        ...
+
+    def differentiable(self, input: Tensor, weights: Sequence[Tensor | None], first: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """The output and the last states, in autograd's graph. weights: the five of a call, then the vectors."""
+        ...

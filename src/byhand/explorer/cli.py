@@ -1,0 +1,134 @@
+"""byhand explore: a trained model as a page."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from byhand.explorer.explorer import Explorer, explore
+from byhand.explorer.hosts.server import check_port
+from byhand.explorer.load.checkpoint import open_trained
+from byhand.explorer.load.text import random_input, read_input
+
+EXAMPLES = """examples:
+  byhand explore runs/companies/version_0/checkpoints/best.ckpt --save page.html
+  byhand explore runs/lightning_logs/version_0/last.ckpt
+  byhand explore my_lstm.pt --input measurements.csv --sequence patient
+  byhand explore weights.pth --layer encoder.rnn --save page.html"""
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="byhand explore",
+        description="See every gate and memory of a trained model, and change them: one page, served to this machine or saved as a file.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument(
+        "checkpoint",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="of byhand fit or LSTM.py, a folder of save_pretrained, or weights of an LSTM, GRU or RNN (.pt, .safetensors)",
+    )
+    made.add_argument(
+        "--input",
+        type=Path,
+        metavar="FILE",
+        help="what to show it on: a CSV file, a step in each row, or a text (default: its own task; random numbers for bare weights)",
+    )
+    made.add_argument(
+        "--sequence", metavar="COLUMN", help="of the CSV file: which sequence a row belongs to (default: all to one)"
+    )
+    made.add_argument(
+        "--cell",
+        metavar="MODULE:NAME",
+        help="the model's cell, where it is your own: its module is imported, which no file can bring about by itself",
+    )
+    made.add_argument(
+        "--layer",
+        metavar="NAME",
+        help="of a file of weights: which of its recurrent layers, as in encoder.rnn, where it has several",
+    )
+    made.add_argument(
+        "--items",
+        type=int,
+        default=4,
+        metavar="N",
+        help="without --input: how many sequences of its task, or of random numbers (default: 4)",
+    )
+    made.add_argument(
+        "--full",
+        action="append",
+        default=[],
+        metavar="PLACE",
+        help="of a large model: a layer (l0) or unit ('l1.unit 3') to show in full; may be given several times",
+    )
+    made.add_argument("--title", help="of the page")
+    how = made.add_mutually_exclusive_group()
+    how.add_argument("--save", type=Path, metavar="FILE", help="write the page into this file, and end")
+    how.add_argument("--serve", action="store_true", help="serve it until Ctrl-C; this is what it does unless it saves")
+    made.add_argument("--port", type=int, default=0, help="to serve it at (default: any that is free)")
+    return made
+
+
+def main(arguments: list[str]) -> int:
+    """Gives the exit code: 2 for what cannot be done, with one line that says why."""
+    options = parser().parse_args(arguments)
+    try:
+        if options.items < 1:
+            raise ValueError(f"--items: expected at least 1, got {options.items}")
+        if options.sequence is not None and options.input is None:
+            raise ValueError("--sequence: a column of a table: give the table too, with --input FILE")
+        check_port(options.port)
+        check_target(options)
+        made = explorer_of(options)
+        if options.save is None:
+            made.serve(options.port)
+        else:
+            size = made.save(options.save).stat().st_size
+            print(f"{options.save}: {size / 1e6:.1f} MB; open it in a browser")
+            for notice in made.document["notices"]:
+                print(notice)
+    except (ValueError, TypeError, OSError, ModuleNotFoundError) as problem:
+        print(f"byhand explore: {words_of(problem)}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def check_target(options: argparse.Namespace) -> None:
+    """ValueError if the page would be written over what it is made of."""
+    for source in (options.checkpoint, options.input):
+        if options.save is not None and source is not None and options.save.resolve() == source.resolve():
+            raise ValueError(f"--save: expected a file for the page, got {options.save}, which is read: write --save page.html")
+
+
+def explorer_of(options: argparse.Namespace) -> Explorer:
+    here = str(Path.cwd())
+    if options.cell is not None and here not in sys.path:
+        sys.path.insert(0, here)  # where cells of one's own are
+    trained = open_trained(options.checkpoint, options.items, options.layer, options.cell)
+    shown, notices, title = trained.example, [], trained.title
+    if options.input is not None:
+        shown, notices = read_input(options.input, trained, options.sequence)
+        if trained.without is not None and trained.alphabet is None:
+            notices.append(f"the numbers of {options.input.name} go in as they are, not scaled, for {trained.without}")
+    elif shown is None and not trained.sequence_model:
+        shown, notices = random_input(trained, options.items)
+        title += ", on random numbers"
+    if shown is None:
+        why = trained.without or "the file does not say what the model was trained on"
+        where = "run this where it was trained, or " if trained.without is not None else ""
+        raise ValueError(f"{options.checkpoint}: {why}: {where}give --input FILE, with {trained.wanted}")
+    given = trained.options | shown | {"title": options.title or title, "full": options.full}
+    made = explore(trained.model, given.pop("x"), **given)
+    made.document["notices"] += [*notices, *trained.notices]
+    return made
+
+
+def words_of(problem: Exception) -> str:
+    """In one line; of an OSError, what was said of the file."""
+    if isinstance(problem, ModuleNotFoundError):
+        return f"a checkpoint of byhand fit needs {problem.name}, not installed here: pip install 'byhand[train]'"
+    said = problem.strerror if isinstance(problem, OSError) and problem.strerror and problem.filename is None else str(problem)
+    return " ".join(said.split())

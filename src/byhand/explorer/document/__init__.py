@@ -1,0 +1,1 @@
+"""The document: all that the page shows, as JSON."""

@@ -1,0 +1,135 @@
+"""Trained models out of files: whoever wrote them, as a byhand.LSTM and what is known of its inputs and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from byhand.cells import Cell
+from byhand.cells import names as cell_names
+from byhand.cells.own_cells import find_own
+from byhand.errors import LoadError
+from byhand.explorer.load.model import Trained
+from byhand.explorer.load.unreadable import needs_code, other_kind
+from byhand.explorer.load.weight_files import read_layer
+from byhand.files.archive import read_archive
+from byhand.files.regular_file import read_regular
+from byhand.nn import LSTM
+from byhand.nn.pretrained.folder import CONFIG
+
+# LSTM.py's names of the gates, in the order of cells.lstm.gates.
+COLOURS = ("green", "blue", "orange", "purple")
+COMPANIES = torch.tensor([[0.0, 0.5, 0.25, 1.0], [1.0, 0.5, 0.25, 1.0]])
+EXPECTED = "expected a checkpoint of byhand fit or LSTM.py, a folder of save_pretrained, or a state_dict of an LSTM (.pt, .safetensors)"
+
+
+def open_trained(path: Path, count: int, layer: str | None = None, cell: str | None = None) -> Trained:
+    """What the file or folder holds.
+
+    Args:
+        path: of a checkpoint, a model folder or a file of weights.
+        count: sequences of its own task to show.
+        layer: the name of a recurrent layer, in a file of weights that has several.
+        cell: the name of its cell, where that is the user's own; its module is imported.
+
+    Raises:
+        ValueError, OSError: what was expected there; LoadError for a file or folder that is damaged.
+    """
+    if path.is_dir():
+        if not (path / CONFIG).exists():
+            inside = newest_checkpoint(path)
+            meant = "" if inside is None else f"; did you mean {inside}?"
+            raise ValueError(f"{path}: {EXPECTED}; this folder has no {CONFIG}{meant}")
+        refuse_layer(path, layer)
+        lstm = LSTM.from_pretrained(path, cell=None if cell is None else typed_cell(cell))
+        return Trained(lstm, f"{path.name or 'lstm'}", lstm.input_size)
+    content = read(path)
+    state = content.get("state_dict", content)
+    if isinstance(state, Mapping) and "w_blue1" in state:
+        refuse_layer(path, layer)
+        return of_the_lesson(path, state)
+    hyper_parameters = content.get("hyper_parameters")
+    if isinstance(hyper_parameters, Mapping) and "form" in hyper_parameters and isinstance(state, Mapping):
+        refuse_layer(path, layer)
+        from byhand.explorer.load.fitted import of_fit  # noqa: PLC0415 (Lightning is loaded when it is needed)
+
+        return of_fit(path, dict(hyper_parameters), dict(state), count, cell)
+    if cell is not None:
+        raise ValueError(
+            f"--cell: expected a checkpoint of byhand fit or a folder of save_pretrained, which name it; got {path}"
+        )
+    found = read_layer(path, content, layer)
+    title = path.stem if layer is None else f"{path.stem}, {found.name}"
+    return Trained(found.lstm, title, found.lstm.input_size, notices=tuple(found.notices))
+
+
+def refuse_layer(path: Path, layer: str | None) -> None:
+    """ValueError if a layer was asked for in what holds one model."""
+    if layer is not None:
+        raise ValueError(
+            f"--layer: expected a file of weights with several recurrent layers; {path} holds one model: leave it out"
+        )
+
+
+def typed_cell(name: str) -> Cell:
+    """ValueError if there is no such cell."""
+    cell = cell_names.read(name) or find_own(name)
+    if cell is None:
+        raise ValueError(f"--cell: expected module:name of your own cell, or one of byhand.cells; got {name!r}")
+    return cell
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """Where byhand fit and LSTM.py keep theirs: in runs/NAME, in a version of it, or in that one's checkpoints."""
+    places = ("", "checkpoints/", "version_*/", "version_*/checkpoints/", "*/version_*/", "*/version_*/checkpoints/")
+    found = [file for place in places for file in sorted(folder.glob(f"{place}*.ckpt"))]
+    return max(found, key=lambda file: (file.stat().st_mtime, file.name == "best.ckpt"), default=None)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A dict that a file holds, or a list of such by their numbers; nothing in it is run. ValueError, LoadError, OSError."""
+    if path.is_file() and (other := other_kind(path)) is not None:
+        raise ValueError(f"{path}: {EXPECTED}; {other}")
+    try:
+        if path.suffix == ".safetensors":
+            return dict(safetensors.torch.load(read_regular(path)))
+        found = read_archive(path, older=True)
+    except OSError as problem:
+        raise LoadError(f"{path}: {EXPECTED}; got nothing that can be read: {problem.strerror or problem}") from problem
+    except (LoadError, ValueError, safetensors.SafetensorError) as problem:
+        why = needs_code(path, f"{problem} {problem.__cause__}") or f"got {problem}"
+        raise LoadError(f"{path}: {EXPECTED}; {why}") from problem
+    if isinstance(found, list | tuple) and any(isinstance(one, Mapping | list | tuple) for one in found):
+        return {str(number): one for number, one in enumerate(found)}
+    if not isinstance(found, Mapping):
+        raise LoadError(f"{path}: {EXPECTED}; it holds a {type(found).__name__}")
+    return dict(found)
+
+
+def of_the_lesson(path: Path, state: Mapping[str, Tensor]) -> Trained:
+    """The twelve numbers of LSTM.py, and the companies."""
+    lstm = lesson_lstm(path, state)
+    example = {"x": COMPANIES.T.unsqueeze(-1), "items": ["company A", "company B"]}
+    return Trained(lstm, "LSTM.py: twelve numbers", 1, {"features": ["price"]}, example, columns=("price",))
+
+
+def lesson_lstm(path: Path, state: Mapping[str, Tensor]) -> LSTM:
+    """Index 1 multiplies the short memory, index 2 the input. ValueError."""
+    names = [f"{kind}_{colour}{number}" for colour in COLOURS for kind, number in (("w", 1), ("w", 2), ("b", 1))]
+    wrong = [name for name in names if not isinstance(state.get(name), Tensor) or state[name].numel() != 1]
+    if wrong:
+        raise ValueError(f"{path}: expected the twelve numbers of LSTM.py, got none called {', '.join(wrong)}")
+
+    def column(kind: str, number: int) -> Tensor:
+        return torch.stack([state[f"{kind}_{colour}{number}"].float().reshape(()) for colour in COLOURS])
+
+    lstm = LSTM(1, 1)
+    weights = {"weight_ih_l0": column("w", 2).unsqueeze(1), "weight_hh_l0": column("w", 1).unsqueeze(1)}
+    lstm.load_state_dict(weights | {"bias_ih_l0": column("b", 1), "bias_hh_l0": torch.zeros(4)})
+    return lstm

@@ -1,0 +1,1 @@
+"""Models and layers of other frameworks, and the way back to them."""

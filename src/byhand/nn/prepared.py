@@ -1,0 +1,148 @@
+"""Prepared calls: argument checks and kernel arguments, cached per input shape.
+
+For a single step the checks and the listing of arguments take ten times as long as the arithmetic. A call that is plain in every way
+goes straight to the engine here, with the same result to the bit; any other takes the usual way.
+"""
+
+from __future__ import annotations
+
+from operator import add
+from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+
+from byhand.engine import dispatch, transforms
+from byhand.engine.protocol import Engine, Prepared
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import nn
+
+    from byhand.engine.call import Call
+
+    Calls = tuple[list[Call], tuple[Tensor, ...]]  # of all layers, and the first states as the module's caller gives them
+
+MOST = 4096  # steps times sequences up to which it is worth the while
+
+
+class PreparedStack(NamedTuple):
+    """Of a module and shape of input. parameters: name, tensor and address, as they were then. zeros: the first states, laid out as
+    the module's caller gives them, (layers, batch, width) or for a single step (batch, width). engines: as they were then.
+    """
+
+    parameters: tuple[tuple[str, Tensor, int], ...]
+    layers: tuple[Prepared, ...]
+    weights: tuple[tuple[Tensor | None, ...], ...]  # of each layer: the five of a call, then its vectors
+    zeros: tuple[Tensor, ...]
+    engines: tuple[Engine, ...]
+
+
+_prepared: WeakKeyDictionary[nn.Module, dict[Any, PreparedStack | None]] = WeakKeyDictionary()
+
+
+def run(
+    module: nn.Module, input: Tensor, hx: Any, calls: Callable[[Tensor], Calls | None]
+) -> tuple[Tensor, list[Tensor]] | None:
+    """The output for input (time, batch, input), and each state laid out as hx; None if it has to go the usual way, which it has if
+    hx is not as it should be. The caller has seen to it that nobody watches or chooses, and that nothing is random. calls: makes the
+    module's calls for an input; None if they are not plain.
+    """
+    shape = input.shape
+    if not transforms.is_plain() or len(shape) != 3 or shape[0] * shape[1] > MOST or not input.is_contiguous():
+        return None
+    key = (shape, input.dtype, input.device.type)
+    of_module = _prepared.get(module)
+    if of_module is None:
+        of_module = _prepared[module] = {}
+    stack = of_module.get(key)
+    if stack is None or not is_current(module, stack):
+        if len(of_module) > 16:  # ever new shapes
+            of_module.clear()
+        stack = of_module[key] = prepare(module, input, calls)
+    if stack is None:
+        return None
+    state = stack.zeros
+    if hx is not None:
+        state = (hx,) if len(stack.zeros) == 1 else hx
+        if type(state) is not tuple or len(state) != len(stack.zeros) or not all(map(matches, state, stack.zeros)):
+            return None
+    if torch.is_grad_enabled() and (
+        input.requires_grad
+        or any(one.requires_grad for _, one, _ in stack.parameters)
+        or (hx is not None and any(one.requires_grad for one in state))
+    ):
+        return differentiable(stack, input, state)
+    return call(stack, input, state)
+
+
+def is_current(module: nn.Module, stack: PreparedStack) -> bool:
+    """Whether the parameters are the same tensors in the same places; their values may have changed."""
+    there = module._parameters
+    return stack.engines is dispatch.ENGINES and all(
+        there.get(name) is tensor and tensor.data_ptr() == place for name, tensor, place in stack.parameters
+    )
+
+
+def matches(given: Any, expected: Tensor) -> bool:
+    """Whether it is a plain tensor laid out as the expected one."""
+    return (
+        type(given) is Tensor
+        and given.shape == expected.shape
+        and given.dtype == expected.dtype
+        and given.device == expected.device
+        and given.is_contiguous()
+    )
+
+
+def prepare(module: nn.Module, input: Tensor, calls: Callable[[Tensor], Calls | None]) -> PreparedStack | None:
+    """None if a call of this kind is not plain."""
+    own = [parameter for parameter in module._parameters.values() if parameter is not None]
+    if 0 in input.shape or len(own) != sum(1 for _ in module.parameters()):
+        return None
+    with torch.inference_mode(False):  # what is kept serves later calls, too
+        found = calls(input)
+    if found is None:
+        return None
+    layers, weights = [], []
+    for one in found[0]:
+        flat = (*one.weights[:5], *one.weights.vectors)
+        if any(
+            not each.is_contiguous() or not any(each is parameter for parameter in own) for each in flat if each is not None
+        ):
+            return None  # computed from the parameters again at each call
+        layer = dispatch.prepare(one)
+        if layer is None:
+            return None
+        layers.append(layer)
+        weights.append(flat)
+    names = [(name, one, one.data_ptr()) for name, one in module._parameters.items() if one is not None]
+    return PreparedStack(tuple(names), tuple(layers), tuple(weights), found[1], dispatch.ENGINES)
+
+
+def call(stack: PreparedStack, input: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, list[Tensor]]:
+    """Through all layers."""
+    batch, shapes = input.shape[1], [tuple(one.shape) for one in stack.zeros]
+    states = [input.new_empty(*shape) for shape in shapes]
+    first, last, x = [one.data_ptr() for one in state], [one.data_ptr() for one in states], input
+    for index, layer in enumerate(stack.layers):
+        if index:
+            sizes = [input.element_size() * batch * shape[-1] for shape in shapes]
+            first, last = list(map(add, first, sizes)), list(map(add, last, sizes))
+        x = layer.run(x, first, last)
+    return x, states
+
+
+def differentiable(stack: PreparedStack, input: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, list[Tensor]]:
+    """The same, in the graph."""
+    x, lasts, single = input, [], stack.zeros[0].dim() == 2
+    for index, (layer, weights) in enumerate(zip(stack.layers, stack.weights, strict=True)):
+        x, *last = layer.differentiable(x, weights, state if single else [one[index] for one in state])
+        lasts.append(last)
+    if single:
+        return x, lasts[0]
+    if len(lasts) == 1:
+        return x, [one.unsqueeze(0) for one in lasts[0]]
+    return x, [torch.stack(each) for each in zip(*lasts, strict=True)]

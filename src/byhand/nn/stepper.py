@@ -1,0 +1,167 @@
+"""Streaming: one step after the other, the weights packed and the memory kept between calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from byhand.engine import dispatch, precision
+from byhand.engine.call import Call
+from byhand.nn.indices import Where, check_where, chosen
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    from byhand.nn.config import Config
+
+    State = Tensor | tuple[Tensor, ...]
+
+
+class Stepper:
+    """A layer stack that takes a signal as it comes; made by lstm.stepper(batch=1).
+
+    y = stepper(x): x (batch, input), or (input,) where batch is 1, is one step; (time, batch, input) is several. y has the shape
+    of x, with the output's width. The memory is kept from call to call. No gradients, no dropout; masks stand at their means.
+    The weights are those of the moment when the stepper was made. Not for several threads at once: make one for each. A copy
+    (copy.copy, copy.deepcopy, pickle) has a memory of its own.
+
+    state: the memory, as the layer gives and takes it; of a layer in low precision in float32, in which it is kept. ValueError,
+        TypeError.
+    """
+
+    def __init__(self, config: Config, first_calls: Callable[[], list[Call]], batch: int) -> None:
+        if config.bidirectional:
+            raise ValueError(
+                "stepper expected a layer of one direction, got bidirectional=True: its reverse half begins at the end"
+            )
+        if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
+            raise ValueError(f"stepper expected a batch of at least 1, got {batch!r}")
+        self.config, self.batch = config, batch
+        with torch.inference_mode(False), torch.no_grad():  # the memory outlives the caller's mode
+            given = first_calls()
+            self._dtype = given[0].input.dtype
+            calls = [precision.converted(call, precision.COMPUTED_IN.get(self._dtype, self._dtype)) for call in given]
+            self._weights = [_copied(call) for call in calls]
+            self._noise = [call.noise for call in calls]
+            self._start = [tuple(one.clone() for one in call.state) for call in calls]
+        self._shape = torch.Size((batch, config.input_size))
+        self._take(self._start)
+
+    def _take(self, state: list[tuple[Tensor, ...]]) -> None:
+        """Start from a copy of this memory, and bind the engine to it."""
+        with torch.inference_mode(False), torch.no_grad():
+            self._state = [tuple(one.clone() for one in each) for each in state]
+            self._bound = self._prepared()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_bound"}  # which holds addresses
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._take(self._state)
+
+    def _call_of(self, layer: int, x: Tensor | None = None) -> Call:
+        """The call of a layer with the memory and the weights that are kept; of a step of zeros if there is no input."""
+        weights, state = self._weights[layer], self._state[layer]
+        if x is None:
+            x = weights.input.new_zeros(1, self.batch, weights.input.shape[1])
+        return Call(self.config.cell, x, state, weights, noise=self._noise[layer])
+
+    def _prepared(self) -> list[Callable[[Tensor], Tensor]]:
+        """A function a layer that takes one step; none if no engine prepares every layer."""
+        layers = [dispatch.prepare(self._call_of(layer), pack=True) for layer in range(self.config.num_layers)]
+        if None in layers:
+            return []
+        return [layer.stepping(state) for layer, state in zip(layers, self._state, strict=True) if layer is not None]
+
+    def __call__(self, x: Float[Tensor, "*time batch input"]) -> Float[Tensor, "*time batch output"]:
+        """Take one step or several."""
+        if (
+            type(x) is Tensor
+            and self._bound
+            and x.shape == self._shape
+            and x.dtype == self._dtype == self._kept_in
+            and x.is_contiguous()
+            and x.device.type == "cpu"
+        ):
+            for step in self._bound:
+                x = step(x)
+            return x
+        return self._steps(x)
+
+    def _steps(self, x: Tensor) -> Tensor:
+        given = x
+        if not isinstance(x, Tensor) or not 1 <= x.dim() <= 3:
+            raise TypeError(f"stepper expected x of shape (batch, input) or (time, batch, input), got {_described(x)}")
+        if x.dim() == 1:
+            x = x.unsqueeze(0)
+        if x.dim() == 2:
+            x = x.unsqueeze(0)
+        if x.shape[1:] != self._shape or x.dtype != self._dtype:
+            raise ValueError(
+                f"stepper expected x of {self._dtype} and shape {tuple(self._shape)}, or that for several steps, got {_described(given)}"
+            )
+        with torch.no_grad(), precision.exactly(x.device.type):
+            x = x.to(self._kept_in)
+            for layer in range(self.config.num_layers if len(x) else 0):
+                result = dispatch.run(self._call_of(layer, x))
+                for mine, new in zip(self._state[layer], result.state, strict=True):
+                    mine.copy_(new)
+                x = result.output
+            x = x.to(self._dtype)
+        return x if given.dim() == 3 else x[0] if given.dim() == 2 else x[0, 0]
+
+    @property
+    def _kept_in(self) -> torch.dtype:
+        """The number type of memory and weights: float32 where the layer's is lower."""
+        return self._weights[0].input.dtype
+
+    @property
+    def state(self) -> State:
+        """A copy of the memory: (layers, batch, width) for each state."""
+        values = tuple(torch.stack([state[index] for state in self._state]) for index in range(len(self.config.cell.state)))
+        return values[0] if len(values) == 1 else values
+
+    @state.setter
+    def state(self, values: State) -> None:
+        given = (values,) if isinstance(values, Tensor) else tuple(values)
+        mine = (self.state,) if isinstance(self.state, Tensor) else self.state
+        if [tuple(one.shape) for one in given] != [tuple(one.shape) for one in mine]:
+            raise ValueError(
+                f"stepper expected states of shapes {[tuple(one.shape) for one in mine]}, got {[tuple(one.shape) for one in given]}"
+            )
+        for layer, state in enumerate(self._state):
+            for one, value in zip(state, given, strict=True):
+                one.copy_(value[layer].detach())
+
+    def reset(self, which: Where = None) -> None:
+        """Back to the state of the beginning: zeros, or what the layer has learnt to start from.
+
+        Args:
+            which: the sequences of the batch to set back: an index, a slice, a list of indices or a mask (batch,); None: all.
+
+        Raises:
+            IndexError, TypeError: which is no such choice, or a sequence is not there.
+        """
+        check_where("reset", "which", which)
+        rows = chosen("reset", "which", which, self.batch)
+        for state, start in zip(self._state, self._start, strict=True):
+            for one, value in zip(state, start, strict=True):
+                one[rows] = value[rows]
+
+
+def _copied(call: Call):
+    """Weights that do not change when the layer's do."""
+    weights = call.weights
+    copies = {
+        name: None if value is None else value.detach().clone()
+        for name, value in zip(weights._fields[:5], weights[:5], strict=True)
+    }
+    return weights._replace(**copies, vectors=tuple(one.detach().clone() for one in weights.vectors))
+
+
+def _described(x: object) -> str:
+    return f"{x.dtype} of shape {tuple(x.shape)}" if isinstance(x, Tensor) else f"a {type(x).__name__}"

@@ -1,1 +1,0 @@
-"""Layers and traces in files: written whole or not at all, and refused if a byte is not as it was written."""

@@ -1,0 +1,186 @@
+"""edit: change what is computed, at any site, step, unit or sequence.
+
+A change is a tensor, a number, a function, or either at some times, units or sequences only; or several, one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from byhand.engine.observe import EditFunction, active
+from byhand.nn.indices import Where, check_where, chosen
+from byhand.trace.layers import layers, names
+from byhand.trace.run import unknown
+
+if TYPE_CHECKING:
+    from byhand.engine.call import Call, Result
+
+    Change = Tensor | float | Callable[[Tensor], Tensor | float]
+    Changes: TypeAlias = "Change | At | Sequence[Change | At]"
+
+
+@dataclass(frozen=True, eq=False)
+class At:
+    """A change at some times, units and sequences only."""
+
+    change: Change
+    time: Where = None
+    unit: Where = None
+    batch: Where = None
+
+
+def at(change: Change, *, time: Where = None, unit: Where = None, batch: Where = None) -> At:
+    """A change for byhand.edit that holds at some times, units and sequences only.
+
+    `time`, `unit` and `batch` are each an index, a slice, a list of indices or a tensor of booleans; negative indices count
+    from the end. Along what is not given the change holds everywhere.
+
+    Args:
+        change: a number, a tensor or a function, as for edit.
+        time: the steps.
+        unit: the units.
+        batch: the sequences.
+
+    Returns:
+        The change, to be given to edit.
+
+    Raises:
+        TypeError: `change` is itself made by at, or a choice is none of these.
+    """
+    for name, where in (("time", time), ("unit", unit), ("batch", batch)):
+        check_where("at", name, where)
+    if isinstance(change, At):
+        raise TypeError("at expected a number, a tensor or a function, got another at(...): say it all in one")
+    return At(change, time, unit, batch)
+
+
+def edit_function(name: str, spec: Changes) -> EditFunction:
+    """What an engine calls: value (batch, hidden), time, number of steps -> the changed value. TypeError."""
+    if isinstance(spec, list | tuple):
+        return in_order(name, spec)
+    if isinstance(spec, At):
+        return partly(name, spec)
+    if callable(spec):
+        return lambda value, time, steps: fitted(name, spec(value), value)
+    if isinstance(spec, Tensor) or (isinstance(spec, int | float) and not isinstance(spec, bool)):
+        return replacing(name, spec if isinstance(spec, Tensor) else torch.tensor(spec, dtype=torch.float64))
+    raise TypeError(
+        f"edit of {name} expected a number, a tensor, a function or byhand.at(...), or a list of them, got a {type(spec).__name__}"
+    )
+
+
+def in_order(name: str, spec: Sequence[Change | At]) -> EditFunction:
+    """Each changes what those before it have left. TypeError for a list of numbers alone, which is rather meant as a tensor."""
+    if spec and not any(isinstance(one, At) or callable(one) for one in spec):
+        raise TypeError(
+            f"edit of {name} expected byhand.at(...) or functions in its list, got a {type(spec[0]).__name__} and the like: numbers for"
+            " each unit are torch.tensor([...])"
+        )
+    functions = [edit_function(name, one) for one in spec]
+
+    def function(value: Tensor, time: int, steps: int) -> Tensor:
+        for change in functions:
+            value = change(value, time, steps)
+        return value
+
+    return function
+
+
+def replacing(name: str, new: Tensor) -> EditFunction:
+    def function(value: Tensor, time: int, steps: int) -> Tensor:
+        whole = (steps, *value.shape)
+        if new.dim() > 3 or any(a not in (1, b) for a, b in zip(reversed(new.shape), reversed(whole), strict=False)):
+            raise ValueError(
+                f"edit of {name} expected a tensor that broadcasts to (time, batch, hidden) = {whole}, got shape {tuple(new.shape)}"
+            )
+        step = new if new.dim() < 3 else new[time if len(new) > 1 else 0]
+        return step.to(value).expand_as(value)
+
+    return function
+
+
+def fitted(name: str, new: object, value: Tensor) -> Tensor:
+    """What a function gave, as a tensor of the value's shape and dtype."""
+    if isinstance(new, int | float):
+        return torch.full_like(value, new)
+    if not isinstance(new, Tensor):
+        raise TypeError(f"edit of {name} expected its function to give a tensor, got a {type(new).__name__}")
+    if new.shape != value.shape:
+        raise ValueError(f"edit of {name} expected its function to give shape {tuple(value.shape)}, got {tuple(new.shape)}")
+    return new.to(value.dtype)
+
+
+def partly(name: str, spec: At) -> EditFunction:
+    change = edit_function(name, spec.change)
+
+    def function(value: Tensor, time: int, steps: int) -> Tensor:
+        if not bool(chosen(f"edit of {name}", "time", spec.time, steps)[time]):
+            return value
+        batch, hidden = value.shape
+        there = chosen(f"edit of {name}", "batch", spec.batch, batch).unsqueeze(1) & chosen(
+            f"edit of {name}", "unit", spec.unit, hidden
+        )
+        return torch.where(there.to(value.device), change(value, time, steps), value)
+
+    return function
+
+
+class Editor:
+    """The observer behind edit."""
+
+    reads = False
+    in_graph = False
+
+    def __init__(self, paths: Mapping[nn.Module, str], functions: Mapping[str, EditFunction]) -> None:
+        self.paths = paths
+        self.by_place: dict[str, dict[str, EditFunction]] = {}
+        for name, function in functions.items():
+            place, _, site = name.rpartition(".")
+            self.by_place.setdefault(place, {})[site] = function
+
+    def edits(self, place: str) -> Mapping[str, EditFunction]:
+        return self.by_place.get(place, {})
+
+    def observe(self, place: str, call: Call, result: Result) -> None:
+        """Nothing to see."""
+
+
+@contextmanager
+def edit(model: nn.Module, changes: Mapping[str, Changes]) -> Iterator[None]:
+    """Replace values while the model runs: {"l0.f": change}, for any number of sites.
+
+    All that follows from the site follows from the changed value, as if the equation had said so. Gradients flow through. In
+    nested blocks the inner change comes after the outer one.
+
+    Args:
+        model: any module with byhand layers inside.
+        changes: name of a site -> change. A change is a tensor or number, which replaces the value (broadcast to (time,
+            batch, hidden)); a function of the value of one step, (batch, hidden) -> the same shape; byhand.at(change, time=,
+            unit=, batch=) to change a part only; or a list of such changes, each of which changes what the one before has
+            left.
+
+    Yields:
+        Nothing; the changes hold inside the block.
+
+    Raises:
+        TypeError: `model` is no module, `changes` no mapping, or a change is none of these; when the model runs, a function
+            gives no tensor.
+        ValueError: there is no byhand layer in the model; when it runs, a value is of the wrong shape.
+        UnknownSiteError: there is no such site; the message names those that there are.
+        IndexError: when the model runs, a time, unit or sequence of byhand.at is not there.
+    """
+    paths = layers(model, "edit")
+    if not isinstance(changes, Mapping):
+        raise TypeError(f"edit expected a mapping from names to changes, got a {type(changes).__name__}: write {{'l0.f': ...}}")
+    known = names(paths)
+    for name in changes:
+        if name not in known:
+            raise unknown("edit", name, known)
+    with active(Editor(paths, {name: edit_function(name, change) for name, change in changes.items()})):
+        yield

@@ -1,0 +1,1 @@
+"""byhand fit, validate, test and predict on the command line."""

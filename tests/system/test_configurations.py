@@ -1,0 +1,85 @@
+"""The configurations that come along, and words as they are typed."""
+
+import random
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from commands import Here
+from conftest import ROOT
+
+from byhand import tasks
+from byhand.train.cli.arguments import shortened
+
+CONFIGS = ROOT / "configs"
+NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
+
+
+def test_each_task_has_one() -> None:
+    named = {yaml.safe_load(path.read_text())["data"]["class_path"] for path in CONFIGS.glob("*.yaml")}
+    assert named == set(tasks.TASKS)
+
+
+def test_a_text_has_as_many_steps_as_it_takes_to_read_the_help_twelve_times() -> None:
+    """Or nearly: the help differs a little between versions of Python."""
+    trainer = yaml.safe_load((CONFIGS / "text.yaml").read_text())["trainer"]
+    text = tasks.Text(steps=100)
+    assert trainer["max_steps"] == 12 * trainer["val_check_interval"]
+    assert abs(text.count("train", text.batch_size) - trainer["val_check_interval"]) <= 10
+    assert text.count("val", text.batch_size) <= trainer["limit_val_batches"]
+
+
+def test_a_short_text_is_trained_in_steps_and_ends_when_nothing_more_is_learnt(tmp_path: Path, here: Here) -> None:
+    """Letters at random can only be learnt by heart."""
+    (tmp_path / "short.txt").write_text("".join(random.Random(0).choices("abcd", k=1500)))
+    small = ["--data.batch_size", "2", "--data.steps", "20", "--model.hidden_size", "16", "--trainer.val_check_interval", "20"]
+    words = ["--config", str(CONFIGS / "text.yaml"), "--data.path", "short.txt", *small]
+    out = here(tmp_path, "fit", *words)
+    bits = [float(one) for one in re.findall(r"^epoch \d+  step \d+ .*val_bits (\S+)", out, re.MULTILINE)]
+    assert f"{20 * len(bits)} steps in" in out and 4 <= len(bits) < 1572 / 20
+    assert min(bits[:-3]) <= min(bits[-3:])  # the last three validations brought nothing better
+    out = here(tmp_path, "fit", *words, "--trainer.max_steps", "30", "--name", "shorter")
+    assert "30 steps in" in out and "best.ckpt" in out
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_short_and_trains(name: str, tmp_path: Path, here: Here) -> None:
+    """A step of the quick version, and the test it tells."""
+    path = CONFIGS / f"{name}.yaml"
+    assert len(path.read_text().splitlines()) <= 25
+    once = ["--trainer.max_steps", "1", "--trainer.limit_val_batches", "1"]
+    out = here(tmp_path, "fit", "--config", str(path), "--quick", *once)
+    (line,) = [line for line in out.splitlines() if line.startswith("test it:")]
+    (run,) = (tmp_path / "runs").glob("*/version_0")
+    assert f"--config runs/{run.parent.name}/version_0/config.yaml" in line
+    # with one step there is no epoch whose end could be judged, so there may be no best one
+    tested = here(
+        tmp_path,
+        *("test", "--config", str(run / "config.yaml"), "--ckpt_path", str(run / "checkpoints/last.ckpt")),
+        *("--trainer.limit_test_batches", "1"),
+    )
+    assert "the model" in tested
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["fit", "--config", "{}/adding.yaml", "--quick", "--model.cell", "rnn"],
+        ["fit", "--quick", "-c", "{}/adding.yaml", "--model.cell", "rnn"],
+        ["fit", "--config={}/adding.yaml", "--model.cell", "rnn", "--quick"],
+    ],
+)
+def test_the_shorter_version_comes_after_the_whole(words: list[str]) -> None:
+    found = shortened([word.format(CONFIGS) for word in words])
+    assert "--quick" not in found
+    at = found.index(str(CONFIGS / "quick/adding.yaml"))
+    assert found[at - 1] == "--config" and f"{CONFIGS}/adding.yaml" in found[at - 2] and "--model.cell" in found[at:]
+
+
+def test_there_is_nothing_to_shorten() -> None:
+    assert shortened(["fit", "--config", "mine.yaml"]) == ["fit", "--config", "mine.yaml"]
+    with pytest.raises(ValueError, match=r"--quick: expected a shorter version of mine\.yaml in quick/mine\.yaml"):
+        shortened(["fit", "--config", "mine.yaml", "--quick"])
+    with pytest.raises(ValueError, match="--quick: expected a configuration"):
+        shortened(["fit", "--quick"])
