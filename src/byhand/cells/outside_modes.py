@@ -37,11 +37,16 @@ def outside_modes(function: Function) -> Function:
 
 
 def run_outside_modes(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """The function's result, or its error; nested calls stay in the one thread."""
+    """The function's result, or its error; nested calls stay in the one thread.
+
+    Ctrl-C leaves at once, and the thread ends what it began. It is no daemon: Python ends those at its exit by unwinding them,
+    and where one is inside torch at that moment the whole process aborts (CPython 3.11, torch 2.13).
+    """
     if getattr(_here, "outside", False):
         return function(*arguments, **options)
     made: list[Any] = []
     errors: list[BaseException] = []
+    ended = threading.Event()
 
     def run() -> None:
         _here.outside = True
@@ -49,12 +54,15 @@ def run_outside_modes(function: Callable[..., Any], *arguments: Any, **options: 
             made.append(function(*arguments, **options))
         except BaseException as error:  # noqa: BLE001 (raised again below, in the caller's thread)
             errors.append(error)
+        finally:
+            ended.set()
 
     anomaly = torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()
-    thread = threading.Thread(target=run, name="byhand reads a cell", daemon=True)
+    thread = threading.Thread(target=run, name="byhand reads a cell", daemon=False)
     torch.autograd.set_detect_anomaly(False)  # the one mode that belongs to the process
     try:
         thread.start()
+        ended.wait()  # not join at once, which CPython 3.11 takes for the thread's end where Ctrl-C interrupts it
         thread.join()
     finally:
         torch.autograd.set_detect_anomaly(*anomaly)
