@@ -53,9 +53,9 @@ def counts(path: Path, seeds: int) -> list[Count]:
     specification, found = study.load(path).specification, []
     for (task, plan), variant in ((one, name) for one in specification.tasks.items() for name in specification.variants):
         for seed in specification.seeds[:seeds]:
-            cell = specification.cell(task, variant, seed, {})
-            made = AnBn(**cell.config["task"]["arguments"])
-            model, _ = train(made, cell.config["settings"], seed=seed, **cell.config["training"])
+            run = specification.run(task, variant, seed, {})
+            made = AnBn(**run.config["task"]["arguments"])
+            model, _ = train(made, run.config["settings"], seed=seed, **run.config["training"])
             found.append(Count(variant, seed, reached(model.eval())))
             print(f"{plan.made.rpartition('.')[2]}, {variant}, seed {seed}: right up to n = {found[-1].reached}", flush=True)
     return found
