@@ -10,9 +10,7 @@ Equations: Hochreiter & Schmidhuber 1997, Neural Computation 9(8); forget gate: 
 
 import argparse
 import logging
-import math
 import signal
-import sys
 import warnings
 import zipfile
 
@@ -23,9 +21,8 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from tqdm import tqdm
 
+
 # ==== The unit ====
-
-
 class LSTMbyHand(L.LightningModule):
     """One LSTM unit. The colours are the gates'; index 1 multiplies the short memory, index 2 the input.
 
@@ -38,16 +35,14 @@ class LSTMbyHand(L.LightningModule):
             raise ValueError(f"LSTMbyHand expected log_every_n_epochs of at least 1; got {log_every_n_epochs}")
         self.save_hyperparameters()
 
-        def weight():
-            return nn.Parameter(torch.normal(mean=torch.tensor(0.0), std=torch.tensor(1.0)))
+        def numbers():
+            weights = [torch.normal(mean=torch.tensor(0.0), std=torch.tensor(1.0)) for _ in range(2)]
+            return [nn.Parameter(number) for number in (*weights, torch.tensor(0.0))]
 
-        def bias():
-            return nn.Parameter(torch.tensor(0.0))
-
-        self.w_blue1, self.w_blue2, self.b_blue1 = weight(), weight(), bias()  # the forget gate
-        self.w_green1, self.w_green2, self.b_green1 = weight(), weight(), bias()  # the input gate
-        self.w_orange1, self.w_orange2, self.b_orange1 = weight(), weight(), bias()  # the candidate memory
-        self.w_purple1, self.w_purple2, self.b_purple1 = weight(), weight(), bias()  # the output gate
+        self.w_blue1, self.w_blue2, self.b_blue1 = numbers()  # the forget gate
+        self.w_green1, self.w_green2, self.b_green1 = numbers()  # the input gate
+        self.w_orange1, self.w_orange2, self.b_orange1 = numbers()  # the candidate memory
+        self.w_purple1, self.w_purple2, self.b_purple1 = numbers()  # the output gate
 
     def lstm_unit(self, input_value, long_memory, short_memory, record=None):
         """One day, values of shape () or (batch,): gives [long memory, short memory]; a list `record` gets every value."""
@@ -82,8 +77,6 @@ class LSTMbyHand(L.LightningModule):
         self(input, record)
         return {name: torch.stack([day[name] for day in record]) for name in record[0]}
 
-    # ---- its training: Lightning's hooks ----
-
     def configure_optimizers(self):
         return torch.optim.Adam(self.parameters(), lr=self.hparams["learning_rate"])
 
@@ -102,7 +95,7 @@ class LSTMbyHand(L.LightningModule):
         """Takes [inputs (batch, time), labels (batch,)]; gives the mean squared error and the predictions (batch,)."""
         prediction, label = self.predict_step(batch), batch[1]
         if label.shape != prediction.shape or not torch.isfinite(label).all():
-            got = label if label.shape == prediction.shape else f"shape {tuple(label.shape)}"
+            got = f"{label} of shape {tuple(label.shape)}"
             raise ValueError(f"LSTMbyHand expected finite labels of shape {tuple(prediction.shape)}; got {got}")
         return ((prediction - label) ** 2).mean(), prediction
 
@@ -116,10 +109,9 @@ class LSTMbyHand(L.LightningModule):
         return loss
 
     def validation_step(self, batch):
-        self.log("val_loss", self.loss(batch)[0], batch_size=len(batch[0]))
+        self.log("test_loss" if self.trainer.testing else "val_loss", self.loss(batch)[0], batch_size=len(batch[0]))
 
-    def test_step(self, batch):
-        self.log("test_loss", self.loss(batch)[0], batch_size=len(batch[0]))
+    test_step = validation_step
 
 
 def check(input):
@@ -136,7 +128,6 @@ def check(input):
 
 
 # ==== Training ====
-
 # They differ on the first day only: to know the fifth, the unit has to carry the first through the three between.
 COMPANIES = {"A": ([0.0, 0.5, 0.25, 1.0], 0.0), "B": ([1.0, 0.5, 0.25, 1.0], 1.0)}
 
@@ -150,11 +141,9 @@ def companies(batch_size=1):
 class Progress(ProgressBar):
     """One bar for all epochs; keeps last.ckpt beside the log; Ctrl-C ends the training after a whole epoch, twice at once."""
 
-    interrupted = False
-
     def on_train_start(self, trainer, pl_module):
         self.bar = tqdm(total=trainer.max_epochs, initial=trainer.current_epoch, unit="epoch", mininterval=0.5)
-        self.handler = signal.signal(signal.SIGINT, self.on_interrupt)
+        self.interrupted, self.handler = False, signal.signal(signal.SIGINT, self.on_interrupt)
 
     def on_interrupt(self, *_):
         self.interrupted = True
@@ -181,24 +170,20 @@ def trainer(epochs, folder="runs"):
 
 
 # ==== The command line ====
-
-# What the table of days shows, of all that `trace` gives.
-COLUMNS = ("input_value", "long_remember_percent", "potential_remember_percent", "potential_remember")
-COLUMNS += ("output_percent", "updated_long_memory", "updated_short_memory")
-
-
 def show_predictions(model, when):
     for name, (prices, label) in COMPANIES.items():
         print(f"{when:7} company {name}: prediction {model(torch.tensor(prices)).item():7.4f}, label {label:.0f}")
 
 
 def show_days(model):
+    columns = ["input_value", "long_remember_percent", "potential_remember_percent", "potential_remember", "output_percent"]
+    columns += ["updated_long_memory", "updated_short_memory"]
     for name, (prices, _) in COMPANIES.items():
         print(f"\ncompany {name}            blue      green     orange     purple       long      short")
         print("day      input     forget      input  candidate     output     memory     memory")
         trace = model.trace(torch.tensor(prices))
         for day in range(len(prices)):
-            print(f"{day + 1:3}" + "".join(f"{trace[name][day]:11.4f}" for name in COLUMNS))
+            print(f"{day + 1:3}" + "".join(f"{trace[name][day]:11.4f}" for name in columns))
 
 
 def main():
@@ -209,10 +194,8 @@ def main():
     parser.add_argument("--resume", metavar="CHECKPOINT", help="go on from this file, kept by an earlier run")
     options = parser.parse_args()
     given = {} if options.learning_rate is None else {"learning_rate": options.learning_rate}
-    if options.epochs < 1 or not 0 < given.get("learning_rate", 1) < math.inf or not 0 <= options.seed < 2**32:
-        parser.error(
-            f"expected epochs of at least 1, a finite learning rate above 0, a seed from 0 to 4294967295; got {options}"
-        )
+    if options.epochs < 1 or not 0 < given.get("learning_rate", 1) < float("inf") or not 0 <= options.seed < 2**32:
+        parser.error(f"expected epochs of at least 1, a finite learning rate above 0, a seed below 4294967296; got {options}")
     L.seed_everything(options.seed, verbose=False)
     model = LSTMbyHand(log_every_n_epochs=10, **given)
     if options.resume:
@@ -235,7 +218,7 @@ def main():
     print(f"\n{training.current_epoch} epochs; log and checkpoint in {training.log_dir}")
     if training.should_stop:
         print(f"stopped by Ctrl-C; to go on: python LSTM.py --resume {training.log_dir}/last.ckpt --epochs {options.epochs}")
-        sys.exit(130)
+        raise SystemExit(130)
 
 
 if __name__ == "__main__":

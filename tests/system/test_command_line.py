@@ -110,7 +110,7 @@ def test_ctrl_c_keeps_what_was_learned(tmp_path: Path) -> None:
         (["--epochs", "0"], "expected epochs of at least 1"),
         (["--learning-rate", "nan"], "a finite learning rate above 0"),
         (["--learning-rate", "-1"], "learning_rate=-1.0"),
-        (["--seed", "-1"], "a seed from 0 to 4294967295"),
+        (["--seed", "-1"], "a seed below 4294967296"),
         (["--epochs", "ten"], "invalid int value: 'ten'"),
         (
             ["--resume", "nowhere.ckpt"],
