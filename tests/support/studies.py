@@ -49,7 +49,7 @@ def on(task: str, notes: Path, **changes: Any) -> dict[str, Any]:
 
 
 def pretended(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What a cell might have come to, always the same for the same configuration."""
+    """What a run might have come to, always the same for the same configuration."""
     words = json.dumps(config, sort_keys=True).encode()
     test, val = (zlib.crc32(words, start) / 2**32 for start in (0, 1))
     return {"metrics": {"test_mse": test, "val_mse": val}, "steps": 5, "seconds": 0.1}
@@ -57,12 +57,12 @@ def pretended(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def fill(study: Study, *, retries: int = 0) -> int:
     queue = study._open()
-    standings = queue.standings()
-    return queue.fill(study.plan.cells(standings), standings, retries=retries)
+    run_states = queue.run_states()
+    return queue.fill(study.plan.runs(run_states), run_states, retries=retries)
 
 
 def run_here(study: Study, *, retries: int = 0) -> Study:
-    """All cells, in this process."""
+    """All runs, in this process."""
     fill(study, retries=retries)
     work(study.plan, study._open(), lambda seconds: bool(time.sleep(seconds / 20)))
     return study

@@ -1,4 +1,4 @@
-"""What a study comes to: which cells it has, what it chooses, what it reports."""
+"""What a study comes to: which runs it has, what it chooses, what it reports."""
 
 import csv
 import math
@@ -26,7 +26,7 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_results_are_those_of_train_and_depend_neither_on_order_nor_on_what_ran_before(tmp_path: Path) -> None:
     study, backwards = run_here(made(tmp_path / "one")), made(tmp_path / "other")
-    backwards._open().fill(reversed(backwards.plan.cells({})), {})
+    backwards._open().fill(reversed(backwards.plan.runs({})), {})
     assert results(study) == results(run_here(backwards))
     assert [(row["variant"], row["seed"]) for row in results(study)] == [(v, s) for v in SMALL["variants"] for s in range(3)]
     task = Adding(**SMALL["tasks"]["adding"]["init_args"], seed=2)
@@ -41,7 +41,7 @@ def test_a_training_ends_where_stop_says(tmp_path: Path) -> None:
     assert [row["steps"] for row in study.table()] == [5, 5]
 
 
-def test_failed_cells_are_told_of_and_retried_at_the_next_run_as_often_as_stated(tmp_path: Path) -> None:
+def test_failed_runs_are_told_of_and_retried_at_the_next_run_as_often_as_stated(tmp_path: Path) -> None:
     (tmp_path / "fail").touch()
     study = made(tmp_path, **on("Failing", tmp_path, retries=2, variants={"lstm": {"cell": "lstm"}}))
     for times in (1, 2, 3, 3):
@@ -99,8 +99,8 @@ def test_search_tries_the_same_for_every_variant_and_goes_on_with_the_best_in_va
 @pytest.mark.usefixtures("fast")
 def test_more_trials_of_a_search_keep_the_first(tmp_path: Path) -> None:
     few, many = (made(tmp_path, search=SEARCH | {"trials": trials}, model=None) for trials in (3, 5))
-    first = [cell.key for cell in few.plan.searching["adding", "lstm"]]
-    assert [cell.key for cell in many.plan.searching["adding", "lstm"]][:3] == first
+    first = [run.key for run in few.plan.searching["adding", "lstm"]]
+    assert [run.key for run in many.plan.searching["adding", "lstm"]][:3] == first
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -217,15 +217,15 @@ def test_what_is_no_number_counts_as_the_worst(tmp_path: Path, monkeypatch: pyte
 def test_a_task_may_have_its_own_model_training_and_metric(tmp_path: Path) -> None:
     own = SMALL["tasks"]["adding"] | {"model": {"hidden_size": 5}, "training": {"max_steps": 7}, "metric": "test_wrong"}
     study = made(tmp_path, tasks={"adding": SMALL["tasks"]["adding"], "own": own})
-    cells = {cell.task: cell.config for cell in study.plan.cells({})}
-    assert [cells[task]["settings"]["hidden_size"] for task in ("adding", "own")] == [2, 5]
-    assert [cells[task]["training"]["max_steps"] for task in ("adding", "own")] == [5, 7]
-    assert cells["own"]["settings"]["learning_rate"] == 0.02 and study.specification.tasks["own"].metric == "test_wrong"
+    runs = {run.task: run.config for run in study.plan.runs({})}
+    assert [runs[task]["settings"]["hidden_size"] for task in ("adding", "own")] == [2, 5]
+    assert [runs[task]["training"]["max_steps"] for task in ("adding", "own")] == [5, 7]
+    assert runs["own"]["settings"]["learning_rate"] == 0.02 and study.specification.tasks["own"].metric == "test_wrong"
 
 
 def test_cells_are_known_by_what_determines_them_and_by_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def keys(**changes: object) -> list[str]:
-        return [cell.key for cell in made(tmp_path, **changes).plan.cells({})]
+        return [run.key for run in made(tmp_path, **changes).plan.runs({})]
 
     first = keys()
     assert len(set(first)) == 6
@@ -247,24 +247,24 @@ def test_status_knows_the_pace(tmp_path: Path) -> None:
     study = made(tmp_path)
     assert study.status().total == {"waiting": 6} and not study.folder.exists()
     fill(study)
-    queue, cells = study._open(), study.plan.cells({})
+    queue, runs = study._open(), study.plan.runs({})
     for _ in range(2):
-        claim = queue.claim([cell.key for cell in cells])
+        claim = queue.claim([run.key for run in runs])
         assert claim is not None
         claim.finish(pretended(claim.config) | {"took": 30.0, "host": "h", "torch": "t", "threads": 1}, 0.0)
     assert study.status().left is None
     for _ in range(2):
-        assert queue.claim([cell.key for cell in cells])
+        assert queue.claim([run.key for run in runs])
     now = study.status()
     assert now.total == {"done": 2, "running": 2, "waiting": 2}
     assert now.left == pytest.approx((2 + 2 / 2) * 30 / 2) and now.rate == pytest.approx(4)
-    assert now.line == "2 of 6 cells done, 2 running, 2 waiting, 4 cells a minute, about 45 s left"
+    assert now.line == "2 of 6 runs done, 2 running, 2 waiting, 4 runs a minute, about 45 s left"
     assert "1/3, 1 running" in text(view(now))
     assert [duration(one) for one in (0.42, 60, 600, 12000, 190000)] == ["0.4 s", "60 s", "10 min", "3 h 20 min", "2 d 4 h"]
 
 
 def test_no_report_without_results(tmp_path: Path) -> None:
     study = made(tmp_path)
-    with pytest.raises(StudyError, match=r"expected cells that are done, got none yet: byhand study run .* --folder"):
+    with pytest.raises(StudyError, match=r"expected runs that are done, got none yet: byhand study run .* --folder"):
         study.report()
     assert not study.folder.exists()

@@ -41,7 +41,7 @@ REFUSED = [
     ),
     (adding(init_args={"length": "long"}), "tasks: adding: init_args: length: expected a whole number, got 'long'"),
     (adding(init_args={"length": 2}), "tasks: adding: init_args: length: expected at least 4, got 2"),
-    (adding(init_args={"seed": 2}), "init_args: expected no seed, for each cell's own is the task's; got 2"),
+    (adding(init_args={"seed": 2}), "init_args: expected no seed, for each run's own is the task's; got 2"),
     (adding(form={}), "tasks: adding: expected names out of class_path, init_args, model, training, metric, goal; got 'form'"),
     ({"variants": {}}, "variants: expected at least one"),
     ({"variants": {False: {"cell": "lstm"}}}, "variants: expected names, got False: put it in quotes"),
@@ -170,11 +170,11 @@ def test_what_is_no_yaml(
 
 def test_numbers_are_read_as_people_mean_them(tmp_path: Path) -> None:
     path = write(tmp_path, model={"learning_rate": 0.001, "hidden_size": 2}, training={"max_steps": 1000})
-    plain = [cell.key for cell in load(path).plan.cells({})]
+    plain = [run.key for run in load(path).plan.runs({})]
     path.write_text(
         path.read_text().replace("learning_rate: 0.001", "learning_rate: 1e-3").replace("max_steps: 1000", "max_steps: 1e3")
     )
-    assert "1e-3" in path.read_text() and [cell.key for cell in load(path).plan.cells({})] == plain
+    assert "1e-3" in path.read_text() and [run.key for run in load(path).plan.runs({})] == plain
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_numbers_are_read_as_people_mean_them(tmp_path: Path) -> None:
             "expected a folder to write to, got: Not a directory: name another with",
         ),
         (["run", "study.yaml", "--folder", "/proc/x"], "/proc/x: expected a folder to write to, got: "),
-        (["report", "study.yaml"], "small: expected cells that are done, got none yet: byhand study run study.yaml"),
+        (["report", "study.yaml"], "small: expected runs that are done, got none yet: byhand study run study.yaml"),
     ],
 )
 def test_wrong_words(
@@ -228,7 +228,7 @@ def test_run_status_and_report(tmp_path: Path, capsys: pytest.CaptureFixture[str
     monkeypatch.chdir(tmp_path)
     write(tmp_path)
     assert main(["study", "status", "study.yaml"]) == 0
-    assert "0 of 6 cells done, 6 waiting\nnothing runs; to go on: byhand study run study.yaml\n" in capsys.readouterr().out
+    assert "0 of 6 runs done, 6 waiting\nnothing runs; to go on: byhand study run study.yaml\n" in capsys.readouterr().out
     assert not Path("runs").exists()
     run_here(load("study.yaml"))
     assert main(["study", "run", "study.yaml"]) == 0  # there is nothing left to run
@@ -240,7 +240,7 @@ def test_run_status_and_report(tmp_path: Path, capsys: pytest.CaptureFixture[str
         assert f"runs/studies/small/{name}" in printed and Path("runs/studies/small", name).exists()
 
 
-def test_exit_status_says_that_cells_failed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_exit_status_says_that_runs_failed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "fail").touch()
     changes = on("Failing", tmp_path, retries=0, variants={"lstm": {"cell": "lstm"}})
     run_here(made(tmp_path, **changes))

@@ -88,7 +88,7 @@ def test_a_queue_of_an_earlier_release_is_still_read(tmp_path: Path) -> None:
         connection.executescript((EARLIER / "study.sql").read_text())
     study = made(tmp_path)
     queue = Queue(connect(sqlalchemy.make_url(f"sqlite:///{tmp_path}/study.db"), 60), study.specification.name)
-    found = {key: standing.result for key, standing in queue.standings().items()}
+    found = {key: run_state.result for key, run_state in queue.run_states().items()}
     assert found == EXPECTED["study"] and len(found) == 4
 
 
@@ -131,7 +131,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_status_and_report_import_nothing(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("status", "report"):
         assert main(["study", command, str(own)]) == 0
-        assert "6 of 6 cells done" in capsys.readouterr().out
+        assert "6 of 6 runs done" in capsys.readouterr().out
     assert not Path("marked").exists() and "own_mark" not in sys.modules
     without = load(own, imports=False)
     seen, keys = results(without), [row["key"] for row in without.table()]

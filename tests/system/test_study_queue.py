@@ -1,4 +1,4 @@
-"""The queue of a study: every cell once, none lost, on SQLite and on PostgreSQL."""
+"""The queue of a study: every run once, none lost, on SQLite and on PostgreSQL."""
 
 import threading
 import time
@@ -43,7 +43,7 @@ def another(study: Study) -> Queue:
 
 
 def keys(study: Study) -> list[str]:
-    return [cell.key for cell in study.plan.cells(study._standings())]
+    return [run.key for run in study.plan.runs(study._run_states())]
 
 
 def at_once(*actions: Callable[[], None]) -> None:
@@ -72,11 +72,11 @@ def dying_after(action: Callable[..., object]) -> Callable[..., None]:
 @contextmanager
 def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patch:
-        patch.setattr(worker, "perform", lambda config: pytest.fail("a cell ran"))
+        patch.setattr(worker, "perform", lambda config: pytest.fail("a run was done"))
         yield
 
 
-def test_runs_every_cell_once_and_never_again(make_on: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_run_is_done_once_and_never_again(make_on: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     study = run_here(make_on())
     assert states(study) == {"COMPLETE": 6}
     assert [(row["variant"], row["seed"]) for row in study.table()] == [
@@ -102,13 +102,13 @@ def test_workers_that_claim_at_once_get_different_cells(make_on: Make) -> None:
     assert states(study) == {"RUNNING": 16}
 
 
-def test_a_cell_queued_twice_is_run_once(make_on: Make) -> None:
+def test_a_run_queued_twice_is_done_once(make_on: Make) -> None:
     study = make_on()
     queues = [another(study) for _ in range(3)]
-    cells = study.plan.cells({})
+    runs = study.plan.runs({})
 
     def put(queue: Queue) -> None:
-        queue.fill(cells, {})  # none of them knows of the others
+        queue.fill(runs, {})  # none of them knows of the others
 
     at_once(*(lambda queue=queue: put(queue) for queue in queues))
     assert states(study) == {"WAITING": 18}
@@ -126,18 +126,18 @@ def test_a_result_there_twice_counts_once(make: Make) -> None:
     study = run_here(make())
     before = study.table()
     queue = study._open()
-    cell = study.plan.cells({})[0]
-    queue.fill([cell], {})
+    run = study.plan.runs({})[0]
+    queue.fill([run], {})
     (extra,) = queue.study.get_trials(states=(TrialState.WAITING,))
     queue.storage.set_trial_state_values(extra._trial_id, TrialState.RUNNING)
     result = {"metrics": {"test_mse": 1e6}, "steps": 0, "seconds": 0}
     queue.storage.set_trial_user_attr(extra._trial_id, "result", result)
-    queue.storage.set_trial_user_attr(extra._trial_id, ENDED, seal_of_result(cell.key, result))
+    queue.storage.set_trial_user_attr(extra._trial_id, ENDED, seal_of_result(run.key, result))
     queue.storage.set_trial_state_values(extra._trial_id, TrialState.COMPLETE, [1e6])
     assert study.table() == before and study.status().total["done"] == 6
 
 
-def test_a_lost_cell_is_run_by_another_and_the_lost_workers_result_refused(make_on: Make) -> None:
+def test_a_lost_run_is_done_by_another_and_the_lost_workers_result_refused(make_on: Make) -> None:
     study = make_on(seeds=1, variants={"lstm": {"cell": "lstm"}})
     fill(study)
     sleeper, other = another(study), another(study)
@@ -182,7 +182,7 @@ def test_a_worker_lost_between_two_steps_of_claiming_holds_nothing(make: Make, m
     assert run_here(study).status().complete
 
 
-def test_a_cell_that_takes_its_workers_along_is_given_up_in_the_end(make: Make) -> None:
+def test_a_run_that_takes_its_workers_along_is_given_up_in_the_end(make: Make) -> None:
     study = make(seeds=1, variants={"lstm": {"cell": "lstm"}}, retries=1)
     queue = study._open()
     for round in (1, 2):
@@ -207,7 +207,7 @@ def test_what_was_dropped_on_purpose_is_no_loss(make: Make) -> None:
     assert run_here(study).status().complete
 
 
-def test_a_changed_configuration_is_a_new_cell_and_the_old_stays(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_configuration_is_a_new_run_and_the_old_stays(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run_here(make())
     before = first.table()
     changed = make(model={"hidden_size": 3, "learning_rate": 0.02})

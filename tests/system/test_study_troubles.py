@@ -41,7 +41,7 @@ def test_a_sign_of_life_from_the_future_is_none(make_on: Make) -> None:  # noqa:
     """A worker has died, and the clock been set back by a day: its sign would count until tomorrow."""
     study = make_on(seeds=1, variants={"lstm": {"cell": "lstm"}})
     fill(study)
-    claim = study._open().claim([cell.key for cell in study.plan.cells({})])
+    claim = study._open().claim([run.key for run in study.plan.runs({})])
     assert claim is not None
     silence(study._open(), hours=-24)
     assert study.status().total["running"] == 0 and states(study) == {"FAIL": 1}
@@ -54,7 +54,7 @@ def test_a_clock_that_is_a_little_off_is_no_matter(make: Make) -> None:  # noqa:
     study = make(seeds=1, lost_after=60)
     fill(study)
     queue = study._open()
-    assert queue.claim([cell.key for cell in study.plan.cells({})]) is not None
+    assert queue.claim([run.key for run in study.plan.runs({})]) is not None
     with queue.storage.engine.begin() as connection:
         connection.execute(sqlalchemy.text("UPDATE trial_heartbeats SET heartbeat = datetime(heartbeat, '+30 seconds')"))
     queue.recover()
@@ -66,7 +66,7 @@ def test_a_clock_that_is_a_little_off_is_no_matter(make: Make) -> None:  # noqa:
 
 @pytest.mark.usefixtures("_quick_starts")
 def test_each_death_of_a_worker_is_said_once(notes: Path, tmp_path: Path, printed: list[tuple[float, str]]) -> None:  # noqa: F811
-    """Of one that died for ever the cell would be given up in the end: test_study_queue.py."""
+    """Of one that died for ever the run would be given up in the end: test_study_queue.py."""
     now = made(tmp_path, **on("Dying", notes, seeds=1, variants={"lstm": {"cell": "lstm"}})).run()
     assert now.complete and states(made(tmp_path)) == {"FAIL": 2, "COMPLETE": 1}
     deaths = [(at, line) for at, line in printed if line.startswith("worker death ")]
@@ -80,7 +80,7 @@ def test_each_death_of_a_worker_is_said_once(notes: Path, tmp_path: Path, printe
 
 @pytest.mark.usefixtures("_quick_starts")
 def test_a_worker_that_cannot_go_on_says_why(notes: Path, tmp_path: Path, printed: list[tuple[float, str]]) -> None:  # noqa: F811
-    """Its process ends with an error of its own, between cells."""
+    """Its process ends with an error of its own, between runs."""
     study = made(tmp_path, **on("Slow", notes, seeds=1))
     (notes / "at once").touch()
     study._open()
@@ -111,7 +111,7 @@ def test_a_full_disk_is_named() -> None:
 
 @pytest.mark.usefixtures("_quick_starts")
 def test_a_disk_that_is_full_for_a_while(notes: Path, tmp_path: Path, printed: list[tuple[float, str]]) -> None:  # noqa: F811
-    """Workers cannot write from the middle of their first cells on, until the run has said so and some seconds more."""
+    """Workers cannot write from the middle of their first runs on, until the run has said so and some seconds more."""
     study = made(tmp_path / "full", **on("Filling", notes, name="full"))
     begun = list[float]()
 

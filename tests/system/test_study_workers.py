@@ -42,7 +42,7 @@ def undisturbed(folder: Path, notes: Path, **changes: object) -> list[dict]:
 
 
 def at_work(notes: Path) -> Iterator[int]:
-    """The processes that work at a cell, each once, as they turn up."""
+    """The processes that work at a run, each once, as they turn up."""
     while True:
         for path in notes.glob("[0-9]*"):
             path.unlink()
@@ -61,7 +61,7 @@ def kill(process: int, number: int = signal.SIGKILL) -> None:
 @pytest.mark.usefixtures("_quick_starts")
 @pytest.mark.parametrize("storage", ["sqlite", "postgresql"])
 def test_killed_workers_lose_nothing(storage: str, notes: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """Twice a worker in the middle of a cell; the study is done by those that take their places."""
+    """Twice a worker in the middle of a run; the study is done by those that take their places."""
     address = None if storage == "sqlite" else request.getfixturevalue("database")
     study = made(tmp_path / "killed", **on("Slow", notes, name="killed", storage=address, lost_after=30))
     killed = list[int]()
@@ -80,7 +80,7 @@ def test_killed_workers_lose_nothing(storage: str, notes: Path, tmp_path: Path, 
     thread.join()
     assert now.complete and len(set(killed)) == 2
     found = states(study)
-    assert found["COMPLETE"] == 6 and 1 <= found["FAIL"] <= 2  # killed between two cells a worker loses none
+    assert found["COMPLETE"] == 6 and 1 <= found["FAIL"] <= 2  # killed between two runs a worker loses none
     assert set(found) <= {"COMPLETE", "FAIL", "PRUNED"}  # pruned: what two workers queued anew at once
     assert results(study) == undisturbed(tmp_path / "undisturbed", notes)
 
@@ -112,7 +112,7 @@ def test_a_machine_that_dies_loses_nothing(notes: Path, tmp_path: Path) -> None:
 
 
 def interrupt(notes: Path, *, times: int) -> threading.Thread:
-    """Sends this process Ctrl-C as soon as a worker is in the middle of a cell."""
+    """Sends this process Ctrl-C as soon as a worker is in the middle of a run."""
 
     def send() -> None:
         next(at_work(notes))
@@ -138,7 +138,7 @@ def test_ctrl_c_finishes_what_is_under_way_and_twice_drops_it(
     told = capfd.readouterr().out
     if times == 1:
         assert now.total["done"] in (1, 2) and states(study) == {"COMPLETE": now.total["done"], "WAITING": now.total["waiting"]}
-        assert "finishing the cells under way; Ctrl-C again to drop them" in told and "done    adding, lstm, seed 0" in told
+        assert "finishing the runs under way; Ctrl-C again to drop them" in told and "done    adding, lstm, seed 0" in told
     else:
         assert now.total == {"waiting": 6} and states(study) == {"PRUNED": 1, "WAITING": 5}
     (notes / "at once").touch()
@@ -171,19 +171,19 @@ def test_on_a_terminal_a_table_keeps_up_and_ctrl_c_reaches_the_parent_only(notes
     process.stdin.close()
     process.stdout.close()
     assert process.wait() == 130, shown
-    assert "0/3, 1 running" in shown and "Traceback" not in shown and "finishing the cells" in shown
-    assert re.search(r"[12] of 6 cells done, [45] waiting", shown) and "byhand: stopped; to go on: byhand study run" in shown
+    assert "0/3, 1 running" in shown and "Traceback" not in shown and "finishing the runs" in shown
+    assert re.search(r"[12] of 6 runs done, [45] waiting", shown) and "byhand: stopped; to go on: byhand study run" in shown
 
 
 @pytest.mark.usefixtures("_quick_starts")
 def test_workers_that_cannot_start_end_the_run(notes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = made(tmp_path)
-    started = pool.Crew.hire
+    started = pool.Pool.start
 
-    def hire(self: pool.Crew, count: int) -> None:
+    def start(self: pool.Pool, count: int) -> None:
         (study.folder / "workers.log").mkdir(exist_ok=True)  # which a worker cannot write to
         started(self, count)
 
-    monkeypatch.setattr(pool.Crew, "hire", hire)
+    monkeypatch.setattr(pool.Pool, "start", start)
     now = study.run(show=False)
     assert now.total == {"waiting": 6}

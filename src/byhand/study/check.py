@@ -10,8 +10,8 @@ import torch
 from byhand.cells.names import is_own
 from byhand.errors import StudyError
 from byhand.study.errors import first_line
-from byhand.study.run_state import Standing
-from byhand.study.runs import Cell, find_task
+from byhand.study.run_state import RunState
+from byhand.study.runs import Run, find_task
 from byhand.study.specification import Specification
 from byhand.study.task_classes import is_ours
 from byhand.tasks import Task
@@ -29,19 +29,19 @@ def check(specification: Specification, *, imports: bool = True) -> None:
     searched = specification.search.candidates()[0] if specification.search else {}
     for name, plan in specification.tasks.items():
         where = f"{specification.path}: tasks: {name}"
-        cells = [specification.cell(name, one, specification.seeds[0], searched) for one in specification.variants]
+        runs = [specification.run(name, one, specification.seeds[0], searched) for one in specification.variants]
         if not imports:
-            cells = [one for one in cells if is_ours(plan.made) and not is_own(one.config["settings"]["cell"])]
-            if not cells:
+            runs = [one for one in runs if is_ours(plan.made) and not is_own(one.config["settings"]["cell"])]
+            if not runs:
                 continue
         made = find_task(plan.made, where)
         try:
-            task = made(**cells[0].config["task"]["arguments"])
+            task = made(**runs[0].config["task"]["arguments"])
         except (Exception, SystemExit) as error:  # whatever a task of anybody's raises
             raise StudyError(f"{where}: init_args: {first_line(error)}") from error
         known = set(ALWAYS)
-        for cell in cells:
-            model = _model(task, cell.config["settings"], f"{specification.path}: variants: {cell.variant}, on {name}")
+        for run in runs:
+            model = _model(task, run.config["settings"], f"{specification.path}: variants: {run.variant}, on {name}")
             known |= {f"{part}_{score}" for part in ("val", "test") for score in ("loss", *model.scores[part])}  # type: ignore[arg-type]
         if not plan.training["validate_every"]:
             known = {one for one in known if not one.startswith("val_")}
@@ -52,13 +52,13 @@ def check(specification: Specification, *, imports: bool = True) -> None:
             StopWhen(**stop)
 
 
-def check_results(specification: Specification, cells: Iterable[Cell], standings: Mapping[str, Standing]) -> None:
+def check_results(specification: Specification, runs: Iterable[Run], run_states: Mapping[str, RunState]) -> None:
     """StudyError for a metric that results are without, where check could not know which there are."""
-    for cell in cells:
-        standing = standings.get(cell.key)
-        if standing is not None and standing.result is not None:
-            known = {*ALWAYS[:2], *standing.result["metrics"]}
-            _known(specification.tasks[cell.task].metric, known, f"{specification.path}: tasks: {cell.task}: metric")
+    for run in runs:
+        run_state = run_states.get(run.key)
+        if run_state is not None and run_state.result is not None:
+            known = {*ALWAYS[:2], *run_state.result["metrics"]}
+            _known(specification.tasks[run.task].metric, known, f"{specification.path}: tasks: {run.task}: metric")
 
 
 def _model(task: Task, settings: dict[str, Any], where: str) -> SequenceModel:

@@ -27,7 +27,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit code: 0 if all went well, 1 if cells failed, 2 for what cannot be meant, 130 after Ctrl-C."""
+    """The exit code: 0 if all went well, 1 if runs failed, 2 for what cannot be meant, 130 after Ctrl-C."""
     try:
         words = _parser().parse_args(arguments)
         if words.command == "run":

@@ -20,7 +20,7 @@ from byhand.study.specification import Specification
 
 Ask = Callable[[Callable[[], Any]], Any]
 METHOD = "spawn"  # a process of its own from the start: nothing of the parent's threads or files
-MOST_DEATHS = 20  # of workers, without a cell done between them, before it is given up
+MOST_DEATHS = 20  # of workers, without a run done between them, before it is given up
 
 
 class Member(NamedTuple):
@@ -30,28 +30,28 @@ class Member(NamedTuple):
 
 
 class Death(NamedTuple):
-    """Of a worker. number: the how many-th of a run. cause: in words. keys: of the cells that it had under way, one at most."""
+    """Of a worker. number: its place among them, from 1. cause: in words. keys: of the runs that it had under way, one at most."""
 
     number: int
     cause: str
     keys: list[str]
 
 
-class Crew:
+class Pool:
     """Worker processes that fill from the queue of one study."""
 
     def __init__(self, specification: Specification, queue: Queue, url: URL, folder: Path, threads: int) -> None:
         self.arguments = (specification, url, folder)
         self.queue, self.threads = queue, threads
         self.members: list[Member] = []
-        self.deaths = 0  # since a cell was done
+        self.deaths = 0  # since a run was done
         self.died: list[Death] = []  # all
         self.reported = 0  # how many of them
         self.heard: list[str] = []  # what workers wait for, since the last look
         self.broken = False  # a worker ended with an error of its own
         self.ask: Ask = patiently  # how the database is asked
 
-    def hire(self, count: int) -> None:
+    def start(self, count: int) -> None:
         """Start `count` workers."""
         context = multiprocessing.get_context(METHOD)
         for _ in range(count):
@@ -63,7 +63,7 @@ class Crew:
             self.members.append(Member(name, process, line))
 
     def look(self, *, replace: bool) -> None:
-        """Take note of those that have ended; who was killed is replaced, as is who was ended by its cell, and the cell queued again that
+        """Take note of those that have ended; who was killed is replaced, as is who was ended by its run, and the run queued again that
         was under way.
         """
         self.heard = [said for member in self.members for said in _said(member.line)]
@@ -76,10 +76,10 @@ class Crew:
             if ((member.process.exitcode or 0) > 0 and not held) or self.deaths > MOST_DEATHS:
                 self.broken = True
             elif replace:
-                self.hire(1)
+                self.start(1)
 
     def finish(self) -> None:
-        """Let all end after the cell under way."""
+        """Let all end after the run under way."""
         for member in self.members:
             member.line.close()
 
@@ -97,12 +97,12 @@ class Crew:
             name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
             return f"killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
         if code == 0:
-            return "ended in the middle of a cell"
+            return "ended in the middle of a run"
         last = _last_line(self.arguments[2] / worker.LOG)
         return f"ended with status {code}" + (f": {last}" if last else "")
 
     def _leave(self, member: Member, *, lost: bool) -> list[str]:
-        """The keys of the cells that it had under way: one at most."""
+        """The keys of the runs that it had under way: one at most."""
         member.process.join()
         member.line.close()
         self.members.remove(member)

@@ -1,11 +1,11 @@
-"""The queue: a trial of an Optuna study for every attempt at a cell.
+"""The queue: a trial of an Optuna study for every attempt at a run.
 
-A cell is done if a trial of it is complete. What makes this safe when workers die, sleep or start at once:
+A run is done if a trial of it is complete. What makes this safe when workers die, sleep or start at once:
 - A trial is taken by one worker: its state goes from waiting to running in one transaction.
-- Two trials of one cell, as two machines may queue them at the same moment, do no harm: of the living only the first counts, and
+- Two trials of one run, as two machines may queue them at the same moment, do no harm: of the living only the first counts, and
   who takes another drops it.
 - A worker gives a sign of life before it takes a trial and while it runs it. Without one for `lost_after` seconds the trial counts
-  as failed, and its cell is queued again. Should the worker wake up, its result is refused: the trial is over.
+  as failed, and its run is queued again. Should the worker wake up, its result is refused: the trial is over.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from byhand.study.database import patiently
 from byhand.study.errors import first_line
-from byhand.study.run_state import Standing, standing
-from byhand.study.runs import Cell
+from byhand.study.run_state import RunState, run_state
+from byhand.study.runs import Run
 from byhand.study.seal import ENDED, is_whole, seal_of_result, sealed
 from byhand.study.trouble import damaged
 
@@ -64,7 +64,7 @@ class Queue:
         self.worker = worker or new_name()
 
     def trials(self) -> dict[str, list[FrozenTrial]]:
-        """All, by the key of their cell. StudyError if they are not as they were written."""
+        """All, by the key of their run. StudyError if they are not as they were written."""
         found: dict[str, list[FrozenTrial]] = {}
         with self._as_written():
             trials = self.study.get_trials(deepcopy=False)
@@ -83,23 +83,23 @@ class Queue:
         except (AssertionError, LookupError, TypeError, ValueError) as error:
             raise damaged(self.where, first_line(error)) from error
 
-    def standings(self) -> dict[str, Standing]:
-        return {key: standing(trials) for key, trials in self.trials().items()}
+    def run_states(self) -> dict[str, RunState]:
+        return {key: run_state(trials) for key, trials in self.trials().items()}
 
-    def fill(self, cells: Iterable[Cell], standings: Mapping[str, Standing], *, retries: int = 0) -> int:
-        """Queue what is not; failed cells, too, that failed no more often than `retries`. Gives how many were queued."""
-        wanted = {cell.key: cell for cell in cells}
+    def fill(self, runs: Iterable[Run], run_states: Mapping[str, RunState], *, retries: int = 0) -> int:
+        """Queue what is not; failed runs, too, that failed no more often than `retries`. Gives how many were queued."""
+        wanted = {run.key: run for run in runs}
         count = 0
-        for key, cell in wanted.items():
-            now = standings.get(key, Standing("new"))
+        for key, run in wanted.items():
+            now = run_states.get(key, RunState("new"))
             if now.state == "new" or (now.state == "failed" and now.failures <= retries):
-                attributes = {"key": key, "task": cell.task, "variant": cell.variant, "config": dict(cell.config)}
+                attributes = {"key": key, "task": run.task, "variant": run.variant, "config": dict(run.config)}
                 self.study.enqueue_trial({"cell": key}, user_attrs=sealed(attributes))
                 count += 1
         return count
 
     def recover(self) -> None:
-        """Give up the trials of workers that show no sign of life, or one from the future; their cells are new again."""
+        """Give up the trials of workers that show no sign of life, or one from the future; their runs are new again."""
         with self._as_written(), warnings.catch_warnings():
             for number in self._from_the_future():
                 with suppress(UpdateFinishedTrialError):
@@ -119,7 +119,7 @@ class Queue:
             return list(connection.execute(signs.where(running & (SIGNS.c.heartbeat > latest))).scalars())
 
     def claim(self, keys: Collection[str], waiting: Callable[[BaseException], None] = lambda error: None) -> Claim | None:
-        """The first waiting trial of one of these cells, now running and ours; None if there is none. waiting: called with what is
+        """The first waiting trial of one of these runs, now running and ours; None if there is none. waiting: called with what is
         raised where the database does not answer while it runs.
         """
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
@@ -143,7 +143,7 @@ class Queue:
 
     def release(self, worker: str, *, lost: bool) -> list[str]:
         """Give up what this worker runs: it is known to have ended. lost: it died; otherwise it was stopped on purpose. Gives the keys
-        of the cells.
+        of the runs.
         """
         keys = list[str]()
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
@@ -156,7 +156,7 @@ class Queue:
         return keys
 
     def _superseded(self, mine: FrozenTrial) -> bool:
-        """Whether another trial of the same cell is complete, or older and alive."""
+        """Whether another trial of the same run is complete, or older and alive."""
         others = [one for one in self.trials()[mine.user_attrs["key"]] if one.number != mine.number]
         return any(one.state == TrialState.COMPLETE or (one.state in ALIVE and one.number < mine.number) for one in others)
 

@@ -18,8 +18,8 @@ from byhand.study.compare import Row, compare
 from byhand.study.figures import draw
 from byhand.study.metric_labels import in_words
 from byhand.study.plan import Plan, value_of
-from byhand.study.run_state import Standing
-from byhand.study.runs import Cell
+from byhand.study.run_state import RunState
+from byhand.study.runs import Run
 from byhand.study.status import Status
 from byhand.study.task_plan import TaskPlan
 
@@ -27,33 +27,33 @@ HEADS = ("variant", "n", "median", "quartiles", "difference", "p", "p, Holm")
 Record = dict[str, Any]
 
 
-def records(plan: Plan, standings: Mapping[str, Standing], *, search: bool = False) -> list[Record]:
-    """One for every cell that is done: task, variant, seed, searched values, every metric, steps, seconds, settings, key."""
-    cells = [cell for some in (plan.searching if search else plan.final(standings)).values() for cell in some]
-    results = {cell.key: standings[cell.key].result for cell in cells if cell.key in standings}
-    return [record(cell, result) for cell in cells if (result := results.get(cell.key)) is not None]
+def records(plan: Plan, run_states: Mapping[str, RunState], *, search: bool = False) -> list[Record]:
+    """One for every run that is done: task, variant, seed, searched values, every metric, steps, seconds, settings, key."""
+    runs = [run for some in (plan.searching if search else plan.final(run_states)).values() for run in some]
+    results = {run.key: run_states[run.key].result for run in runs if run.key in run_states}
+    return [record(run, result) for run in runs if (result := results.get(run.key)) is not None]
 
 
-def record(cell: Cell, result: Mapping[str, Any]) -> Record:
-    whose = {"task": cell.task, "variant": cell.variant, "seed": cell.seed, **cell.searched}
+def record(run: Run, result: Mapping[str, Any]) -> Record:
+    whose = {"task": run.task, "variant": run.variant, "seed": run.seed, **run.searched}
     found = {**result["metrics"], "steps": result["steps"], "seconds": result["seconds"]}
     where = {name: result[name] for name in ("host", "torch", "threads")}
-    return whose | found | where | {"settings": dict(cell.config["settings"]), "key": cell.key}
+    return whose | found | where | {"settings": dict(run.config["settings"]), "key": run.key}
 
 
-def values(plan: Plan, standings: Mapping[str, Standing]) -> dict[str, dict[str, dict[int, float]]]:
+def values(plan: Plan, run_states: Mapping[str, RunState]) -> dict[str, dict[str, dict[int, float]]]:
     """The metric that counts, by task, variant and seed."""
     found: dict[str, dict[str, dict[int, float]]] = {task: {} for task in plan.specification.tasks}
-    for (task, variant), cells in plan.final(standings).items():
-        results = [(cell.seed, standings[cell.key].result) for cell in cells if cell.key in standings]
+    for (task, variant), runs in plan.final(run_states).items():
+        results = [(run.seed, run_states[run.key].result) for run in runs if run.key in run_states]
         some = {seed: value_of(result, plan.specification.tasks[task]) for seed, result in results if result is not None}
         found[task][variant] = some
     return found
 
 
-def compared(plan: Plan, standings: Mapping[str, Standing]) -> dict[str, list[Row]]:
+def compared(plan: Plan, run_states: Mapping[str, RunState]) -> dict[str, list[Row]]:
     """The comparison within each task."""
-    return {task: compare(some, plan.specification.base) for task, some in values(plan, standings).items()}
+    return {task: compare(some, plan.specification.base) for task, some in values(plan, run_states).items()}
 
 
 def table(task: str, rows: list[Row], plan: TaskPlan) -> Table:
@@ -84,19 +84,19 @@ def probability(p: float | None) -> str:
     return "" if p is None else "< .0001" if p < 0.0001 else f"{p:.2g}".removeprefix("0")
 
 
-def write(plan: Plan, standings: Mapping[str, Standing], now: Status, folder: Path) -> list[Path]:
+def write(plan: Plan, run_states: Mapping[str, RunState], now: Status, folder: Path) -> list[Path]:
     """All files of the report, each whole or not at all; gives their paths. OSError if the folder cannot be written to."""
-    pages = {"results.csv": table_file(records(plan, standings))}
+    pages = {"results.csv": table_file(records(plan, run_states))}
     if plan.searching:
-        pages["search.csv"] = table_file(records(plan, standings, search=True))
+        pages["search.csv"] = table_file(records(plan, run_states, search=True))
     pictures: dict[str, str] = {}
     written = []
-    for at, (task, rows) in enumerate(compared(plan, standings).items()):
+    for at, (task, rows) in enumerate(compared(plan, run_states).items()):
         if rows:
             name = f"{plan.specification.name}-{at + 1}-{re.sub(r'[^a-z0-9]+', '-', task.lower()).strip('-')}"
             pictures[task] = f"{name}.svg"
-            written += draw(task, values(plan, standings)[task], rows, plan.specification, folder / name)
-    pages["report.md"] = page(plan, standings, now, pictures)
+            written += draw(task, values(plan, run_states)[task], rows, plan.specification, folder / name)
+    pages["report.md"] = page(plan, run_states, now, pictures)
     for name, text in pages.items():
         write_whole(folder / name, text.encode())
         written.append(folder / name)
@@ -113,11 +113,11 @@ def table_file(rows: list[Record]) -> str:
     return text.getvalue()
 
 
-def page(plan: Plan, standings: Mapping[str, Standing], now: Status, pictures: Mapping[str, str]) -> str:
+def page(plan: Plan, run_states: Mapping[str, RunState], now: Status, pictures: Mapping[str, str]) -> str:
     """report.md."""
     study = plan.specification
     lines = [f"# {study.name}", "", f"{now.line}.", ""]
-    for task, rows in compared(plan, standings).items():
+    for task, rows in compared(plan, run_states).items():
         its = study.tasks[task]
         if not rows:
             lines += [f"## {task}", "", "Nothing is done yet.", ""]
@@ -130,7 +130,7 @@ def page(plan: Plan, standings: Mapping[str, Standing], now: Status, pictures: M
         if comparisons:
             lines += [method(study.base, comparisons), ""]
     if study.search is not None:
-        lines += ["## Search", "", _searched(plan, standings), ""]
+        lines += ["## Search", "", _searched(plan, run_states), ""]
     if now.failed:
         lines += ["## Failed", "", *(f"- {label}: {message} ({times} times)" for label, message, times in now.failed), ""]
     return "\n".join(lines)
@@ -147,10 +147,10 @@ def method(base: str, rows: list[Row]) -> str:
     )
 
 
-def _searched(plan: Plan, standings: Mapping[str, Standing]) -> str:
+def _searched(plan: Plan, run_states: Mapping[str, RunState]) -> str:
     search = plan.specification.search
     assert search is not None
-    chosen = {pair: plan.chosen(*pair, standings) for pair in plan.pairs}
+    chosen = {pair: plan.chosen(*pair, run_states) for pair in plan.pairs}
     lines = [
         f"The same {count_of(len(search.candidates()), 'value')}, spread over the ranges, for every variant of every task, seed"
         f" {search.seed}, which is none of those above;"

@@ -14,9 +14,9 @@ from rich.live import Live
 
 from byhand.study.database import patiently
 from byhand.study.plan import Plan, metric
-from byhand.study.pool import Crew
+from byhand.study.pool import Pool
 from byhand.study.queue import Queue
-from byhand.study.run_state import Standing
+from byhand.study.run_state import RunState
 from byhand.study.status import Status, duration, status, view
 from byhand.study.trouble import PATIENCE, reason
 
@@ -24,7 +24,7 @@ LOOK = 1.0  # seconds between looks at the queue
 OFTEN = 10.0  # seconds at least between two lines of how far it is, in a log
 Tell = Callable[..., None]
 TRYING = f"trying on for up to {PATIENCE / 60:.0f} minutes, Ctrl-C twice to stop"
-FINISHING = "finishing the cells under way; Ctrl-C again to drop them"
+FINISHING = "finishing the runs under way; Ctrl-C again to drop them"
 
 
 class Asked:
@@ -36,84 +36,84 @@ class Asked:
         self.times += 1 if number == signal.SIGINT else 2
 
 
-def watch(plan: Plan, queue: Queue, crew: Crew, *, workers: int, show: bool = True) -> tuple[Status, bool]:
-    """Run the cells of the plan in `workers` processes. Gives where the study stands then, and whether it was asked to stop."""
+def watch(plan: Plan, queue: Queue, pool: Pool, *, workers: int, show: bool = True) -> tuple[Status, bool]:
+    """Carry out the runs of the plan in `workers` processes. Gives where the study stands then, and whether it was asked to stop."""
     early = partial(patiently, waiting=lambda error: print(f"{reason(error)}; {TRYING}", flush=True) if show else None)
-    before = early(queue.standings)
-    queue.fill(plan.cells(before), before, retries=plan.specification.retries)
-    before = early(queue.standings)
+    before = early(queue.run_states)
+    queue.fill(plan.runs(before), before, retries=plan.specification.retries)
+    before = early(queue.run_states)
     now, announced = status(plan, before), False
     with _asked() as asked, _shown(now) if show else _quietly() as tell:
         if now.total["waiting"] or now.total["running"]:
-            crew.hire(workers)
-        crew.ask = ask = partial(
+            pool.start(workers)
+        pool.ask = ask = partial(
             patiently, waiting=lambda error: tell(now, f"{reason(error)}; {TRYING}"), over=lambda: asked.times >= 2
         )
-        waited = set[str]()  # what workers said that they wait for, since a cell was done
+        waited = set[str]()  # what workers said that they wait for, since a run was done
         try:
-            while crew.members:
-                _wait(crew, asked)
+            while pool.members:
+                _wait(pool, asked)
                 if asked.times >= 2:
-                    crew.stop()
+                    pool.stop()
                 elif asked.times and not announced:
                     announced = True
-                    crew.finish()
+                    pool.finish()
                     tell(now, FINISHING)
-                crew.look(replace=not asked.times and not crew.broken)
-                after = ask(queue.standings)
+                pool.look(replace=not asked.times and not pool.broken)
+                after = ask(queue.run_states)
                 now = status(plan, after)
                 lines = news(plan, before, after)
                 if lines:
-                    crew.deaths = 0
+                    pool.deaths = 0
                     waited.clear()
-                tell(now, *deaths(plan, after, crew), *waits(crew, waited), *lines)
+                tell(now, *deaths(plan, after, pool), *waits(pool, waited), *lines)
                 before = after
         finally:
-            crew.stop()
-    return status(plan, ask(queue.standings)), asked.times > 0
+            pool.stop()
+    return status(plan, ask(queue.run_states)), asked.times > 0
 
 
-def news(plan: Plan, before: Mapping[str, Standing], after: Mapping[str, Standing]) -> list[str]:
-    """A line for every cell that was done or failed between two looks."""
+def news(plan: Plan, before: Mapping[str, RunState], after: Mapping[str, RunState]) -> list[str]:
+    """A line for every run that was done or failed between two looks."""
     lines = []
-    for cell in plan.cells(after):
-        now, then = after.get(cell.key), before.get(cell.key)
+    for run in plan.runs(after):
+        now, then = after.get(run.key), before.get(run.key)
         if now is None or (then is not None and (then.state, then.failures) == (now.state, now.failures)):
             continue
         if now.state == "done" and now.result is not None:
-            name = plan.specification.tasks[cell.task].metric
+            name = plan.specification.tasks[run.task].metric
             found = (
                 f"{name} {metric(now.result, name):.4g} after {now.result['steps']} steps, {duration(now.result['seconds'])}"
             )
-            lines.append(f"done    {cell.label}: {found}")
+            lines.append(f"done    {run.label}: {found}")
         elif now.state == "failed":
-            lines.append(f"failed  {cell.label}: {now.message}")
+            lines.append(f"failed  {run.label}: {now.message}")
     return lines
 
 
-def deaths(plan: Plan, standings: Mapping[str, Standing], crew: Crew) -> list[str]:
+def deaths(plan: Plan, run_states: Mapping[str, RunState], pool: Pool) -> list[str]:
     """A line for every worker that has died since this was asked last."""
-    labels = {cell.key: cell.label for cell in plan.cells(standings)}
+    labels = {run.key: run.label for run in plan.runs(run_states)}
     lines = [
         f"worker death {one.number} of this run: {one.cause}"
         + "".join(f", with {labels.get(key, key)} under way" for key in one.keys)
-        for one in crew.died[crew.reported :]
+        for one in pool.died[pool.reported :]
     ]
-    crew.reported = len(crew.died)
+    pool.reported = len(pool.died)
     return lines
 
 
-def waits(crew: Crew, waited: set[str]) -> list[str]:
+def waits(pool: Pool, waited: set[str]) -> list[str]:
     """A line for everything that workers wait for and have not said yet."""
-    lines = [f"{said}; {TRYING}" for said in dict.fromkeys(crew.heard) if said not in waited]
-    waited.update(crew.heard)
+    lines = [f"{said}; {TRYING}" for said in dict.fromkeys(pool.heard) if said not in waited]
+    waited.update(pool.heard)
     return lines
 
 
-def _wait(crew: Crew, asked: Asked) -> None:
+def _wait(pool: Pool, asked: Asked) -> None:
     """Until it is time for another look, a worker ends, or someone asks to stop."""
     end, times = time.monotonic() + LOOK, asked.times
-    while time.monotonic() < end and asked.times == times and all(one.process.is_alive() for one in crew.members):
+    while time.monotonic() < end and asked.times == times and all(one.process.is_alive() for one in pool.members):
         time.sleep(0.05)
 
 

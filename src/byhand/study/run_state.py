@@ -1,4 +1,4 @@
-"""Where a cell stands, by the trials that were made of it."""
+"""Where a run stands, by the trials that were made of it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, Literal
 from optuna.trial import FrozenTrial, TrialState
 
 State = Literal["new", "waiting", "running", "done", "failed"]
-MOST_LOSSES = 10  # a cell that takes its worker with it so often counts as failed once
+MOST_LOSSES = 10  # a run that takes its worker with it so often counts as failed once
 
 
 @dataclass(frozen=True)
-class Standing:
-    """Of a cell. new: not queued, or lost and not yet queued again. failures: attempts that ended with an error."""
+class RunState:
+    """Of a run. new: not queued, or lost and not yet queued again. failures: attempts that ended with an error."""
 
     state: State
     failures: int = 0
@@ -23,8 +23,8 @@ class Standing:
     worker: str = ""
 
 
-def standing(trials: Iterable[FrozenTrial]) -> Standing:
-    """Of the cell that these are all trials of."""
+def run_state(trials: Iterable[FrozenTrial]) -> RunState:
+    """Of the run that these are all trials of."""
     by_number = sorted(trials, key=lambda trial: trial.number)
     failed = [trial for trial in by_number if trial.state == TrialState.FAIL]
     reported = [trial for trial in failed if "error" in trial.user_attrs]
@@ -34,9 +34,9 @@ def standing(trials: Iterable[FrozenTrial]) -> Standing:
         for trial in by_number:
             if trial.state == state:
                 attributes = trial.user_attrs
-                return Standing(name, failures, "", attributes.get("result"), attributes.get("worker", ""))  # type: ignore[arg-type]
+                return RunState(name, failures, "", attributes.get("result"), attributes.get("worker", ""))  # type: ignore[arg-type]
     if failed and "error" in failed[-1].user_attrs:
-        return Standing("failed", failures, failed[-1].user_attrs["error"], worker=failed[-1].user_attrs.get("worker", ""))
+        return RunState("failed", failures, failed[-1].user_attrs["error"], worker=failed[-1].user_attrs.get("worker", ""))
     if losses and losses % MOST_LOSSES == 0:
-        return Standing("failed", failures, f"took its worker with it {losses} times: out of memory?")
-    return Standing("new", failures)
+        return RunState("failed", failures, f"took its worker with it {losses} times: out of memory?")
+    return RunState("new", failures)

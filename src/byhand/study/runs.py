@@ -1,4 +1,4 @@
-"""A cell: one training with all that determines its result, and the digest that it is known by."""
+"""A run: one training with all that determines its result, and the digest that it is known by."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from byhand.train.callbacks.callbacks import StopWhen
 
 
 @dataclass(frozen=True)
-class Cell:
+class Run:
     """task, variant: what the study calls them. searched: the values that came from its search.
 
     config: all that determines the result: the task's class, its arguments and what is in the files that they name, the model's

@@ -13,7 +13,7 @@ from byhand.errors import StudyError
 from byhand.study import search, task_plan, yaml
 from byhand.study.arguments import complete, parameters
 from byhand.study.errors import refuse_unknown
-from byhand.study.runs import Cell
+from byhand.study.runs import Run
 from byhand.study.search import Search
 from byhand.study.task_classes import Look, imported
 from byhand.study.task_plan import TaskPlan
@@ -28,7 +28,7 @@ LOST_AFTER = 60  # seconds without a sign of life, unless the file says otherwis
 
 @dataclass(frozen=True)
 class Specification:
-    """A study, checked. folder: None for runs/studies/NAME. retries: of a cell that failed, one at every run. lost_after: seconds
+    """A study, checked. folder: None for runs/studies/NAME. retries: of a run that failed, one each time it is run. lost_after: seconds
     without a sign of life after which a worker counts as lost.
     """
 
@@ -43,7 +43,7 @@ class Specification:
     retries: int
     lost_after: int
 
-    def cell(self, task: str, variant: str, seed: int, searched: Mapping[str, Any] | None = None) -> Cell:
+    def run(self, task: str, variant: str, seed: int, searched: Mapping[str, Any] | None = None) -> Run:
         plan, values = self.tasks[task], dict(searched or {})
         where = f"{self.path}: variants: {variant}"
         arguments = dict(plan.arguments) | ({"seed": seed} if plan.seeded else {})
@@ -55,7 +55,7 @@ class Specification:
             "seed": seed,
             "byhand": version(),
         }
-        return Cell(task, variant, seed, values, config)
+        return Run(task, variant, seed, values, config)
 
 
 def read(path: Path, looking: Callable[[str, str | None], Look] = lambda name, storage: imported) -> Specification:

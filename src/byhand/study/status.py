@@ -12,18 +12,18 @@ from rich.table import Table
 from rich.text import Text
 
 from byhand.study.plan import NEW, Plan
-from byhand.study.run_state import Standing
-from byhand.study.runs import Cell
+from byhand.study.run_state import RunState
+from byhand.study.runs import Run
 
-SHOWN = 5  # failed cells that are named
+SHOWN = 5  # failed runs that are named
 
 
 @dataclass(frozen=True)
 class Status:
-    """counts: of each task and variant, how many cells are done, running, waiting, failed. searching: the same of its search.
+    """counts: of each task and variant, how many runs are done, running, waiting, failed. searching: the same of its search.
 
-    rate: cells a minute, and left: seconds that the rest may take; None while nothing runs or nothing is done.
-    failed: what a failed cell is called, its error, how often it failed. others: cells of other configurations in the queue.
+    rate: runs a minute, and left: seconds that the rest may take; None while nothing runs or nothing is done.
+    failed: what a failed run is called, its error, how often it failed. others: runs of other configurations in the queue.
     """
 
     name: str
@@ -54,61 +54,61 @@ class Status:
     def line(self) -> str:
         """All in one line."""
         total = self.total
-        parts = [f"{total['done']} of {total.total()} cells done"]
+        parts = [f"{total['done']} of {total.total()} runs done"]
         parts += [f"{total[state]} {state}" for state in ("running", "waiting", "failed") if total[state]]
         if self.rate is not None and self.left is not None:
-            parts.append(f"{self.rate:.3g} cells a minute, about {duration(self.left)} left")
+            parts.append(f"{self.rate:.3g} runs a minute, about {duration(self.left)} left")
         return ", ".join(parts)
 
 
-def status(plan: Plan, standings: Mapping[str, Standing]) -> Status:
-    """The study's, by what is known of its cells."""
-    final, seeds = plan.final(standings), len(plan.specification.seeds)
-    counts = {pair: _count(cells, standings) for pair, cells in final.items()}
-    for pair, cells in final.items():
-        if not cells:  # the search is not over
+def status(plan: Plan, run_states: Mapping[str, RunState]) -> Status:
+    """The study's, by what is known of its runs."""
+    final, seeds = plan.final(run_states), len(plan.specification.seeds)
+    counts = {pair: _count(runs, run_states) for pair, runs in final.items()}
+    for pair, runs in final.items():
+        if not runs:  # the search is not over
             counts[pair]["waiting"] += seeds
-    searching = {pair: _count(cells, standings) for pair, cells in plan.searching.items()}
-    wanted = {cell.key: cell for cell in plan.cells(standings)}
+    searching = {pair: _count(runs, run_states) for pair, runs in plan.searching.items()}
+    wanted = {run.key: run for run in plan.runs(run_states)}
     failed = [
-        (cell.label, standings[key].message, standings[key].failures)
-        for key, cell in wanted.items()
-        if key in standings and standings[key].state == "failed"
+        (run.label, run_states[key].message, run_states[key].failures)
+        for key, run in wanted.items()
+        if key in run_states and run_states[key].state == "failed"
     ]
-    rate, left = _pace(plan, standings, counts, searching)
-    return Status(plan.specification.name, counts, searching, rate, left, failed, len(standings.keys() - wanted.keys()))
+    rate, left = _pace(plan, run_states, counts, searching)
+    return Status(plan.specification.name, counts, searching, rate, left, failed, len(run_states.keys() - wanted.keys()))
 
 
-def _count(cells: Iterable[Cell], standings: Mapping[str, Standing]) -> Counter[str]:
-    states = (standings.get(cell.key, NEW).state for cell in cells)
+def _count(runs: Iterable[Run], run_states: Mapping[str, RunState]) -> Counter[str]:
+    states = (run_states.get(run.key, NEW).state for run in runs)
     return Counter("waiting" if state == "new" else state for state in states)
 
 
 def _pace(
     plan: Plan,
-    standings: Mapping[str, Standing],
+    run_states: Mapping[str, RunState],
     counts: Mapping[tuple[str, str], Mapping[str, int]],
     searching: Mapping[tuple[str, str], Mapping[str, int]],
 ) -> tuple[float | None, float | None]:
-    """Each cell takes the mean time of its task and variant, or of all; those running are half through."""
+    """Each run takes the mean time of its task and variant, or of all; those running are half through."""
     took: dict[tuple[str, str], list[float]] = {}
-    for cell in plan.cells(standings):
-        result = standings.get(cell.key, NEW).result
+    for run in plan.runs(run_states):
+        result = run_states.get(run.key, NEW).result
         if result is not None:
-            took.setdefault((cell.task, cell.variant), []).append(result["took"])
+            took.setdefault((run.task, run.variant), []).append(result["took"])
     every = [seconds for some in took.values() for seconds in some]
-    running, work, cells = 0, 0.0, 0.0
+    running, work, runs = 0, 0.0, 0.0
     for pair in plan.pairs:
         some = took.get(pair, every)
         for count in (counts[pair], searching.get(pair, Counter[str]())):
             running += count.get("running", 0)
             rest = count.get("waiting", 0) + count.get("running", 0) / 2
-            cells += rest
+            runs += rest
             work += rest * (sum(some) / len(some) if some else 0.0)
     if not running or not every:
         return None, None
     left = work / running
-    return (60 * cells / left if left else None), left
+    return (60 * runs / left if left else None), left
 
 
 def duration(seconds: float) -> str:
@@ -134,7 +134,7 @@ def view(now: Status) -> Group:
     if len(now.failed) > SHOWN:
         lines.append(f"and {len(now.failed) - SHOWN} more failed")
     if now.others:
-        lines.append(f"{now.others} cells of other configurations are kept in the queue")
+        lines.append(f"{now.others} runs of other configurations are kept in the queue")
     return Group(table, *(Text(line) for line in lines))
 
 

@@ -16,10 +16,10 @@ from byhand.study.check import check, check_results
 from byhand.study.compare import Row
 from byhand.study.database import address, answering, connect, exists, for_reading_only
 from byhand.study.plan import Plan
-from byhand.study.pool import Crew
+from byhand.study.pool import Pool
 from byhand.study.queue import Queue
 from byhand.study.run import watch
-from byhand.study.run_state import Standing
+from byhand.study.run_state import RunState
 from byhand.study.specification import LOST_AFTER, Specification, read
 from byhand.study.status import Status, status
 from byhand.study.task_classes import Look, remembered
@@ -39,7 +39,7 @@ class Study:
     def run(self, *, workers: int = 1, threads: int = 1, show: bool = True) -> Status:
         """Run what is not done yet, until all is done or has failed.
 
-        Cells that failed in an earlier run are tried once more, `retries` times at most. Ctrl-C: once to finish the cells
+        Runs that failed before are tried once more, `retries` times at most. Ctrl-C: once to finish the runs
         under way, twice to drop them. A program that calls this needs `if __name__ == "__main__":`, for its workers import
         it.
 
@@ -62,34 +62,34 @@ class Study:
                 raise StudyError(f"{name}: expected at least 1, got {value}")
         with answering(self.url):
             queue = self._open()
-            crew = Crew(self.specification, queue, self.url, self.folder, threads)
-            now, self.stopped = watch(self.plan, queue, crew, workers=workers, show=show)
+            pool = Pool(self.specification, queue, self.url, self.folder, threads)
+            now, self.stopped = watch(self.plan, queue, pool, workers=workers, show=show)
         return now
 
     def status(self) -> Status:
         """How far it is. Makes no database where there is none."""
-        return status(self.plan, self._standings())
+        return status(self.plan, self._run_states())
 
     def table(self, *, search: bool = False) -> list[dict[str, Any]]:
-        """A record for every cell that is done, or of the search: task, variant, seed, searched values, every metric ("test_mse"),
+        """A record for every run that is done, or of the search: task, variant, seed, searched values, every metric ("test_mse"),
         steps, seconds, settings, host, torch, threads, key.
         """
-        return report.records(self.plan, self._standings(), search=search)
+        return report.records(self.plan, self._run_states(), search=search)
 
     def compared(self) -> dict[str, list[Row]]:
         """The comparison of the variants with the base, by task."""
-        return report.compared(self.plan, self._standings())
+        return report.compared(self.plan, self._run_states())
 
     def report(self) -> list[Path]:
         """Write results.csv, report.md and pictures into the folder. StudyError if nothing is done yet, or the folder is not to be
         written to.
         """
-        standings = self._standings()
-        if not report.records(self.plan, standings):
-            raise StudyError(f"{self.specification.name}: expected cells that are done, got none yet: {self.command('run')}")
+        run_states = self._run_states()
+        if not report.records(self.plan, run_states):
+            raise StudyError(f"{self.specification.name}: expected runs that are done, got none yet: {self.command('run')}")
         self._make_folder()
         try:
-            return report.write(self.plan, standings, status(self.plan, standings), self.folder)
+            return report.write(self.plan, run_states, status(self.plan, run_states), self.folder)
         except OSError as error:
             raise StudyError(f"{error.strerror or error}: make room, or name another folder with --folder FOLDER") from error
 
@@ -98,7 +98,7 @@ class Study:
         elsewhere = ["--folder", str(self.folder)] if self.folder != standard_folder(self.specification.name) else []
         return shlex.join(["byhand", "study", name, str(self.specification.path), *elsewhere])
 
-    def _standings(self) -> Mapping[str, Standing]:
+    def _run_states(self) -> Mapping[str, RunState]:
         with answering(self.url):
             if self._queue is None and not exists(self.url):
                 return {}
@@ -106,10 +106,10 @@ class Study:
             queue = self._queue or self._named(reading=reading)
             if not reading:
                 queue.recover()
-            standings = queue.standings()
+            run_states = queue.run_states()
         if not self.imports:
-            check_results(self.specification, self.plan.cells(standings), standings)
-        return standings
+            check_results(self.specification, self.plan.runs(run_states), run_states)
+        return run_states
 
     def _open(self) -> Queue:
         if self._queue is None:

@@ -37,13 +37,13 @@ def imported(class_path: str, given: Mapping[str, Any], where: str) -> TaskClass
 
 
 def remembered(configs: Callable[[], Iterable[Mapping[str, Any]]]) -> Look:
-    """Look for classes of byhand.tasks as above, for all others in configurations of cells that were queued, the newest last."""
+    """Look for classes of byhand.tasks as above, for all others in configurations of runs that were queued, the newest last."""
 
     def look(class_path: str, given: Mapping[str, Any], where: str) -> TaskClass:
         if is_ours(class_path):
             return imported(class_path, given, where)
         tasks = [config["task"] for config in configs() if _fits(config["task"], class_path, given)]
-        if not tasks:  # never run, or never like this: all its cells are new, whatever the class may add
+        if not tasks:  # never run, or never like this: all its runs are new, whatever the class may add
             return TaskClass(class_path, dict(given), (), seeded=True)
         arguments, files = dict(tasks[-1]["arguments"]), tuple(tasks[-1].get("files", ()))
         seeded = arguments.pop("seed", None) is not None

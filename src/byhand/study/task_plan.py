@@ -46,7 +46,7 @@ def read(name: str, content: dict[str, Any], study: Mapping[str, Any], path: Pat
         raise StudyError(f"{where}: expected class_path, the name of a class of byhand.tasks")
     given = mapping(content, "init_args", where)
     if "seed" in given:
-        raise StudyError(f"{where}: init_args: expected no seed, for each cell's own is the task's; got {given['seed']!r}")
+        raise StudyError(f"{where}: init_args: expected no seed, for each run's own is the task's; got {given['seed']!r}")
     found = look(str(content["class_path"]), given, where)
     model: dict[str, Any] = {}
     for at, source in ((str(path), study), (where, content)):

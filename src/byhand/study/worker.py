@@ -1,4 +1,4 @@
-"""A worker: a process that takes cells from the queue until there are none left."""
+"""A worker: a process that takes runs from the queue until there are none left."""
 
 from __future__ import annotations
 
@@ -36,26 +36,26 @@ PAUSE = 1.0  # seconds before a worker without work looks again
 def work(
     plan: Plan, queue: Queue, stop: Callable[[float], bool], waiting: Callable[[BaseException], None] = lambda error: None
 ) -> None:
-    """Run cells until all are done or failed. stop: waits at most this many seconds, and says whether to end now. waiting: called
+    """Carry out runs until all are done or failed. stop: waits at most this many seconds, and says whether to end now. waiting: called
     with what is raised where the database does not answer.
     """
     ask = partial(patiently, waiting=waiting)
     while not stop(0):
         ask(queue.recover)
-        standings = ask(queue.standings)
-        cells = {cell.key: cell for cell in plan.cells(standings)}
-        ask(partial(queue.fill, cells.values(), standings))
-        claim = ask(partial(queue.claim, cells.keys(), waiting))
+        run_states = ask(queue.run_states)
+        runs = {run.key: run for run in plan.runs(run_states)}
+        ask(partial(queue.fill, runs.values(), run_states))
+        claim = ask(partial(queue.claim, runs.keys(), waiting))
         if claim is not None:
-            run(claim, plan.specification.tasks[cells[claim.key].task], searched=plan.specification.search is not None)
+            run(claim, plan.specification.tasks[runs[claim.key].task], searched=plan.specification.search is not None)
             continue
-        over = all(key in standings and standings[key].state in ("done", "failed") for key in cells)
-        if over or stop(PAUSE):  # others run what is left; should one be lost, its cell is ours
+        over = all(key in run_states and run_states[key].state in ("done", "failed") for key in runs)
+        if over or stop(PAUSE):  # others do what is left; should one be lost, its run is ours
             return
 
 
 def run(claim: Claim, plan: TaskPlan, *, searched: bool) -> None:
-    """One cell, to its end; what it raises is noted with it. searched: the metric's counterpart in validation is needed, too."""
+    """One run, to its end; what it raises is noted with it. searched: the metric's counterpart in validation is needed, too."""
     begun = time.monotonic()
     with claim.alive():
         try:
@@ -63,7 +63,7 @@ def run(claim: Claim, plan: TaskPlan, *, searched: bool) -> None:
             for needed in {plan.metric, validated(plan.metric) if searched else plan.metric} - {"steps", "seconds"}:
                 if needed not in found["metrics"]:
                     raise ValueError(f"the training gave no {needed}: was it over before the first validation?")
-        except (Exception, SystemExit) as error:  # noqa: BLE001 (a cell may raise anything; the others go on)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 (a run may raise anything; the others go on)
             message = f"{type(error).__name__}: {first_line(error)}"
             claim.fail(message, traceback.format_exc())
             return
@@ -77,13 +77,13 @@ def run(claim: Claim, plan: TaskPlan, *, searched: bool) -> None:
 
 
 def end(number: int, frame: Any) -> None:
-    """At once, as a process does that has no say in it; Lightning would make an error of the cell's out of it."""
+    """At once, as a process does that has no say in it; Lightning would make an error of the run's out of it."""
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
 
 
 def process(specification: Specification, url: URL, folder: Path, name: str, threads: int, parent: Connection) -> None:
-    """What a worker's process does. It ends after the cell under way when the parent closes the connection, or dies. Through this it
+    """What a worker's process does. It ends after the run under way when the parent closes the connection, or dies. Through this it
     says what it waits for; the log may be on the disk that is full.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
