@@ -26,7 +26,7 @@ import numpy as np
 
 from byhand.tasks import EmbeddedReber
 from byhand.tasks.reber import SYMBOLS
-from byhand.tasks.task import UNASKED, Sequences
+from byhand.tasks.task import IGNORE_INDEX, Sequences
 
 TABLE = Path(__file__).with_name("appendix.csv")
 MANY = len(SYMBOLS)
@@ -118,7 +118,7 @@ class Network:
 def strings(batch: Sequences) -> list[String]:
     read, target = batch.input.numpy(), batch.target.numpy()
     assert batch.legal is not None
-    legal, asked = batch.legal.numpy(), target != UNASKED
+    legal, asked = batch.legal.numpy(), target != IGNORE_INDEX
     return [String(read[its, at], target[its, at], legal[its, at]) for at, its in enumerate(asked.T)]
 
 

@@ -3,14 +3,14 @@
 import { calm, make, makeSvg, write } from "../dom/elements";
 import { names } from "../model/expression";
 import { evaluate } from "../model/program";
-import type { Moment } from "../model/reading";
+import type { Reading } from "../model/reading";
 import { figure } from "../text/format";
 import { button, drawNode, textOf } from "./nodes";
 import { path, type Scene, type SceneWire } from "./scene";
 
 export interface Diagram {
   element: SVGSVGElement;
-  update(moment: Moment, open: string | null, changed: (name: string) => boolean): void;
+  update(reading: Reading, open: string | null, changed: (name: string) => boolean): void;
   /** Let the values of this moment travel along the wires. */
   travel(): void;
   /** Point at parts of the picture; all else steps back. Empty: nothing does. */
@@ -45,9 +45,9 @@ export function diagram(scene: Scene, title: string, open: (node: string) => voi
   let moving: Animation[] = [];
   let last = 0; // when values last set out
 
-  function update(moment: Moment, opened: string | null, changed: (name: string) => boolean): void {
-    for (const one of wires) one.update(moment, opened);
-    for (const one of nodes) one.update(moment, opened, changed(one.node.opens));
+  function update(reading: Reading, opened: string | null, changed: (name: string) => boolean): void {
+    for (const one of wires) one.update(reading, opened);
+    for (const one of nodes) one.update(reading, opened, changed(one.node.opens));
   }
 
   function travel(): void {
@@ -134,15 +134,15 @@ function drawWire(wire: SceneWire, open: (node: string) => void) {
   button(group, wire.opens, open);
   let value = NaN;
 
-  function update(moment: Moment, opened: string | null): void {
-    value = evaluate(wire.value, moment.read);
+  function update(reading: Reading, opened: string | null): void {
+    value = evaluate(wire.value, reading.read);
     const size = Number.isFinite(value) ? Math.min(1, Math.abs(value)) : 0.4;
     line.style.strokeWidth = `${(1.6 + 4.4 * size).toFixed(2)}px`;
     line.style.opacity = (0.38 + 0.62 * size).toFixed(2);
     group.classList.toggle("negative", value < 0);
-    group.classList.toggle("nan", Number.isNaN(value) && moment.doc.computed && wire.opens !== "input");
+    group.classList.toggle("nan", Number.isNaN(value) && reading.doc.computed && wire.opens !== "input");
     group.classList.toggle("open", opened === wire.opens);
-    const known = names(wire.value).every(moment.has);
+    const known = names(wire.value).every(reading.has);
     if (text) write(text, known ? figure(value) : "");
     group.setAttribute("aria-label", `${wire.name}${known && wire.opens !== "input" ? `, ${figure(value)}` : ""}, opens the arithmetic`);
   }
@@ -161,11 +161,11 @@ function arrow({ points, curve }: SceneWire): string {
 }
 
 /** The same in words, for those who do not see the picture. */
-export function described(scene: Scene, moment: Moment): HTMLElement {
+export function described(scene: Scene, reading: Reading): HTMLElement {
   const lines = scene.nodes
     .filter((node) => node.shape === "gate" || node.shape === "port")
     .map((node) =>
-      make("li", {}, `${node.name || node.symbol} (${node.symbol}): ${textOf(node, moment, evaluate(node.value, moment.read))}`),
+      make("li", {}, `${node.name || node.symbol} (${node.symbol}): ${textOf(node, reading, evaluate(node.value, reading.read))}`),
     );
   return make("ul", { class: "unseen" }, ...lines);
 }

@@ -20,7 +20,7 @@ interface Edge {
 }
 
 /** The cell as a graph: inputs and earlier memories first, then the gates' sums, then site after site. */
-export function flow(cell: CellDoc, model: Model, wide: boolean): Scene {
+export function graphScene(cell: CellDoc, model: Model, wide: boolean): Scene {
   const pairs = dependencies(cell, model);
   const vertices = layered(pairs, cell);
   const edges = pairs.map(([from, to]) => bent(vertices, from, to));

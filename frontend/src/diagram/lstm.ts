@@ -8,7 +8,7 @@ import { peepholes, telling, writing } from "./lstm_states";
 import type { Scene } from "./scene";
 
 /** The picture, in units of the SVG. */
-export function standard(cell: CellDoc, found: Anatomy, wide: boolean): Scene {
+export function lstmScene(cell: CellDoc, found: Anatomy, wide: boolean): Scene {
   const canvas = new Canvas(cell, found, wide ? WIDE : NARROW, wide);
   for (const draw of [memories, gates, writing, telling, peepholes]) draw(canvas);
   return canvas.scene;

@@ -3,7 +3,7 @@
 import { makeSvg, write } from "../dom/elements";
 import { names } from "../model/expression";
 import { evaluate } from "../model/program";
-import type { Moment } from "../model/reading";
+import type { Reading } from "../model/reading";
 import { figure } from "../text/format";
 import type { SceneNode } from "./scene";
 
@@ -36,10 +36,10 @@ export function drawNode(node: SceneNode, hatch: string, open: (node: string) =>
   group.append(...writing(node, value));
   button(group, node.opens, open);
 
-  function update(moment: Moment, opened: string | null, changed: boolean): void {
-    const number = evaluate(node.value, moment.read);
-    const text = textOf(node, moment, number);
-    value.classList.toggle("count", node.opens === "input" && moment.layer.input > 1);
+  function update(reading: Reading, opened: string | null, changed: boolean): void {
+    const number = evaluate(node.value, reading.read);
+    const text = textOf(node, reading, number);
+    value.classList.toggle("count", node.opens === "input" && reading.layer.input > 1);
     write(value, node.shape === "op" || node.shape === "sum" ? "" : text);
     group.classList.toggle("open", opened === node.opens);
     group.classList.toggle("changed", changed);
@@ -53,9 +53,9 @@ export function drawNode(node: SceneNode, hatch: string, open: (node: string) =>
 }
 
 /** The figure of a node; a dash where the page does not have it. */
-export function textOf(node: SceneNode, moment: Moment, value: number): string {
-  if (node.opens === "input" && moment.layer.input > 1) return node.w > 60 ? `${moment.layer.input} values` : `×${moment.layer.input}`;
-  return names(node.value).every(moment.has) ? figure(value) : "–";
+export function textOf(node: SceneNode, reading: Reading, value: number): string {
+  if (node.opens === "input" && reading.layer.input > 1) return node.w > 60 ? `${reading.layer.input} values` : `×${reading.layer.input}`;
+  return names(node.value).every(reading.has) ? figure(value) : "–";
 }
 
 /** The level inside a gate: from the bottom for a share, from the middle for a signed value. */

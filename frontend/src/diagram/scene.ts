@@ -1,4 +1,4 @@
-/** What a picture of a unit is made of. Laid out by standard.ts or flow.ts, drawn by diagram.ts. */
+/** What a picture of a unit is made of. Laid out by lstm.ts or graph.ts, drawn by draw.ts. */
 
 import type { Expression } from "../model/types";
 import type { Tone } from "../text/labels";

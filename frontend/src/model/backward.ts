@@ -10,7 +10,7 @@ import { row, values } from "./values";
 
 type Vector = Float64Array;
 
-export class Listening {
+export class Sensitivity {
   private readonly whole: Plan;
 
   constructor(

@@ -3,7 +3,7 @@
 import type { CellDoc } from "../document/schema";
 import { feature, label } from "../text/labels";
 import { block, source } from "./layout";
-import type { Moment } from "./reading";
+import type { Reading } from "./reading";
 import { levels } from "./recurrence";
 import type { Edit, Term } from "./types";
 
@@ -17,15 +17,15 @@ export interface Target {
 }
 
 /** What stands behind a name of an equation: a site at this step, a memory of the step before, a vector, a single input. */
-export function behind(moment: Moment, name: string): Target | null {
-  const { doc, layer, unit, time } = moment;
+export function targetOf(reading: Reading, name: string): Target | null {
+  const { doc, layer, unit, time } = reading;
   if (!doc.computed) return null;
   const { cell } = doc;
   const rest = name.slice(name.indexOf(".") + 1);
-  if (name === "input") return layer.input === 1 ? inputAt(moment, 0) : null;
-  if (name.startsWith("s.")) return stateAt(moment, rest, unit);
+  if (name === "input") return layer.input === 1 ? inputAt(reading, 0) : null;
+  if (name.startsWith("s.")) return stateAt(reading, rest, unit);
   if (name.startsWith("p.")) {
-    return rest in cell.constants ? null : { ...weightAt(moment, rest, unit, 0), name: label(cell, rest) };
+    return rest in cell.constants ? null : { ...weightAt(reading, rest, unit, 0), name: label(cell, rest) };
   }
   if (name.includes(".") || !cell.sites.includes(name)) return null;
   return siteAt(cell, layer.place, name, time, unit);
@@ -41,7 +41,7 @@ export function siteAt(cell: CellDoc, place: string, site: string, time: number 
 }
 
 /** A memory of the step before: the initial one, or what the step before left. */
-function stateAt({ doc, layer, item, earlier }: Moment, state: string, unit: number): Target {
+function stateAt({ doc, layer, item, earlier }: Reading, state: string, unit: number): Target {
   const many = layer.hidden > 1 ? ` of unit ${unit}` : "";
   if (earlier >= 0) {
     return {
@@ -57,7 +57,7 @@ function stateAt({ doc, layer, item, earlier }: Moment, state: string, unit: num
 }
 
 /** An input of the layer: of the sequence, or an output of the layer below. */
-export function inputAt({ doc, layer, item, time }: Moment, index: number): Target | null {
+export function inputAt({ doc, layer, item, time }: Reading, index: number): Target | null {
   if (layer.layer === 0) {
     return {
       ...{ key: `input ${index}`, name: feature(doc, index), step: 0.05 },
@@ -78,7 +78,7 @@ export function inputAt({ doc, layer, item, time }: Moment, index: number): Targ
 }
 
 /** A weight that units share is edited in the first of them. */
-export function weightAt({ doc, layer }: Moment, part: string, unit: number, column: number): Target {
+export function weightAt({ doc, layer }: Reading, part: string, unit: number, column: number): Target {
   const row = block(doc.cell, layer, part, unit).first;
   return {
     ...{ key: `weight ${part} ${row} ${column}`, name: "weight", step: 0.05 },
@@ -87,13 +87,13 @@ export function weightAt({ doc, layer }: Moment, part: string, unit: number, col
 }
 
 /** What a term multiplies: a memory, an input, nothing for a bias. */
-export function multiplied(moment: Moment, term: Term): Target | null {
-  if (!moment.doc.computed) return null;
-  if (term.kind === "input") return inputAt(moment, term.source.index);
-  if (term.kind === "peephole") return behind(moment, term.label.split(" ")[0]);
+export function multiplied(reading: Reading, term: Term): Target | null {
+  if (!reading.doc.computed) return null;
+  if (term.kind === "input") return inputAt(reading, term.source.index);
+  if (term.kind === "peephole") return targetOf(reading, term.label.split(" ")[0]);
   if (term.kind === "bias") return null;
-  const read = source(moment.doc.cell, moment.layer, term.source.column);
-  return read && stateAt(moment, read.state, read.unit);
+  const read = source(reading.doc.cell, reading.layer, term.source.column);
+  return read && stateAt(reading, read.state, read.unit);
 }
 
 /** Whether an edit that is on stands at a target; one at every step or for every unit stands at each of them. */

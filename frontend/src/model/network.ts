@@ -2,7 +2,7 @@
 
 import { matrix, unpack } from "../document/read";
 import type { Doc, ItemDoc, LayerDoc, MapDoc } from "../document/schema";
-import { Listening } from "./backward";
+import { Sensitivity } from "./backward";
 import { initialEdits, inputEdits, siteEdits } from "./edits";
 import { headOf } from "./head";
 import { equationOf, foldedGates, type Plan, stepPlan } from "./program";
@@ -29,14 +29,14 @@ class Network implements Model {
   private readonly done = new Map<string, Done[]>();
   private readonly inputs = new Map<string, Values>();
   private readonly equations = new Map<string, Expression>();
-  private readonly listening: Listening | null;
+  private readonly sensitivity: Sensitivity | null;
 
   constructor(readonly doc: Doc) {
     const { program } = doc.cell;
     this.weights = new WeightStore(doc);
     this.plan = doc.computed && program ? stepPlan(program, doc.cell) : null;
     this.folded = program ? foldedGates(program, doc.cell) : new Set();
-    this.listening = doc.computed && program ? new Listening(doc, program, this.plan!) : null;
+    this.sensitivity = doc.computed && program ? new Sensitivity(doc, program, this.plan!) : null;
   }
 
   run(item: number, edits: Edit[], snapshot: number | null): Run {
@@ -193,7 +193,7 @@ class Network implements Model {
   }
 
   listens(item: number, edits: Edit[], snapshot: number | null, place: string, state: string, unit: number, at: number): Values | null {
-    if (!this.listening) return null;
+    if (!this.sensitivity) return null;
     const run = this.run(item, edits, snapshot);
     const tasks: Record<string, Task> = {};
     for (const layer of this.doc.layers) {
@@ -205,7 +205,7 @@ class Network implements Model {
         snapshot,
       );
     }
-    return this.listening.of(run, tasks, place, state, unit, at);
+    return this.sensitivity.of(run, tasks, place, state, unit, at);
   }
 
   weight(place: string, part: string, row: number, column: number, edits: Edit[], snapshot: number | null): number {

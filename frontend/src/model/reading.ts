@@ -6,7 +6,7 @@ import { before } from "./recurrence";
 import type { Model, Run, Source, Term } from "./types";
 import { valueAt } from "./values";
 
-export interface Moment {
+export interface Reading {
   doc: Doc;
   layer: LayerDoc;
   run: Run;
@@ -22,7 +22,7 @@ export interface Moment {
 }
 
 /** The unit under the store's cursor. `run`: the edited one, or the original. */
-export function moment(store: Source, run: Run = store.run(), edited = true, time = store.state.time): Moment {
+export function reading(store: Source, run: Run = store.run(), edited = true, time = store.state.time): Reading {
   const { state, model } = store;
   const { doc } = model;
   const layer = doc.layers.find((one) => one.place === state.place) ?? doc.layers[0];

@@ -3,7 +3,7 @@
 import { make, write } from "../dom/elements";
 import { handle } from "../dom/handle";
 import { edited, siteAt, type Target } from "../model/editable";
-import type { Moment } from "../model/reading";
+import type { Reading } from "../model/reading";
 import type { Store } from "../state/types";
 import { figure } from "../text/format";
 import { label } from "../text/labels";
@@ -11,16 +11,16 @@ import { label } from "../text/labels";
 export interface Hold {
   element: HTMLElement;
   /** own: what the site would be by its own arithmetic. */
-  update(moment: Moment, own: number): void;
+  update(reading: Reading, own: number): void;
 }
 
 let everywhere = false; // the last choice of the reader, for the next site too
 
-export function hold(store: Store, moment: Moment, site: string): Hold {
-  const { cell } = moment.doc;
+export function hold(store: Store, reading: Reading, site: string): Hold {
+  const { cell } = reading.doc;
   const share = cell.ranges[site] === "share";
   const name = label(cell, site);
-  const target = (): Target => siteAt(cell, moment.layer.place, site, everywhere ? null : moment.time, moment.unit);
+  const target = (): Target => siteAt(cell, reading.layer.place, site, everywhere ? null : reading.time, reading.unit);
   const set = (value: number, dragging = false): void => store.edit(target().edit(value), { dragging });
   const button = (text: string, key: string, act: () => void): HTMLButtonElement => {
     const made = make("button", { type: "button", "data-key": key }, text);
@@ -30,12 +30,12 @@ export function hold(store: Store, moment: Moment, site: string): Hold {
   const presets = share
     ? [button("open", "open", () => set(1)), button("shut", "shut", () => set(0))]
     : [button("at 0", "zero", () => set(0))];
-  const bounds = siteAt(cell, moment.layer.place, site, null, moment.unit);
+  const bounds = siteAt(cell, reading.layer.place, site, null, reading.unit);
   const value = handle({
     ...{
       key: "hold",
       name: `hold ${name} at`,
-      value: moment.read(site),
+      value: reading.read(site),
       low: bounds.low,
       high: bounds.high,
       step: bounds.step,
@@ -52,8 +52,8 @@ export function hold(store: Store, moment: Moment, site: string): Hold {
   which.addEventListener("change", () => (everywhere = which.value === "all"));
   const free = button("let go", "free", () => {
     const held = [
-      siteAt(cell, moment.layer.place, site, moment.time, moment.unit),
-      siteAt(cell, moment.layer.place, site, null, moment.unit),
+      siteAt(cell, reading.layer.place, site, reading.time, reading.unit),
+      siteAt(cell, reading.layer.place, site, null, reading.unit),
     ];
     store.set({ edits: store.state.edits.filter((edit) => !held.some((one) => edited([edit], one))) });
   });
@@ -66,7 +66,7 @@ export function hold(store: Store, moment: Moment, site: string): Hold {
     note,
   );
 
-  function update(now: Moment, own: number): void {
+  function update(now: Reading, own: number): void {
     const here = edited(store.state.edits, siteAt(cell, now.layer.place, site, now.time, now.unit));
     const all = edited(store.state.edits, siteAt(cell, now.layer.place, site, null, now.unit));
     value.set(now.read(site), here || all);

@@ -28,7 +28,7 @@ import torch
 from torch.nn.functional import one_hot
 
 from byhand.tasks.generated import Generated
-from byhand.tasks.task import UNASKED, Form, Part, Sequences, at_least
+from byhand.tasks.task import IGNORE_INDEX, Form, Part, Sequences, at_least
 
 START, A, B = 0, 1, 2  # then c where there is one, then T
 
@@ -88,7 +88,7 @@ class AnBn(Generated):
         read, following, inside = string[:-1], string[1:], step[:-1] < lengths
         legal = one_hot(following, self.form.output_size).bool()
         legal[..., A : B + 1] |= (read == A).unsqueeze(-1)
-        target = following.where(inside, UNASKED)
+        target = following.where(inside, IGNORE_INDEX)
         return Sequences(read * inside, target, None if bool(inside.all()) else lengths, legal & inside.unsqueeze(-1))
 
 

@@ -25,7 +25,7 @@ import torch
 
 from byhand.tasks.generated import Generated
 from byhand.tasks.reber import AFTER, END, FREQUENT, LEGAL, START, SYMBOL, SYMBOLS, guesses, visits
-from byhand.tasks.task import UNASKED, Form, Part, Sequences
+from byhand.tasks.task import IGNORE_INDEX, Form, Part, Sequences
 
 
 class EmbeddedReber(Generated):
@@ -53,7 +53,7 @@ class EmbeddedReber(Generated):
             states.append(AFTER[states[-1], ways[-1]])
         state = torch.stack(states[:-1])
         symbol, inside = SYMBOL[state, torch.stack(ways)], state[1:] != END
-        target = symbol[1:].where(inside, UNASKED)
+        target = symbol[1:].where(inside, IGNORE_INDEX)
         lengths = inside.sum(0)
         return Sequences(symbol[:-1] * inside, target, None if bool(inside.all()) else lengths, LEGAL[state[1:]])
 

@@ -56,7 +56,7 @@ class Generated(Task):
         return trimmed(take(self._drawn[part], rows, every=self.form.every), every=self.form.every)
 
 
-class Numbered(Task):
+class Indexed(Task):
     """The same sequences in every epoch, found by number; those for training in an order drawn again for each epoch."""
 
     shuffle = True
@@ -85,7 +85,7 @@ class Numbered(Task):
         return self._order[1]
 
 
-class Stored(Numbered):
+class Stored(Indexed):
     """All sequences are kept as they are handed out.
 
     data: of each part, sequences of one length.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Part = Literal["train", "val", "test", "future"]  # future: what lies beyond the data, of tasks that predict it
 PARTS: tuple[Part, ...] = ("train", "val", "test")
-UNASKED = -100  # the target of a step where no answer is asked for
+IGNORE_INDEX = -100  # the target of a step where no answer is asked for
 
 
 class Form(NamedTuple):
@@ -49,7 +49,7 @@ class Form(NamedTuple):
 
 
 class Sequences(NamedTuple):
-    """A batch. Steps past a sequence's length hold zeros, and their targets UNASKED.
+    """A batch. Steps past a sequence's length hold zeros, and their targets IGNORE_INDEX.
 
     Args:
         input: (time, batch, features), or whole numbers (time, batch) if the form says symbols.
@@ -166,7 +166,7 @@ class Task(L.LightningDataModule):
         for sequence in range(sequences):
             for step in range(steps if batch.lengths is None or not self.form.every else int(batch.lengths[sequence])):
                 at = (step, sequence) if self.form.every else (sequence,)
-                if self.form.goal != "values" and target[at] == UNASKED:
+                if self.form.goal != "values" and target[at] == IGNORE_INDEX:
                     continue
                 where = {"sequence": sequence} | ({"step": step} if self.form.every else {})
                 yield where | named("target", target[at]) | named("answer", answer[at])

@@ -23,7 +23,7 @@ import math
 import torch
 
 from byhand.tasks.generated import Generated
-from byhand.tasks.task import UNASKED, Form, Part, Sequences, at_least
+from byhand.tasks.task import IGNORE_INDEX, Form, Part, Sequences, at_least
 
 
 class Timing(Generated):
@@ -66,7 +66,7 @@ class Timing(Generated):
         spikes, every = (drawn + self.least).cumsum(0), torch.arange(count).expand(self.intervals, -1)
         lengths = spikes[-1] + 1
         read = torch.zeros(int(lengths.max()), count, dtype=torch.long)
-        target = torch.full_like(read, UNASKED)
+        target = torch.full_like(read, IGNORE_INDEX)
         read[0], read[spikes, every] = 1, 1
         target[spikes, every] = drawn
         return Sequences(read, target, None if bool((lengths == len(read)).all()) else lengths)

@@ -22,7 +22,7 @@ from byhand.tasks import (
     Timing,
 )
 from byhand.tasks.embedded_reber import strings
-from byhand.tasks.task import PARTS, UNASKED
+from byhand.tasks.task import IGNORE_INDEX, PARTS
 from LSTM import COMPANIES
 
 
@@ -187,16 +187,15 @@ def test_timing(least: int, most: int, intervals: int) -> None:
         spikes = [step for step, spike in enumerate(read) if spike]
         assert set(read) <= {0, 1} and spikes[0] == 0 and spikes[-1] == len(read) - 1 and len(spikes) == intervals + 1
         passed = {end: end - start - least for start, end in pairwise(spikes)}
-        assert told == [passed.get(step, UNASKED) for step in range(len(read))]
+        assert told == [passed.get(step, IGNORE_INDEX) for step in range(len(read))]
         seen |= set(passed.values())
     assert seen == set(range(most - least + 1))
 
 
 def test_timing_as_its_worked_example() -> None:
     batches = (Timing(2, 3, 2, seed=seed).batch("train", 0, 0, 1) for seed in range(100))
-    assert any(
-        (columns(one), answers(one)) == ([[1, 0, 0, 1, 0, 1]], [[UNASKED, UNASKED, UNASKED, 1, UNASKED, 0]]) for one in batches
-    )
+    targets = [IGNORE_INDEX, IGNORE_INDEX, IGNORE_INDEX, 1, IGNORE_INDEX, 0]
+    assert any((columns(one), answers(one)) == ([[1, 0, 0, 1, 0, 1]], [targets]) for one in batches)
 
 
 def test_a_table_of_answers_has_the_steps_that_are_asked_for() -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from byhand.tasks import Adding, AnBn, Companies, ContinualReber, CopyMemory, EmbeddedReber, Multiplication, Sequences, Task
 from byhand.tasks.embedded_reber import strings
-from byhand.tasks.task import UNASKED
+from byhand.tasks.task import IGNORE_INDEX
 from byhand.train.model.objectives import GOALS
 
 
@@ -73,7 +73,7 @@ def frequencies(made: Task) -> Tensor:
     """Of each symbol, logarithms, counted in training, over as many batches as the test has."""
     targets = [made.batch("train", 0, index, 500).target for index in range(made.count("test", 500))]
     counts = torch.cat([target.flatten() for target in targets])
-    return counts[counts != UNASKED].bincount(minlength=made.form.output_size).clamp(min=1e-9).log()
+    return counts[counts != IGNORE_INDEX].bincount(minlength=made.form.output_size).clamp(min=1e-9).log()
 
 
 def test_baselines_of_embedded_reber() -> None:

@@ -30,7 +30,7 @@ from byhand.tasks import (
     Timing,
 )
 from byhand.tasks.generated import Generated
-from byhand.tasks.task import PARTS, UNASKED, Batches, Order, Sequences
+from byhand.tasks.task import IGNORE_INDEX, PARTS, Batches, Order, Sequences
 from byhand.train.model.sequence_model import SequenceModel
 
 every_task = pytest.mark.parametrize("name", TASKS)
@@ -69,9 +69,9 @@ def test_batches_have_the_form_that_is_announced(name: str, part: Any) -> None:
         assert batch.target.shape == ((steps, 16) if form.every else (16,)) and batch.target.dtype == torch.long
         asked = batch.target[inside] if form.every else batch.target
         if name == "Timing":  # which asks at spikes only
-            asked = asked[asked != UNASKED]
+            asked = asked[asked != IGNORE_INDEX]
         assert asked.min() >= 0 and asked.max() < form.output_size
-        assert not form.every or (batch.target[~inside] == UNASKED).all()
+        assert not form.every or (batch.target[~inside] == IGNORE_INDEX).all()
     assert (batch.legal is not None) == (form.goal == "successors")
     if batch.legal is not None:
         assert batch.legal.shape == (steps, 16, form.output_size) and batch.legal.dtype == torch.bool

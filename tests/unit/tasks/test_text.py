@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from byhand.tasks import Text
-from byhand.tasks.task import UNASKED, Batches
+from byhand.tasks.task import IGNORE_INDEX, Batches
 from byhand.tasks.text.models import counting_bits, gzip_bits
 from byhand.tasks.text.reading import python_topics
 from byhand.tasks.text.sampling import draw
@@ -68,13 +68,13 @@ def test_streams_go_on_and_hold_the_text(tmp_path: Path, part, steps: int, size:
     made = Text(written(tmp_path), steps=steps, batch_size=size)
     batches = [made.batch(part, 0, index, size) for index in range(made.count(part, size))]
     assert all(len(batch.input) == steps for batch in batches[:-1]) and 1 <= len(batches[-1].input) <= steps
-    assert all((batch.target != UNASKED).any() for batch in batches)
+    assert all((batch.target != IGNORE_INDEX).any() for batch in batches)
     inputs, targets = torch.cat([one.input for one in batches]), torch.cat([one.target for one in batches])
-    asked = "".join(read(made, column[column != UNASKED]) for column in targets.T)
+    asked = "".join(read(made, column[column != IGNORE_INDEX]) for column in targets.T)
     text = made.parts[part][part == "train" :]  # the very first character has none before it
     assert text.startswith(asked) and 0 <= len(text) - len(asked) < size
     before = 0 if part == "train" else steps // 2
-    assert (targets[:before] == UNASKED).all() and (targets[before:] != UNASKED).all()
+    assert (targets[:before] == IGNORE_INDEX).all() and (targets[before:] != IGNORE_INDEX).all()
     length = len(asked) // size
     for stream in range(size):
         start = RHYME.index(text) + stream * length - before
@@ -109,7 +109,7 @@ def test_unknown_characters_are_one_symbol_more(tmp_path: Path) -> None:
     other = len(made.alphabet)
     assert made.alphabet == "ab" and made.encode("a☃é\U0001f600b").tolist() == [0, other, other, other, 1]
     targets = torch.cat([batch.target for batch in made.test_dataloader()])
-    assert read(made, targets[targets != UNASKED]) == "ab�abab�ab"
+    assert read(made, targets[targets != IGNORE_INDEX]) == "ab�abab�ab"
     assert (
         "2 different in the training part; others: 0 in the training part, 4 in the validation part, 2 in the test part"
         in made.report
@@ -365,7 +365,7 @@ def test_a_model_learns_it_and_bits_are_of_every_character_asked_for(tmp_path: P
     with torch.no_grad():
         for batch in made.test_dataloader():
             scores, state = model(batch.input, None, state)
-            told = batch.target != UNASKED
+            told = batch.target != IGNORE_INDEX
             lost -= float(scores.log_softmax(-1)[told].gather(-1, batch.target[told].unsqueeze(-1)).sum()) / math.log(2)
             asked += int(told.sum())
     assert asked == len(made.parts["test"]) // 8 * 8

@@ -20,7 +20,7 @@ import type { State, Store } from "../../state/types";
 import { feature } from "../../text/labels";
 import { hiddenOf, materialOf, sitesOf } from "./material";
 import { moved } from "./moves";
-import { makeListening } from "./sensitivity";
+import { makeSensitivity } from "./sensitivity";
 import { MARKED, Switching } from "./switching";
 import { measureText, showTip } from "./tip";
 
@@ -40,7 +40,7 @@ class LayerView implements View {
   private readonly figures = new Map<string, HTMLElement>();
   private readonly bar: Bar;
   private readonly switching: Switching;
-  private readonly listening: View;
+  private readonly sensitivity: View;
   private readonly outputs: View;
   private readonly overview: View | null;
   private readonly sight: IntersectionObserver;
@@ -75,7 +75,7 @@ class LayerView implements View {
     for (const map of this.maps) map.box.addEventListener("keydown", (event) => this.key(map, event));
     this.bar = new Bar(store, () => this.toggleZoom());
     this.switching = new Switching(store);
-    this.listening = makeListening(store);
+    this.sensitivity = makeSensitivity(store);
     this.outputs = makeOutputs(store);
     this.overview = layers.length > 1 ? makeOverview(store) : null;
     this.build();
@@ -112,7 +112,7 @@ class LayerView implements View {
       readout,
       this.outputs.element,
       this.switching.element,
-      this.listening.element,
+      this.sensitivity.element,
     );
     if (this.overview) side.prepend(this.overview.element);
     const main = make("section", { class: "panel layer-main" }, this.bar.head, this.bar.element, this.passage.element, this.stack);
@@ -136,7 +136,7 @@ class LayerView implements View {
     this.cursor(state, run);
     this.overview?.update();
     this.outputs.update();
-    this.listening.update();
+    this.sensitivity.update();
     const letters = model.doc.items[state.item]?.characters;
     this.passage.element.hidden = !letters;
     if (letters) this.passage.show(letters, state.time);
@@ -236,7 +236,7 @@ class LayerView implements View {
     this.sizes.disconnect();
     this.dark.removeEventListener("change", this.redraw);
     window.removeEventListener("beforeprint", this.finish);
-    this.listening.destroy();
+    this.sensitivity.destroy();
     this.overview?.destroy();
   }
 }

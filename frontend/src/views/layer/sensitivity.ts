@@ -17,7 +17,7 @@ const NAMED = 6;
 
 const AROUND = 160; // characters that are shown
 
-export function makeListening(store: Store): View {
+export function makeSensitivity(store: Store): View {
   const title = make("p", { class: "small" });
   const choice = make("select", { "aria-label": "memory" });
   const body = make("div", { class: "listening-body" });

@@ -4,12 +4,12 @@ import "./tour.css";
 import { make, write } from "../../dom/elements";
 import type { View } from "../../dom/view";
 import { makeModel } from "../../model/network";
-import { moment } from "../../model/reading";
+import { reading } from "../../model/reading";
 import type { Run } from "../../model/types";
 import { valueAt } from "../../model/values";
 import { makeStore, type OwnStore } from "../../state/store";
 import type { State, Store } from "../../state/types";
-import { worked } from "../unit/arithmetic";
+import { makeArithmetic } from "../unit/arithmetic";
 import { opened, Picture } from "../unit/unit";
 import { companies } from "./companies";
 import { days } from "./days";
@@ -22,7 +22,7 @@ export function makeTour(store: Store): View {
   const inner = makeStore(makeModel(companies));
   const card = new Card(store, () => begin(inner, store.state.stage));
   const picture = new Picture(inner);
-  const arithmetic = worked(inner);
+  const arithmetic = makeArithmetic(inner);
   const table = days(inner);
   const chart = survival(FIRST_GATE, () => update());
   const side = make("div", { class: "tour-side" }, arithmetic.element, chart.element);
@@ -47,11 +47,11 @@ export function makeTour(store: Store): View {
     chart.element.hidden = !last;
     arithmetic.element.hidden = last;
     card.update(number, look(inner, chart.gate()));
-    const now = moment(inner);
+    const now = reading(inner);
     picture.update(now);
     table.update();
     const changed = inner.state.edits.length > 0;
-    arithmetic.update(now, changed ? moment(inner, inner.original(), false) : null, opened(inner));
+    arithmetic.update(now, changed ? reading(inner, inner.original(), false) : null, opened(inner));
   }
 
   const leave = inner.subscribe(update);

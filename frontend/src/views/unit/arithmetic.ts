@@ -3,10 +3,10 @@
 import "./arithmetic.css";
 import { make, write } from "../../dom/elements";
 import { type Handle, handle } from "../../dom/handle";
-import { behind, edited, inputAt, multiplied, type Target, weightAt } from "../../model/editable";
+import { edited, inputAt, multiplied, type Target, targetOf, weightAt } from "../../model/editable";
 import { names, tokens } from "../../model/expression";
 import { evaluate } from "../../model/program";
-import type { Moment } from "../../model/reading";
+import type { Reading } from "../../model/reading";
 import type { Expression, Term } from "../../model/types";
 import { hold } from "../../panels/hold";
 import type { Store } from "../../state/types";
@@ -16,25 +16,25 @@ import { heading, whyNot } from "./heading";
 import { equationText, sentenceOf } from "./sentences";
 import { LONG, nodeName, SHOWN, same, termLabel, termsIn } from "./term_names";
 
-export interface Worked {
+export interface Arithmetic {
   element: HTMLElement;
   /** node: what is opened. before: the same moment without the edits. */
-  update(moment: Moment, before: Moment | null, node: string): void;
+  update(reading: Reading, before: Reading | null, node: string): void;
 }
 
-type Refresh = (moment: Moment, before: Moment | null) => void;
+type Refresh = (reading: Reading, before: Reading | null) => void;
 
-export function worked(store: Store): Worked {
+export function makeArithmetic(store: Store): Arithmetic {
   const element = make("section", { class: "worked", "aria-label": "the arithmetic", tabindex: -1 });
   let built = "";
   let refreshes: Refresh[] = [];
   let expanded = ""; // the part whose terms are all shown
-  let last: [Moment, Moment | null, string] | null = null;
+  let last: [Reading, Reading | null, string] | null = null;
 
-  function update(moment: Moment, before: Moment | null, node: string): void {
-    last = [moment, before, node];
-    const place = [node, moment.layer.place, moment.unit, moment.item].join("|");
-    const wanted = [place, moment.time, expanded === place, store.state.snapshot].join("|");
+  function update(reading: Reading, before: Reading | null, node: string): void {
+    last = [reading, before, node];
+    const place = [node, reading.layer.place, reading.unit, reading.item].join("|");
+    const wanted = [place, reading.time, expanded === place, store.state.snapshot].join("|");
     if (built !== wanted) {
       built = wanted;
       const focused = element.contains(document.activeElement) ? (document.activeElement as HTMLElement).dataset.key : undefined;
@@ -43,10 +43,10 @@ export function worked(store: Store): Worked {
         expanded = expanded === place ? "" : place;
         if (last) update(...last);
       });
-      element.replaceChildren(...panel.build(moment, node));
+      element.replaceChildren(...panel.build(reading, node));
       if (focused) [...element.querySelectorAll<HTMLElement>("[data-key]")].find((one) => one.dataset.key === focused)?.focus();
     }
-    for (const refresh of refreshes) refresh(moment, before);
+    for (const refresh of refreshes) refresh(reading, before);
   }
 
   return { element, update };
@@ -61,39 +61,39 @@ class Panel {
     readonly expand: () => void,
   ) {}
 
-  build(moment: Moment, node: string): HTMLElement[] {
-    const parts = [heading(moment, node)];
-    if (node === "input") parts.push(this.inputs(moment));
-    else if (node.startsWith("s.")) parts.push(this.memory(moment, node));
-    else if (node.startsWith("x.") || node.startsWith("u.")) parts.push(this.sum(moment, node));
-    else parts.push(...this.site(moment, node));
-    if (!moment.doc.computed) parts.push(whyNot(moment, node));
+  build(reading: Reading, node: string): HTMLElement[] {
+    const parts = [heading(reading, node)];
+    if (node === "input") parts.push(this.inputs(reading));
+    else if (node.startsWith("s.")) parts.push(this.memory(reading, node));
+    else if (node.startsWith("x.") || node.startsWith("u.")) parts.push(this.sum(reading, node));
+    else parts.push(...this.site(reading, node));
+    if (!reading.doc.computed) parts.push(whyNot(reading, node));
     return parts;
   }
 
   /** A site: its equation, the sums that go into it, the numbers, what it means, and holding it. */
-  site(moment: Moment, site: string): HTMLElement[] {
+  site(reading: Reading, site: string): HTMLElement[] {
     const parts: HTMLElement[] = [];
-    const tree = moment.doc.cell.program ? this.store.model.equation(site) : null;
+    const tree = reading.doc.cell.program ? this.store.model.equation(site) : null;
     if (tree) {
       parts.push(make("p", { class: "equation" }, `${symbol(site)} = ${equationText(tree)}`));
-      for (const name of names(tree)) if (/^[xu]\./.test(name) && moment.doc.computed) parts.push(this.terms(moment, name));
-      parts.push(names(tree).every(moment.has) ? this.numbers(moment, site, tree) : this.bare(site));
+      for (const name of names(tree)) if (/^[xu]\./.test(name) && reading.doc.computed) parts.push(this.terms(reading, name));
+      parts.push(names(tree).every(reading.has) ? this.numbers(reading, site, tree) : this.bare(site));
     } else parts.push(this.bare(site));
     parts.push(this.sentence(site));
-    if (moment.doc.computed) parts.push(this.holding(moment, site, tree));
+    if (reading.doc.computed) parts.push(this.holding(reading, site, tree));
     return parts;
   }
 
   /** A handle for a target, or the bare number where nothing can be changed. */
-  number(target: Target | null, read: (moment: Moment) => number, moment: Moment): HTMLElement {
+  number(target: Target | null, read: (reading: Reading) => number, reading: Reading): HTMLElement {
     if (!target) {
       const text = make("span", { class: "number" });
       this.refreshes.push((now) => write(text, figure(read(now))));
       return text;
     }
     const made: Handle = handle({
-      ...{ key: target.key, name: target.name, value: read(moment), low: target.low, high: target.high, step: target.step },
+      ...{ key: target.key, name: target.name, value: read(reading), low: target.low, high: target.high, step: target.step },
       change: (value, dragging) => this.store.edit(target.edit(value), { dragging }),
     });
     this.refreshes.push((now) => made.set(read(now), edited(this.store.state.edits, target)));
@@ -101,13 +101,13 @@ class Panel {
   }
 
   /** The equation with numbers in it: σ(2.08) = 0.89. */
-  numbers(moment: Moment, site: string, tree: Expression): HTMLElement {
+  numbers(reading: Reading, site: string, tree: Expression): HTMLElement {
     const line = make("p", { class: "numbers" });
     for (const token of tokens(tree)) {
       if ("text" in token) line.append(token.text);
-      else line.append(this.number(behind(moment, token.name), (now) => now.read(token.name), moment));
+      else line.append(this.number(targetOf(reading, token.name), (now) => now.read(token.name), reading));
     }
-    const result = make("strong", { class: `result tone-${tone(moment.doc.cell, site)}` });
+    const result = make("strong", { class: `result tone-${tone(reading.doc.cell, site)}` });
     line.append(" ", make("span", { class: "equals" }, "= ", result));
     this.refreshes.push((now) => {
       const value = evaluate(tree, now.read);
@@ -124,13 +124,13 @@ class Panel {
   }
 
   /** The terms of a gate's sum, one a line, and what they add up to. */
-  terms(moment: Moment, name: string): HTMLElement {
+  terms(reading: Reading, name: string): HTMLElement {
     const gate = name.slice(2);
-    const all = termsIn(moment, this.store.model, name);
+    const all = termsIn(reading, this.store.model, name);
     const shown = this.expanded ? all : all.slice(0, SHOWN);
-    const long = shown.some((term) => termLabel(moment, term).length > LONG);
-    const rows = shown.map((term, index) => this.term(moment, gate, term, index > 0));
-    const table = make("div", { class: long ? "terms long" : "terms", role: "group", "aria-label": nodeName(moment, name) }, ...rows);
+    const long = shown.some((term) => termLabel(reading, term).length > LONG);
+    const rows = shown.map((term, index) => this.term(reading, gate, term, index > 0));
+    const table = make("div", { class: long ? "terms long" : "terms", role: "group", "aria-label": nodeName(reading, name) }, ...rows);
     if (all.length > SHOWN) table.append(this.rest(gate, name, all.slice(SHOWN)));
     const total = make("span", { class: "product" });
     table.append(
@@ -140,21 +140,21 @@ class Panel {
     return table;
   }
 
-  term(moment: Moment, gate: string, term: Term, further: boolean): HTMLElement {
-    const find = (now: Moment): Term | undefined => now.terms(gate).find((one) => same(one, term));
+  term(reading: Reading, gate: string, term: Term, further: boolean): HTMLElement {
+    const find = (now: Reading): Term | undefined => now.terms(gate).find((one) => same(one, term));
     const { part, row, column } = term.source;
-    const text = termLabel(moment, term);
+    const text = termLabel(reading, term);
     const target = {
-      ...weightAt(moment, part, row, column),
-      name: term.kind === "bias" ? `${nodeName(moment, gate)}, ${text}` : `weight of ${text}`,
+      ...weightAt(reading, part, row, column),
+      name: term.kind === "bias" ? `${nodeName(reading, gate)}, ${text}` : `weight of ${text}`,
     };
-    const weight = this.number(moment.doc.computed ? target : null, (now) => find(now)?.weight ?? NaN, moment);
+    const weight = this.number(reading.doc.computed ? target : null, (now) => find(now)?.weight ?? NaN, reading);
     const product = make("span", { class: "product" });
     this.refreshes.push((now) => write(product, figure(find(now)?.product)));
     const line = make("div", { class: `term ${term.kind}` }, make("span", { class: "sign" }, further ? "+" : ""));
     if (term.kind === "bias") line.append(make("span", { class: "factors" }, weight));
     else {
-      const value = this.number(multiplied(moment, term), (now) => find(now)?.value ?? NaN, moment);
+      const value = this.number(multiplied(reading, term), (now) => find(now)?.value ?? NaN, reading);
       line.append(make("span", { class: "factors" }, value, " × ", weight));
     }
     line.append(make("span", { class: "label" }, term.kind === "bias" ? text : `${text} × weight`), product);
@@ -183,22 +183,22 @@ class Panel {
     return make("div", { class: "term rest" }, button);
   }
 
-  sum(moment: Moment, node: string): HTMLElement {
-    return moment.doc.computed ? this.terms(moment, node) : make("p", {}, "The weights are not in this page.");
+  sum(reading: Reading, node: string): HTMLElement {
+    return reading.doc.computed ? this.terms(reading, node) : make("p", {}, "The weights are not in this page.");
   }
 
-  inputs(moment: Moment): HTMLElement {
-    const { layer, doc } = moment;
+  inputs(reading: Reading): HTMLElement {
+    const { layer, doc } = reading;
     const count = this.expanded ? layer.input : Math.min(layer.input, SHOWN);
     const list = make("div", { class: "terms", role: "group", "aria-label": "inputs" });
     for (let index = 0; index < count; index++) {
-      const target = doc.computed ? inputAt(moment, index) : null;
-      const read = (now: Moment): number => {
+      const target = doc.computed ? inputAt(reading, index) : null;
+      const read = (now: Reading): number => {
         const values = now.run.places[layer.place].input ?? (layer.layer === 0 ? now.run.input : null);
         return values ? values.data[now.time * values.width + index] : NaN;
       };
       const name = layer.layer === 0 ? feature(doc, index) : (target?.name ?? `input ${index}`);
-      list.append(make("div", { class: "term input" }, this.number(target, read, moment), make("span", { class: "label" }, name)));
+      list.append(make("div", { class: "term input" }, this.number(target, read, reading), make("span", { class: "label" }, name)));
     }
     if (layer.input > SHOWN) {
       const text = this.expanded ? "show the first only" : `and ${layer.input - SHOWN} more`;
@@ -213,13 +213,13 @@ class Panel {
     return list;
   }
 
-  memory(moment: Moment, node: string): HTMLElement {
-    const from = moment.earlier < 0 ? "the first memory, before the sequence begins" : `what step ${moment.earlier + 1} left behind`;
+  memory(reading: Reading, node: string): HTMLElement {
+    const from = reading.earlier < 0 ? "the first memory, before the sequence begins" : `what step ${reading.earlier + 1} left behind`;
     return make(
       "p",
       { class: "numbers" },
       `${symbol(node)} = `,
-      this.number(behind(moment, node), (now) => now.read(node), moment),
+      this.number(targetOf(reading, node), (now) => now.read(node), reading),
       ` ${from}`,
     );
   }
@@ -238,8 +238,8 @@ class Panel {
     return make("div", {}, words, was);
   }
 
-  holding(moment: Moment, site: string, tree: Expression | null): HTMLElement {
-    const made = hold(this.store, moment, site);
+  holding(reading: Reading, site: string, tree: Expression | null): HTMLElement {
+    const made = hold(this.store, reading, site);
     this.refreshes.push((now) => made.update(now, tree ? evaluate(tree, now.read) : NaN));
     return made.element;
   }

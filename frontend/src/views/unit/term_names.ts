@@ -1,6 +1,6 @@
 /** The terms of a sum in the arithmetic of a unit, and what they are called. */
 
-import { folded, type Moment, ofMemory } from "../../model/reading";
+import { folded, ofMemory, type Reading } from "../../model/reading";
 import type { Model, Term } from "../../model/types";
 import { feature, label } from "../../text/labels";
 
@@ -9,9 +9,9 @@ export const SHOWN = 8; // terms; the others on request
 export const LONG = 14; // letters of a term's name, with which it gets a line of its own
 
 /** The terms that belong to "x.GATE" or "u.GATE". */
-export function termsIn(moment: Moment, model: Model, name: string): Term[] {
-  const whole = folded(moment.doc.cell, model, name.slice(2));
-  return moment.terms(name.slice(2)).filter((term) => {
+export function termsIn(reading: Reading, model: Model, name: string): Term[] {
+  const whole = folded(reading.doc.cell, model, name.slice(2));
+  return reading.terms(name.slice(2)).filter((term) => {
     if (term.kind === "peephole") return false;
     return whole || name.startsWith("u.") === ofMemory(term);
   });
@@ -24,13 +24,13 @@ export const same = (one: Term, other: Term): boolean =>
   one.source.column === other.source.column;
 
 /** "short memory", "price": what a weight is multiplied with. */
-export function termLabel(moment: Moment, term: Term): string {
-  if (term.kind === "input" && moment.layer.layer === 0) return feature(moment.doc, term.source.index);
+export function termLabel(reading: Reading, term: Term): string {
+  if (term.kind === "input" && reading.layer.layer === 0) return feature(reading.doc, term.source.index);
   return term.label.replace(/ × (weight|peephole)$/, "");
 }
 
-export function nodeName(moment: Moment, node: string): string {
-  const { cell } = moment.doc;
+export function nodeName(reading: Reading, node: string): string {
+  const { cell } = reading.doc;
   if (node === "input") return "Input";
   const text = node.startsWith("s.")
     ? `${label(cell, node.slice(2))} before`

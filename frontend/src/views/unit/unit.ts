@@ -3,25 +3,25 @@
 import "./unit.css";
 import { strips } from "../../charts/strips";
 import { type Diagram, described, diagram } from "../../diagram/draw";
-import { flow } from "../../diagram/graph";
-import { standard } from "../../diagram/lstm";
+import { graphScene } from "../../diagram/graph";
+import { lstmScene } from "../../diagram/lstm";
 import type { Scene } from "../../diagram/scene";
 import type { CellDoc } from "../../document/schema";
 import { make, write } from "../../dom/elements";
 import type { View } from "../../dom/view";
 import { anatomy } from "../../model/anatomy";
-import { behind, edited } from "../../model/editable";
-import { type Moment, moment } from "../../model/reading";
+import { edited, targetOf } from "../../model/editable";
+import { type Reading, reading } from "../../model/reading";
 import type { Model } from "../../model/types";
 import type { Store } from "../../state/types";
-import { worked } from "./arithmetic";
+import { makeArithmetic } from "./arithmetic";
 
 const ROOM = 620; // pixels from which on the wide picture is used
 
 /** The picture that fits the cell. */
 function sceneOf(cell: CellDoc, model: Model, wide: boolean): Scene {
   const found = anatomy(cell, model);
-  return found ? standard(cell, found, wide) : flow(cell, model, wide);
+  return found ? lstmScene(cell, found, wide) : graphScene(cell, model, wide);
 }
 
 /** The sites in the order of the picture; the cell's own for other cells. */
@@ -58,7 +58,7 @@ export class Picture {
     this.resized.observe(this.element);
   }
 
-  update(now = moment(this.store)): void {
+  update(now = reading(this.store)): void {
     const wide = (this.room || this.element.clientWidth || ROOM) >= ROOM;
     if (wide !== this.wide) this.draw(wide);
     const { state } = this.store;
@@ -85,7 +85,7 @@ export class Picture {
     this.wide = wide;
     this.drawn?.destroy();
     this.scene = sceneOf(model.doc.cell, model, wide);
-    this.words = described(this.scene, moment(this.store));
+    this.words = described(this.scene, reading(this.store));
     this.drawn = diagram(this.scene, `One unit of ${model.doc.cell.name}`, (node) => this.store.set({ node }, { remember: true }));
     this.drawn.highlight(this.pointed);
     this.element.classList.toggle("wide", wide);
@@ -93,15 +93,15 @@ export class Picture {
   }
 }
 
-function isChanged(now: Moment, name: string, store: Store): boolean {
-  const target = behind(now, name);
+function isChanged(now: Reading, name: string, store: Store): boolean {
+  const target = targetOf(now, name);
   return target !== null && edited(store.state.edits, target);
 }
 
 export function makeUnit(store: Store): View {
   const { doc } = store.model;
   const picture = new Picture(store);
-  const arithmetic = worked(store);
+  const arithmetic = makeArithmetic(store);
   const lines = strips(store, sitesInOrder(doc.cell), (node) => store.set({ node }, { remember: true }));
   const title = make("span", { class: "unit-title" });
   const equations = make(
@@ -132,9 +132,9 @@ export function makeUnit(store: Store): View {
         .join(" · "),
     );
     const changed = state.compare && state.edits.some((edit) => edit.on);
-    const now = moment(store);
+    const now = reading(store);
     picture.update(now);
-    arithmetic.update(now, changed ? moment(store, store.original(), false) : null, opened(store));
+    arithmetic.update(now, changed ? reading(store, store.original(), false) : null, opened(store));
     lines.update();
   }
 

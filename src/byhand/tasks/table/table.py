@@ -35,7 +35,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from byhand.tasks.generated import Numbered
+from byhand.tasks.generated import Indexed
 from byhand.tasks.table.advice import advice
 from byhand.tasks.table.baselines import errors, season_of, seasonal_naive
 from byhand.tasks.table.order import Wanted
@@ -53,7 +53,7 @@ Predicted = Literal["test", "future"]
 Step = Literal["found", "rows"]
 
 
-class Table(Numbered):
+class Table(Indexed):
     """A series of numbers, of a table of your own; windows of it come in, what follows them is asked for.
 
     Args:

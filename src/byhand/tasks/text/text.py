@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from byhand.tasks.task import UNASKED, Form, Part, Sequences, Task, at_least
+from byhand.tasks.task import IGNORE_INDEX, Form, Part, Sequences, Task, at_least
 from byhand.tasks.text.models import counting_bits, gzip_bits
 from byhand.tasks.text.reading import python_topics, read_text
 from byhand.tasks.text.sampling import Predictor, sample
@@ -139,7 +139,7 @@ class Text(Task):
         first, length, before = self._stream(part, size)
         step = torch.arange(index * self.steps, min((index + 1) * self.steps, length + before)).unsqueeze(1)
         at = first - before + step + length * torch.arange(size)
-        target = torch.where(step < before, UNASKED, self.symbols[at].long())
+        target = torch.where(step < before, IGNORE_INDEX, self.symbols[at].long())
         return Sequences(self.symbols[at - 1].long(), target)
 
     @cached_property

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from byhand.tasks.generated import Numbered
+from byhand.tasks.generated import Indexed
 from byhand.tasks.task import Task
 from byhand.train.cli.resume import Kept, read_kept
 
@@ -77,7 +77,7 @@ def longer(trained: Trained, max_steps: int) -> str:
 def otherwise(task: Task, trained: Trained, model: Any) -> str:
     """By how much there is to learn from, and what learns it."""
     weights = sum(parameter.numel() for parameter in model.parameters())
-    answers = task.total("train") * task.form.output_size if isinstance(task, Numbered) else None
+    answers = task.total("train") * task.form.output_size if isinstance(task, Indexed) else None
     if answers is not None and weights > answers:
         return f"{weights} weights learn from {answers} answers, by heart: take fewer, with a smaller --model.hidden_size"
     return f"it did not get better to the end of {trained.steps} steps: take another --model.learning_rate, or a larger --model.hidden_size"

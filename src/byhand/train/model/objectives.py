@@ -14,7 +14,7 @@ from torchmetrics import MeanMetric, Metric
 from torchmetrics.classification import MulticlassAccuracy
 from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError
 
-from byhand.tasks.task import UNASKED, Form, Sequences
+from byhand.tasks.task import IGNORE_INDEX, Form, Sequences
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -28,12 +28,12 @@ class Squash(NamedTuple):
 
 
 def cross_entropy(output: Float[Tensor, "answers outputs"], target: Int[Tensor, " answers"]) -> Tensor:
-    return F.cross_entropy(output, target, ignore_index=UNASKED)
+    return F.cross_entropy(output, target, ignore_index=IGNORE_INDEX)
 
 
 def squared_error(output: Float[Tensor, "answers outputs"], target: Int[Tensor, " answers"]) -> Tensor:
     """Half the sum over the outputs of their squared distance from 1 for the right class, 0 for the others; the mean over answers."""
-    asked = target != UNASKED
+    asked = target != IGNORE_INDEX
     return (output[asked] - F.one_hot(target[asked], output.shape[-1])).square().sum(-1).mean() / 2
 
 
@@ -112,7 +112,7 @@ class Classes(Goal):
         return self.squash.class_loss(output.flatten(0, -2), batch.target.flatten())
 
     def metrics(self) -> dict[str, Metric]:
-        accuracy = MulticlassAccuracy(self.form.output_size, average="micro", ignore_index=UNASKED)
+        accuracy = MulticlassAccuracy(self.form.output_size, average="micro", ignore_index=IGNORE_INDEX)
         bits: dict[str, Metric] = {"bits": mean()} if self.squash.class_loss is cross_entropy else {}
         return super().metrics() | {"accuracy": accuracy} | bits
 
@@ -123,7 +123,7 @@ class Classes(Goal):
             metrics["bits"].update(self.loss(output, batch) / math.log(2), self.asked(batch))
 
     def asked(self, batch: Sequences) -> Tensor:
-        return (batch.target != UNASKED).sum().float()
+        return (batch.target != IGNORE_INDEX).sum().float()
 
     def answer(self, output: Float[Tensor, "... outputs"]) -> Tensor:
         return output.argmax(-1)
@@ -148,7 +148,7 @@ def solved(output: Float[Tensor, "time batch symbols"], batch: Sequences) -> Ten
     assert legal is not None, "tasks of successors say what is legal"
     least = output.masked_fill(~legal, torch.inf).amin(-1)
     most = output.masked_fill(legal, -torch.inf).amax(-1)
-    return ((least > most) | (batch.target == UNASKED)).all(0)
+    return ((least > most) | (batch.target == IGNORE_INDEX)).all(0)
 
 
 GOALS: dict[str, type[Goal]] = {"values": Values, "classes": Classes, "successors": Successors}
