@@ -91,7 +91,9 @@ def test_a_checkpoint_of_another_task(
     for command in ("test", "fit", "predict"):
         words = ["--data", "Parity", "--data.length", "8", "--trainer.max_epochs", "9", "--ckpt_path", BEST]
         told = said(capsys, command, "--config", "small.yaml", *words)
-        assert f"--ckpt_path {BEST}: expected a model of this task, got one of another: its goal is values, here it is" in told
+        assert (
+            f"--ckpt_path {BEST}: expected a model of this task, got one of another: its goal is regression, here it is" in told
+        )
 
 
 def test_ctrl_c_outside_of_a_training_is_told(trained: Path) -> None:

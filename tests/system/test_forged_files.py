@@ -37,8 +37,8 @@ FORGED: list[tuple[dict[str, Any], str]] = [
     ({"hidden_size": 6000}, r"'lstm.weight_ih_l0': \(8, 2\), where its settings make \(24000, 2\)"),
     ({"hidden_size": 10**9}, "settings that make no model: Storage size calculation overflowed"),
     ({"num_layers": 10**8}, "settings that make no model: num_layers 100000000, with 6 tensors"),
-    ({"form": {"input_size": 10**8, "output_size": 1, "goal": "values"}}, r"where its settings make \(8, 100000000\)"),
-    ({"form": {"input_size": 2, "output_size": 10**8, "goal": "values"}}, r"where its settings make \(100000000, 2\)"),
+    ({"form": {"input_size": 10**8, "output_size": 1, "goal": "regression"}}, r"where its settings make \(8, 100000000\)"),
+    ({"form": {"input_size": 2, "output_size": 10**8, "goal": "regression"}}, r"where its settings make \(100000000, 2\)"),
     ({"bidirectional": True}, "'lstm.weight_ih_l0_reverse': none, where"),
     ({"cell": "lstn"}, "settings that make no model: expected a cell out of"),
     ({"cell": ["lstm"]}, "settings that make no model"),
@@ -263,7 +263,7 @@ def test_checkpoints_traces_and_snapshots_are_regular_files(path: str, capsys: p
 def test_reading_takes_twice_the_file_at_most() -> None:
     big = LSTM(64, 1600)  # 43 MB
     big.save_pretrained("model")
-    form = {"input_size": 64, "output_size": 1, "goal": "values"}
+    form = {"input_size": 64, "output_size": 1, "goal": "regression"}
     model = SequenceModel(form, hidden_size=1600)
     content = {"state_dict": model.state_dict(), "hyper_parameters": dict(model.hparams)}
     written(content, "big.ckpt")

@@ -70,7 +70,7 @@ def test_stop_and_go_is_straight_through_to_the_bit(cell: str, tmp_path: Path) -
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("every", [False, True])
 def test_padding_makes_no_difference(every: bool, bidirectional: bool) -> None:
-    form = Form(2, 1, "values", every=every)
+    form = Form(2, 1, "regression", every=every)
     made = SequenceModel(form._asdict(), hidden_size=5, bidirectional=bidirectional, num_layers=2).eval()
     x, lengths = torch.randn(7, 3, 2), torch.tensor([4, 7, 2])
     with torch.no_grad():

@@ -76,7 +76,7 @@ class AnBn(Generated):
             "val": (least, most),
             "test": (test_least, test_most),
         }
-        self.form = Form(symbols + 2, symbols + 2, goal="successors", every=True, symbols=True)
+        self.form = Form(symbols + 2, symbols + 2, goal="next_symbol", every=True, symbols=True)
         self.baselines = guesses(symbols, test_least, test_most)
 
     def draw(self, count: int, source: torch.Generator, part: Part) -> Sequences:

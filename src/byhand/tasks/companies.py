@@ -30,7 +30,7 @@ class Companies(Stored):
         seed: of no effect: nothing is drawn.
     """
 
-    form = Form(input_size=1, output_size=1, goal="values", tolerance=0.1)
+    form = Form(input_size=1, output_size=1, goal="regression", tolerance=0.1)
     shuffle = False
 
     def __init__(self, batch_size: int = 1, seed: int = 0) -> None:

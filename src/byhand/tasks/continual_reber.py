@@ -54,7 +54,7 @@ class ContinualReber(Task):
         ValueError: one of them is below 1, or the seed below 0.
     """
 
-    form = Form(len(SYMBOLS), len(SYMBOLS), goal="successors", every=True, symbols=True, stateful=True)
+    form = Form(len(SYMBOLS), len(SYMBOLS), goal="next_symbol", every=True, symbols=True, stateful=True)
 
     def __init__(self, steps: int = 50, batch_size: int = 32, pieces: int = 100, test_pieces: int = 100, seed: int = 0) -> None:
         super().__init__(batch_size, seed)

@@ -37,7 +37,7 @@ class CopyMemory(Generated):
         seed: of all that is drawn.
     """
 
-    form = Form(input_size=SYMBOLS + 2, output_size=SYMBOLS + 1, goal="classes", every=True, symbols=True)
+    form = Form(input_size=SYMBOLS + 2, output_size=SYMBOLS + 1, goal="classification", every=True, symbols=True)
 
     def __init__(
         self, delay: int = 100, batch_size: int = 32, batches: int = 100, sequences: int = 1000, seed: int = 0

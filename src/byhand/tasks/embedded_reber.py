@@ -38,7 +38,7 @@ class EmbeddedReber(Generated):
         seed: of all that is drawn.
     """
 
-    form = Form(len(SYMBOLS), len(SYMBOLS), goal="successors", every=True, symbols=True)
+    form = Form(len(SYMBOLS), len(SYMBOLS), goal="next_symbol", every=True, symbols=True)
 
     def __init__(self, batch_size: int = 32, batches: int = 100, sequences: int = 1000, seed: int = 0) -> None:
         super().__init__(batch_size, batches, sequences, seed)

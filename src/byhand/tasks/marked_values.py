@@ -22,7 +22,7 @@ class MarkedValues(Generated):
     lowest: values are drawn evenly from there to 1. neutral: the value of step 0 where that is marked.
     """
 
-    form = Form(input_size=2, output_size=1, goal="values", tolerance=0.04)
+    form = Form(input_size=2, output_size=1, goal="regression", tolerance=0.04)
     lowest: float
     neutral: float
 

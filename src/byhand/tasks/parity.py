@@ -49,7 +49,7 @@ class Parity(Generated):
         super().__init__(batch_size, batches, sequences, seed)
         at_least("length", length, 1)
         self.length, self.running = length, running
-        self.form = Form(input_size=2, output_size=2, goal="classes", every=running, symbols=True)
+        self.form = Form(input_size=2, output_size=2, goal="classification", every=running, symbols=True)
         self.baselines = {"guessing": {"accuracy": 0.5, "bits": 1.0}}
 
     def draw(self, count: int, source: torch.Generator, part: Part) -> Sequences:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -17,28 +18,13 @@ if TYPE_CHECKING:
 Part = Literal["train", "val", "test", "future"]  # future: what lies beyond the data, of tasks that predict it
 PARTS: tuple[Part, ...] = ("train", "val", "test")
 IGNORE_INDEX = -100  # the target of a step where no answer is asked for
+EARLIER_GOALS = {"values": "regression", "classes": "classification", "successors": "next_symbol"}
 
 
-class Form(NamedTuple):
-    """What a task asks of a model, in numbers and words that a checkpoint can hold.
-
-    Args:
-        input_size: features of a step or, if symbols, how many different symbols there are.
-        output_size: numbers that an answer has.
-        goal: "values" (real numbers; squared error), "classes" (one of output_size; cross-entropy) or "successors" (the next
-            symbol, of which several may be legal; cross-entropy).
-        every: an answer at every step, not one after the last.
-        symbols: inputs are whole numbers.
-        stateful: the sequences of a batch go on where those of the batch before ended.
-        tolerance: of "values": how near an answer has to be to count as right; 0 if there is no such thing.
-        alphabet: the characters that the symbols stand for, in order, if they stand for such.
-        fitted: in words, what of its training part a task goes by, such as scales, and a model with it.
-        units: of "values": what the error of each output is multiplied with in metrics; None: 1.
-    """
-
+class _Fields(NamedTuple):
     input_size: int
     output_size: int
-    goal: Literal["values", "classes", "successors"]
+    goal: Literal["regression", "classification", "next_symbol"]
     every: bool = False
     symbols: bool = False
     stateful: bool = False
@@ -48,6 +34,33 @@ class Form(NamedTuple):
     units: list[float] | None = None
 
 
+class Form(_Fields):
+    """What a task asks of a model, in numbers and words that a checkpoint can hold.
+
+    Args:
+        input_size: features of a step or, if symbols, how many different symbols there are.
+        output_size: numbers that an answer has.
+        goal: "regression" (real numbers; squared error), "classification" (one of output_size; cross-entropy) or "next_symbol"
+            (of which several may be legal; cross-entropy). Their earlier names are taken, too: "values", "classes", "successors".
+        every: an answer at every step, not one after the last.
+        symbols: inputs are whole numbers.
+        stateful: the sequences of a batch go on where those of the batch before ended.
+        tolerance: of "regression": how near an answer has to be to count as right; 0 if there is no such thing.
+        alphabet: the characters that the symbols stand for, in order, if they stand for such.
+        fitted: in words, what of its training part a task goes by, such as scales, and a model with it.
+        units: of "regression": what the error of each output is multiplied with in metrics; None: 1.
+    """
+
+    __slots__ = ()
+    __signature__ = inspect.signature(_Fields)
+
+    if not TYPE_CHECKING:  # for whom, as for __signature__, it takes the fields
+
+        def __new__(cls, *values: Any, **named: Any) -> Form:
+            made = super().__new__(cls, *values, **named)
+            return made._replace(goal=EARLIER_GOALS.get(made.goal, made.goal))
+
+
 class Sequences(NamedTuple):
     """A batch. Steps past a sequence's length hold zeros, and their targets IGNORE_INDEX.
 
@@ -55,7 +68,7 @@ class Sequences(NamedTuple):
         input: (time, batch, features), or whole numbers (time, batch) if the form says symbols.
         target: (batch, outputs) or whole numbers (batch,); with a leading time if the form says every.
         lengths: of each sequence; None if all are of full length.
-        legal: of "successors": which symbols may come next.
+        legal: of "next_symbol": which symbols may come next.
         origin: where in its data the task found each sequence, for its own use in rows; None if it does not matter.
     """
 
@@ -166,7 +179,7 @@ class Task(L.LightningDataModule):
         for sequence in range(sequences):
             for step in range(steps if batch.lengths is None or not self.form.every else int(batch.lengths[sequence])):
                 at = (step, sequence) if self.form.every else (sequence,)
-                if self.form.goal != "values" and target[at] == IGNORE_INDEX:
+                if self.form.goal != "regression" and target[at] == IGNORE_INDEX:
                     continue
                 where = {"sequence": sequence} | ({"step": step} if self.form.every else {})
                 yield where | named("target", target[at]) | named("answer", answer[at])

@@ -58,7 +58,7 @@ class TemporalOrder(Generated):
         at_least("length", length, 10)
         self.kind, self.length = kind, length
         letters = len(WHERE[kind])
-        self.form = Form(input_size=len(SYMBOLS), output_size=2**letters, goal="classes", symbols=True)
+        self.form = Form(input_size=len(SYMBOLS), output_size=2**letters, goal="classification", symbols=True)
         self.baselines = {"guessing": {"accuracy": 0.5**letters, "bits": float(letters)}}
 
     def draw(self, count: int, source: torch.Generator, part: Part) -> Sequences:

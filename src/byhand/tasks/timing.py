@@ -58,7 +58,7 @@ class Timing(Generated):
         at_least("intervals", intervals, 1)
         self.least, self.most, self.intervals = least, most, intervals
         many = most - least + 1
-        self.form = Form(input_size=2, output_size=many, goal="classes", every=True, symbols=True)
+        self.form = Form(input_size=2, output_size=many, goal="classification", every=True, symbols=True)
         self.baselines = {"guessing": {"accuracy": 1 / many, "bits": math.log2(many)}}
 
     def draw(self, count: int, source: torch.Generator, part: Part) -> Sequences:

@@ -28,7 +28,7 @@ def rows() -> Digits:
 @pytest.mark.parametrize(("by", "steps", "features"), [("rows", 8, 8), ("pixels", 64, 1)])
 def test_every_image_in_the_order_of_reading(by, steps: int, features: int) -> None:
     made = Digits(by)
-    assert made.form == (features, 10, "classes", False, False, False, 0.0, "", "", None)
+    assert made.form == (features, 10, "classification", False, False, False, 0.0, "", "", None)
     for part in PARTS:
         data = made.data[part]
         assert data.input.shape == (steps, len(data.target), features)

@@ -23,7 +23,7 @@ from byhand.train import train
 @pytest.mark.parametrize(("window", "horizon"), [(1, 1), (5, 1), (5, 4), (12, 3)])
 def test_windows_are_plain_slices(tmp_path: Path, window: int, horizon: int) -> None:
     made = Table(wave(tmp_path), "y", time="t", window=window, horizon=horizon)
-    assert made.form == (1, horizon, "values", False, False, False, 0.0, "", made.scaling.words, None)
+    assert made.form == (1, horizon, "regression", False, False, False, 0.0, "", made.scaling.words, None)
     for part, first, last in (("train", 0, 0.7), ("val", 0.7, 0.85), ("test", 0.85, 1)):
         assert windows(made, part) == slices(WAVE, window, horizon, first, last)
     (future,) = windows(made, "future")

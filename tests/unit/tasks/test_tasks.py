@@ -63,7 +63,7 @@ def test_batches_have_the_form_that_is_announced(name: str, part: Any) -> None:
     else:
         assert batch.input.shape == (steps, 16, form.input_size) and batch.input.dtype == torch.float32
     assert not batch.input[~inside].any()
-    if form.goal == "values":
+    if form.goal == "regression":
         assert batch.target.shape == (16, form.output_size) and batch.target.dtype == torch.float32
     else:
         assert batch.target.shape == ((steps, 16) if form.every else (16,)) and batch.target.dtype == torch.long
@@ -72,7 +72,7 @@ def test_batches_have_the_form_that_is_announced(name: str, part: Any) -> None:
             asked = asked[asked != IGNORE_INDEX]
         assert asked.min() >= 0 and asked.max() < form.output_size
         assert not form.every or (batch.target[~inside] == IGNORE_INDEX).all()
-    assert (batch.legal is not None) == (form.goal == "successors")
+    assert (batch.legal is not None) == (form.goal == "next_symbol")
     if batch.legal is not None:
         assert batch.legal.shape == (steps, 16, form.output_size) and batch.legal.dtype == torch.bool
         assert batch.legal.gather(-1, batch.target.clamp(min=0).unsqueeze(-1))[inside].all()

@@ -51,7 +51,7 @@ def test_parts_are_cut_by_position(rhyme: Text) -> None:
     assert rhyme.form == (
         len(rhyme.alphabet) + 1,
         len(rhyme.alphabet) + 1,
-        "classes",
+        "classification",
         True,
         True,
         True,

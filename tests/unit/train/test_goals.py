@@ -1,5 +1,8 @@
 """What the goals of tasks mean: losses, metrics, and when a sequence of symbols is solved."""
 
+import copy
+import pickle
+
 import pytest
 import torch
 from torch import Tensor
@@ -20,7 +23,7 @@ def test_successors_are_solved_when_all_that_is_legal_comes_first() -> None:
 @pytest.mark.parametrize("goal", GOALS)
 def test_losses_and_metrics_against_plain_sums(goal: str) -> None:
     torch.manual_seed(0)
-    every = goal != "values"
+    every = goal != "regression"
     form = Form(3, 3, goal, every=every, symbols=every, tolerance=0.5)  # type: ignore[arg-type]
     made = GOALS[goal](form)
     output = torch.randn(4, 2, 3) if every else torch.randn(6, 3)
@@ -46,7 +49,7 @@ def test_losses_and_metrics_against_plain_sums(goal: str) -> None:
 
 
 def test_values_past_a_sequence_s_end_do_not_count() -> None:
-    made = GOALS["values"](Form(2, 1, "values", every=True, tolerance=0.5))
+    made = GOALS["regression"](Form(2, 1, "regression", every=True, tolerance=0.5))
     output, target = torch.zeros(3, 2, 1), torch.tensor([[[1.0], [2.0]], [[0.0], [-100.0]], [[0.3], [-100.0]]])
     batch = Sequences(torch.zeros(3, 2, 2), target, torch.tensor([3, 1]))
     metrics = made.metrics()
@@ -61,11 +64,11 @@ def test_values_past_a_sequence_s_end_do_not_count() -> None:
     }
 
 
-@pytest.mark.parametrize("goal", ["values", "classes"])
+@pytest.mark.parametrize("goal", ["regression", "classification"])
 def test_the_loss_is_weighted_by_answers_and_nan_is_not_hidden(goal: str) -> None:
     made = GOALS[goal](Form(3, 3, goal))  # type: ignore[arg-type]
     some: list[Tensor] = [torch.randn(size, 3) for size in (1, 5)]
-    targets = [torch.randn(size, 3) if goal == "values" else torch.randint(3, (size,)) for size in (1, 5)]
+    targets = [torch.randn(size, 3) if goal == "regression" else torch.randint(3, (size,)) for size in (1, 5)]
     metrics = made.metrics()
     for output, target in zip(some, targets, strict=True):
         made.update(metrics, output, Sequences(torch.zeros(1), target))
@@ -73,3 +76,12 @@ def test_the_loss_is_weighted_by_answers_and_nan_is_not_hidden(goal: str) -> Non
     assert float(metrics["loss"].compute()) == pytest.approx(float(made.loss(torch.cat(some), whole)), rel=1e-5)
     made.update(metrics, torch.full((1, 3), torch.nan), Sequences(torch.zeros(1), targets[0]))
     assert metrics["loss"].compute().isnan()
+
+
+@pytest.mark.parametrize(
+    ("earlier", "now"), [("values", "regression"), ("classes", "classification"), ("successors", "next_symbol")]
+)
+def test_goals_by_their_earlier_names(earlier: str, now: str) -> None:
+    form = Form(1, 1, earlier)  # type: ignore[arg-type]
+    assert form == Form(input_size=1, output_size=1, goal=now) and GOALS[form.goal]  # type: ignore[arg-type]
+    assert Form(**form._asdict()) == copy.deepcopy(form) == pickle.loads(pickle.dumps(form)) == form._replace(goal=now)

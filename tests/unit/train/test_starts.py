@@ -12,7 +12,7 @@ from byhand.tasks import Adding, EmbeddedReber, Form, Sequences, Text
 from byhand.train import SequenceModel, train
 from byhand.train.model.objectives import GOALS
 
-FORM = Form(2, 3, "classes")._asdict()
+FORM = Form(2, 3, "classification")._asdict()
 
 
 def made(**settings: Any) -> SequenceModel:
@@ -94,7 +94,7 @@ def test_squashed_outputs_and_their_loss() -> None:
     batch = Sequences(x, target, None)
     torch.testing.assert_close(model.goal.loss(output, batch), torch.stack(squares).mean())
     assert set(model.goal.metrics()) == {"loss", "accuracy"}
-    assert set(GOALS["classes"](Form(**FORM)).metrics()) == {"loss", "accuracy", "bits"}
+    assert set(GOALS["classification"](Form(**FORM)).metrics()) == {"loss", "accuracy", "bits"}
     with pytest.raises(ValueError, match="expected squash none, for text is drawn by how likely"):
         SequenceModel(Text().form._asdict(), squash="sigmoid")
 

@@ -12,7 +12,7 @@ from byhand.train import SequenceModel, train
 class Echo(Task):
     """Streams of random bits; the answer is the bit of three steps ago."""
 
-    form = Form(2, 2, "classes", every=True, symbols=True, stateful=True)
+    form = Form(2, 2, "classification", every=True, symbols=True, stateful=True)
 
     def __init__(self, steps: int = 12, batches: int = 40) -> None:
         super().__init__(4, 0)

@@ -62,7 +62,7 @@ def of_fit(
 
 def squash_of(model: SequenceModel) -> str:
     """What the page is to put the head's outputs through: what the model does; classes otherwise become probabilities."""
-    return "sigmoid" if model.squash == "sigmoid" else "softmax" if model.form.goal != "values" else "none"
+    return "sigmoid" if model.squash == "sigmoid" else "softmax" if model.form.goal != "regression" else "none"
 
 
 def task_of(path: Path, model: SequenceModel) -> tuple[Task | None, str | None]:
@@ -112,7 +112,7 @@ def features_of(task: Task | None, model: SequenceModel, alphabet: Alphabet | No
 def outputs_of(task: Task | None, model: SequenceModel, alphabet: Alphabet | None) -> list[str] | None:
     """What the numbers that the head gives are called."""
     size = model.form.output_size
-    if alphabet is not None and len(alphabet.symbols) == size and model.form.goal != "values":
+    if alphabet is not None and len(alphabet.symbols) == size and model.form.goal != "regression":
         return [visible(symbol) for symbol in alphabet.symbols]
     if isinstance(task, Digits):
         return [str(digit) for digit in range(size)]

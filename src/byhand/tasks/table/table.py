@@ -152,7 +152,7 @@ class Table(Indexed):
         self.scaling = fit_scaling(fitted.windows, columns, len(targets), difference=difference, given=scale)
         size = len(columns) - len(targets)
         units = np.repeat(self.scaling.spreads[size:] / self.scaling.units, horizon).tolist() if difference else None
-        self.form = Form(size, horizon * len(targets), "values", fitted=self.scaling.words, units=units)
+        self.form = Form(size, horizon * len(targets), "regression", fitted=self.scaling.words, units=units)
         scaled = {id(one): self.scaling.apply(one) for one in (fitted.windows, tested.windows)}
         self.scaled = {part: scaled[id(windows)] for part, windows in self.windows.items()}
         self.season = season or season_of(fitted.windows.longest(size), window)

@@ -97,7 +97,7 @@ class Text(Task):
         self.alphabet = "".join(sorted(set(self.parts["train"] if alphabet is None else alphabet)))
         self.symbols = torch.from_numpy(self.encode(self.whole))
         among = len(self.alphabet) + 1
-        self.form = Form(among, among, "classes", every=True, symbols=True, stateful=True, alphabet=self.alphabet)
+        self.form = Form(among, among, "classification", every=True, symbols=True, stateful=True, alphabet=self.alphabet)
         others = {part: int((self.encode(text) == len(self.alphabet)).sum()) for part, text in self.parts.items()}
         self.report = (
             f"{path or 'pydoc_data.topics'}: {len(self.whole)} characters,"

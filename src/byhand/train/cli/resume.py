@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from byhand.errors import LoadError
 from byhand.files.archive import read_archive
-from byhand.tasks import Form
+from byhand.tasks.task import EARLIER_GOALS, Form
 from byhand.train.cli.declared import verified
 from byhand.train.model.sequence_model import SequenceModel
 
@@ -28,7 +28,8 @@ class Kept(NamedTuple):
 
     @property
     def form(self) -> Mapping[str, Any]:
-        return self.settings["form"]
+        form = self.settings["form"]
+        return form | {"goal": EARLIER_GOALS.get(form["goal"], form["goal"])}
 
     @property
     def fitted(self) -> str:

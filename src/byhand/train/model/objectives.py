@@ -72,7 +72,7 @@ class Goal:
         return output
 
 
-class Values(Goal):
+class Regression(Goal):
     """Real numbers. mse, mae; wrong: the share of answers off by the form's tolerance or more, if it has one."""
 
     def loss(self, output: Float[Tensor, "... outputs"], batch: Sequences) -> Tensor:
@@ -103,7 +103,7 @@ class Values(Goal):
         return output[inside], batch.target[inside]
 
 
-class Classes(Goal):
+class Classification(Goal):
     """One of several. accuracy: the share of answers that are right; bits: how many it takes to say the right one, if the outputs
     say how likely each is.
     """
@@ -129,7 +129,7 @@ class Classes(Goal):
         return output.argmax(-1)
 
 
-class Successors(Classes):
+class NextSymbol(Classification):
     """The next symbol, where several may be legal. solved: the share of sequences in which at every step the legal symbols, and no
     others, are the likeliest: as many as are legal come first.
     """
@@ -151,4 +151,4 @@ def solved(output: Float[Tensor, "time batch symbols"], batch: Sequences) -> Ten
     return ((least > most) | (batch.target == IGNORE_INDEX)).all(0)
 
 
-GOALS: dict[str, type[Goal]] = {"values": Values, "classes": Classes, "successors": Successors}
+GOALS: dict[str, type[Goal]] = {"regression": Regression, "classification": Classification, "next_symbol": NextSymbol}

@@ -116,7 +116,7 @@ class SequenceModel(L.LightningModule):
             super().__setattr__(name, value)
 
     def _check(self, *, bidirectional: bool) -> None:
-        if bidirectional and (self.form.stateful or self.form.goal == "successors"):
+        if bidirectional and (self.form.stateful or self.form.goal == "next_symbol"):
             raise ValueError(
                 "SequenceModel expected bidirectional=False: in this task what comes next is asked for, and it would be read"
             )
