@@ -164,7 +164,9 @@ def test_another_task_whose_symbols_are_numbers_or_letters() -> None:
 
 def test_without_lightning_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     torch.save({"state_dict": {}, "hyper_parameters": {"form": {}}}, "best.ckpt")
-    for name in [name for name in sys.modules if name.startswith(("byhand.explorer.load.fitted", "lightning", "byhand.train"))]:
+    for name in [
+        name for name in sys.modules if name.startswith(("byhand.explorer.load.fit_run", "lightning", "byhand.train"))
+    ]:
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, "lightning", None)
     assert main(["explore", "best.ckpt", "--save", "page.html"]) == 2

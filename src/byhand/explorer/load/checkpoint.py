@@ -57,7 +57,7 @@ def open_trained(path: Path, count: int, layer: str | None = None, cell: str | N
     hyper_parameters = content.get("hyper_parameters")
     if isinstance(hyper_parameters, Mapping) and "form" in hyper_parameters and isinstance(state, Mapping):
         refuse_layer(path, layer)
-        from byhand.explorer.load.fitted import of_fit  # noqa: PLC0415 (Lightning is loaded when it is needed)
+        from byhand.explorer.load.fit_run import of_fit  # noqa: PLC0415 (Lightning is loaded when it is needed)
 
         return of_fit(path, dict(hyper_parameters), dict(state), count, cell)
     if cell is not None:
