@@ -1,9 +1,9 @@
 """A script: layers under every way in which torch records or transforms operations, each form of input in a process that has run
 nothing before.
 
-python transformations.py WAY [CELL ...] [--form FORM] [--cold] prints one line a case: "CELL FORM: right, DIGEST", with a digest of what
-a plain call gives afterwards, or what went wrong. The processes are forked from one that has only imported, so that each is as fresh
-as a new one. --cold: each with an empty cache of compiled code, too.
+Reads a list of [way, cell, form] and prints each with its verdict, as JSON: "right, DIGEST", with a digest of what a plain call gives
+afterwards, or what went wrong. The processes are forked from one that has only imported, so that each is as fresh as a new one.
+--cold: each with an empty cache of compiled code, too, and without torch's parts that are imported late.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -36,6 +37,7 @@ LOADED = (
     "torch.fx.experimental.proxy_tensor",
 )
 TIME, BATCH, INPUT, HIDDEN = 6, 3, 3, 4
+Job = tuple[str, str, str]  # way, cell, form
 CELLS = {"lstm": cells.lstm, "gru": cells.gru, "peephole": cells.peephole, "layernorm_lstm": cells.layernorm_lstm}
 TORCHS: dict[str, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -410,58 +412,50 @@ def digest(values: list[Tensor]) -> str:
     return hashlib.sha256(b"".join(one.detach().numpy().tobytes() for one in values)).hexdigest()[:16]
 
 
-def run(way: str, cell: str, form: str, *, cold: bool) -> None:
+def run(job: Job, *, cold: bool) -> None:
     """One case, in this process."""
     with tempfile.TemporaryDirectory() as folder:
         if cold:
             os.environ["BYHAND_CACHE"] = folder
-        print(f"{cell} {form}: {report(way, cell, form)}", flush=True)
+        print(json.dumps([*job, report(*job)]), flush=True)
 
 
-def lines(*words: str, **environment: str) -> dict[tuple[str, str], str]:
-    """Cell and form -> what this script says of it, called with these words."""
+def verdicts(jobs: Iterable[Job], *options: str, **environment: str) -> dict[Job, str]:
+    """What this script says of each."""
     said = subprocess.run(
-        [sys.executable, __file__, *words],
+        [sys.executable, __file__, *options],
+        input=json.dumps(list(jobs)),
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=1800,
         check=False,
     )
     assert said.returncode == 0, said.stderr
-    found = {}
-    for line in said.stdout.splitlines():
-        case, _, verdict = line.partition(": ")
-        cell, _, form = case.partition(" ")
-        found[cell, form] = verdict
-    return found
+    return {(way, cell, form): verdict for way, cell, form, verdict in map(json.loads, said.stdout.splitlines())}
 
 
 def main() -> None:
     words = argparse.ArgumentParser()
-    words.add_argument("way", choices=WAYS)
-    words.add_argument("cells", nargs="*", default=list(CELLS))
-    words.add_argument("--form", choices=FORMS)
     words.add_argument("--cold", action="store_true")
     asked = words.parse_args()
     warnings.simplefilter("ignore")
-    for module in () if asked.form else LOADED:  # once for all forms; it takes seconds, and runs nothing of ours
+    for module in () if asked.cold else LOADED:  # once for all; it takes seconds, and runs nothing of ours
         importlib.import_module(module)
     torch.set_num_threads(1)
-    for cell in asked.cells:
-        for form in [asked.form] if asked.form else FORMS:
-            sys.stdout.flush()
-            child = os.fork()
-            if child == 0:
-                code = 1
-                try:
-                    run(asked.way, cell, form, cold=asked.cold)
-                    code = 0
-                finally:
-                    os._exit(code)
-            status = os.waitpid(child, 0)[1]
-            if status:
-                print(f"{cell} {form}: WRONG ended with {status}", flush=True)
+    for job in map(tuple, json.load(sys.stdin)):
+        sys.stdout.flush()
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                run(job, cold=asked.cold)
+                code = 0
+            finally:
+                os._exit(code)
+        status = os.waitpid(child, 0)[1]
+        if status:
+            print(json.dumps([*job, f"WRONG ended with {status}"]), flush=True)
 
 
 if __name__ == "__main__":

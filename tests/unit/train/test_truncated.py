@@ -32,7 +32,7 @@ class Echo(Task):
 def test_truncated_gradients_and_carried_memories_learn() -> None:
     found, outcome = train(Echo(), {"hidden_size": 12, "tbptt_steps": 4, "learning_rate": 0.02}, max_epochs=8)
     assert outcome.steps == 8 * 40 * 3  # each batch in three pieces
-    assert outcome.metrics["test_accuracy"] > 0.95
+    assert outcome.metrics["test_accuracy"] > 0.9  # .62 where a piece knows nothing of the one before
     assert set(found.carried) <= {"train", "val", "test"}
 
 
