@@ -8,7 +8,7 @@ from cases import Shape
 from pairs import assert_close, assert_engines_agree, assert_equal, example, on, packed, run, threads
 
 from byhand import use_engine
-from byhand.engine.cpp import kernel
+from byhand.engine.cpp import autograd, kernel
 
 KINDS = ("lstm", "gru", "peephole", "slstm", "min_lstm", "full_gate_recurrence(peephole)", "zoneout(gru)")
 
@@ -24,16 +24,19 @@ class Path(NamedTuple):
 PATHS = {
     "weights as they are": Path(Shape(1, 3, 4, 21)),
     "weights as they are, units shared out": Path(Shape(3, 1, 9, 129), 2),
-    "rows shared out": Path(Shape(5, 13, 40, 33), 2),
-    "rows shared out among three": Path(Shape(5, 13, 40, 33), 3),
+    "rows shared out": Path(Shape(12, 30, 40, 33), 2),
+    "rows shared out among three": Path(Shape(12, 30, 40, 33), 3),
     "more threads than rows": Path(Shape(60, 2, 3, 15), 4),
     "units shared out": Path(Shape(5, 7, 3, 65), 2),
     "units shared out among three": Path(Shape(9, 5, 3, 65), 3),
     "input product apart": Path(Shape(3, 5, 150, 129)),
     "input product apart, some steps at a time": Path(Shape(5, 70, 150, 129)),
-    "input product apart, rows shared out": Path(Shape(3, 25, 150, 129), 2),
+    "input product apart, rows shared out": Path(Shape(9, 70, 150, 129), 2),
     "input product apart, units shared out": Path(Shape(4, 5, 150, 129), 2),
-    "heavy": Path(Shape(3, 5, 3, 261)),
+    "heavy": Path(Shape(3, 7, 3, 261)),
+    "heavy, few rows": Path(Shape(3, 5, 3, 261)),
+    "input product apart, few rows": Path(Shape(20, 3, 40, 33)),
+    "units shared out, for weights just packed": Path(Shape(2, 9, 40, 65), 2),
     "heavy, units shared out": Path(Shape(3, 17, 3, 261), 2),
     "heavy, input product apart": Path(Shape(3, 25, 70, 261)),
     "heavy, input product apart, units shared out": Path(Shape(2, 9, 70, 261), 2),
@@ -48,6 +51,25 @@ kinds = pytest.mark.parametrize("name", KINDS)
 multiply = pytest.mark.parametrize("large", WHO_MULTIPLIES.values(), ids=WHO_MULTIPLIES)
 
 
+def gradients_from(large: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose products make the gradients by weights: torch's for more bytes of them, whatever the processor."""
+    monkeypatch.setattr(kernel, "LARGE", large)
+    monkeypatch.setattr(kernel, "processor", lambda: "")
+
+
+@pytest.mark.parametrize(
+    ("processor", "large", "expected"), [("AMD EPYC", 0, False), ("Xeon", 0, True), ("Xeon", 1 << 40, False)]
+)
+def test_whose_products_are_faster(processor: str, large: int, expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel, "LARGE", large)
+    monkeypatch.setattr(kernel, "processor", lambda: f"model name : {processor}")
+    asked: list[str] = []
+    monkeypatch.setattr(autograd, "large_products", lambda *_: asked.append("torch") or (None,) * 4)
+    lstm, x, states = example("peephole", Shape(4, 3, 2, 5))
+    lstm(x, states)[0].sum().backward()
+    assert bool(asked) is expected
+
+
 def lengths_of(shape: Shape) -> list[int]:
     """All different if there are enough steps; unsorted."""
     return [1 + (7 * row + shape.time - 1) % shape.time for row in range(shape.batch)]
@@ -57,7 +79,7 @@ def lengths_of(shape: Shape) -> list[int]:
 @multiply
 @kinds
 def test_whole_sequences(name: str, path: Path, large: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernel, "LARGE", large)
+    gradients_from(large, monkeypatch)
     with threads(path.threads):
         assert_engines_agree(*example(name, path.shape))
 
@@ -66,7 +88,7 @@ def test_whole_sequences(name: str, path: Path, large: int, monkeypatch: pytest.
 @multiply
 @kinds
 def test_packed_sequences_both_ways(name: str, path: Path, large: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernel, "LARGE", large)
+    gradients_from(large, monkeypatch)
     lstm, x, states = example(name, path.shape, bidirectional=True)
     with threads(path.threads):
         assert_engines_agree(lstm, packed(x, lengths_of(path.shape)), states)
@@ -77,7 +99,7 @@ def test_packed_sequences_both_ways(name: str, path: Path, large: int, monkeypat
 @pytest.mark.parametrize("ragged", [False, True], ids=["whole", "packed"])
 @pytest.mark.parametrize("name", ["lstm", "peephole"])
 def test_projections(name: str, path: Path, large: int, ragged: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernel, "LARGE", large)
+    gradients_from(large, monkeypatch)
     lstm, x, states = example(name, path.shape, bidirectional=ragged, proj_size=1 + path.shape.hidden // 3)
     with threads(path.threads):
         assert_engines_agree(lstm, packed(x, lengths_of(path.shape)) if ragged else x, states)

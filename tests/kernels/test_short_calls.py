@@ -21,8 +21,8 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     calls: list[bool] = []
     run = prepared.run
 
-    def noted(*arguments: Any) -> Any:
-        done = run(*arguments)
+    def noted(*arguments: Any, **options: Any) -> Any:
+        done = run(*arguments, **options)
         calls.append(done is not None)
         return done
 
@@ -30,14 +30,15 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     return calls
 
 
-def made(name: str, *, layers: int = 1) -> LSTM:
+def made(name: str, *, layers: int = 1, **options: Any) -> LSTM:
     torch.manual_seed(3)
-    return LSTM(3, 6, layers, dtype=torch.float64, cell=CASES[name][0])
+    return LSTM(3, 6, layers, dtype=torch.float64, cell=CASES[name][0], **options)
 
 
 def hx_of(lstm: LSTM, batch: int = 2) -> Any:
     torch.manual_seed(4)
-    state = tuple(torch.randn(lstm.num_layers, batch, 6, dtype=torch.float64, requires_grad=True) for _ in lstm.cell.state)
+    sublayers = lstm.num_layers * (2 if lstm.bidirectional else 1)
+    state = tuple(torch.randn(sublayers, batch, 6, dtype=torch.float64, requires_grad=True) for _ in lstm.cell.state)
     return as_hx(state)
 
 
@@ -66,12 +67,17 @@ def equal(first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
             )
 
 
+LAYOUTS = {"time first": {}, "batch first": {"batch_first": True}, "both directions": {"bidirectional": True}}
+LAYOUTS["both directions, batch first"] = {"bidirectional": True, "batch_first": True}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("layers", [1, 3])
 @pytest.mark.parametrize("starts", [False, True], ids=["zeros", "given"])
 @pytest.mark.parametrize("name", SMALL)
-def test_a_layer_and_its_gradients(name: str, starts: bool, layers: int, taken: list[bool]) -> None:
-    lstm, input = made(name, layers=layers), torch.randn(5, 2, 3, dtype=torch.float64, requires_grad=True)
-    hx = hx_of(lstm) if starts else None
+def test_a_layer_and_its_gradients(name: str, starts: bool, layers: int, layout: str, taken: list[bool]) -> None:
+    lstm, input = made(name, layers=layers, **LAYOUTS[layout]), torch.randn(5, 2, 3, dtype=torch.float64, requires_grad=True)
+    hx = hx_of(lstm, 5 if lstm.batch_first else 2) if starts else None
     ours = differentiated(lstm, input, hx)
     assert taken == [True]
     with use_engine("reference"):
@@ -81,6 +87,21 @@ def test_a_layer_and_its_gradients(name: str, starts: bool, layers: int, taken: 
     assert taken == [True, True]
     assert torch.equal(y, ours["output"])
     assert all(torch.equal(one, ours[f"last{i}"]) for i, one in enumerate(as_tuple(last)))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1), (3, 4)], ids=str)
+@pytest.mark.parametrize("options", [{}, {"bidirectional": True}, {"bidirectional": True, "num_layers": 2}], ids=str)
+def test_batch_first_is_torchs(shape: tuple[int, int], options: dict[str, Any], taken: list[bool]) -> None:
+    """Every gradient by name; and the output laid out in memory as torch lays it out."""
+    ours = LSTM(3, 6, batch_first=True, dtype=torch.float64, **options)
+    theirs = nn.LSTM(3, 6, batch_first=True, dtype=torch.float64, **options)
+    theirs.load_state_dict(ours.state_dict())
+    input = torch.randn(*shape, 3, dtype=torch.float64, requires_grad=True)
+    equal(differentiated(ours, input, None), differentiated(theirs, input, None))
+    with torch.no_grad():
+        assert ours(input)[0].stride() == theirs(input)[0].stride()
+        assert torch.equal(ours(input.expand(*shape, 3)[..., :])[0], ours(input)[0])
+    assert all(taken)
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -176,15 +176,9 @@ class LSTM(nn.Module):
             ValueError: the input's number of dimensions, the number of states, a dtype, or the shape of `reset` is wrong.
             RuntimeError: another size or a device is wrong, there is no step, or the engine of use_engine cannot run this.
         """
-        if (
-            reset is None
-            and type(input) is Tensor
-            and not self.batch_first
-            and not (self.training and (self.dropout or self.cell.noise))
-        ):
-            short = (
-                prepared.run(self, input, hx, self.plain_calls) if not torch.compiler.is_compiling() and unobserved() else None
-            )
+        if reset is None and type(input) is Tensor and not (self.training and (self.dropout or self.cell.noise)):
+            plain = not torch.compiler.is_compiling() and unobserved()
+            short = prepared.run(self, input, hx, self.plain_calls, batch_first=self.batch_first) if plain else None
             if short is not None:
                 return short[0], bare(short[1])
         if export.is_leaving(input):
@@ -247,15 +241,15 @@ class LSTM(nn.Module):
         return Call(self.cell, x, state, weights, reverse=sublayer.reverse, valid=valid, noise=noise)
 
     def plain_calls(self, input: Tensor) -> prepared.Calls | None:
-        """The calls of all layers for a time-major input without a mask, and the first states; None where they are not so plain."""
-        if self.bidirectional or self.learn_initial_state or self.proj_size:
+        """The calls of all layers and directions for an input (time, batch, input) without a mask, and the first states; None where
+        they are not so plain.
+        """
+        if self.learn_initial_state or self.proj_size:
             return None
-        state = self.first_states(input)  # which raises all that is wrong
-        calls, x, one = [], input, tuple(value[0] for value in state)
-        for sublayer in self.sublayers:
-            calls.append(self.call(sublayer, x, one))
-            x = input.new_empty(*input.shape[:2], self.hidden_size)
-        return calls, state
+        state = self.first_states(input.transpose(0, 1) if self.batch_first else input)  # which raises all that is wrong
+        one, between = tuple(value[0] for value in state), self.hidden_size * (2 if self.bidirectional else 1)
+        inputs = [input, *(input.new_empty(*input.shape[:2], between) for _ in range(1, self.num_layers))]
+        return [self.call(sublayer, inputs[sublayer.layer or 0], one) for sublayer in self.sublayers], state
 
     def stepper(self, batch: int = 1) -> Stepper:
         """For signals that come step by step: keeps packed weights and the states between calls. See byhand.nn.stepper.Stepper."""

@@ -29,13 +29,15 @@ MOST = 4096  # steps times sequences up to which it is worth the while
 
 
 class PreparedStack(NamedTuple):
-    """Of a module and shape of input. parameters: name, tensor and address, as they were then. zeros: the first states, laid out as
-    the module's caller gives them, (layers, batch, width) or for a single step (batch, width). engines: as they were then.
+    """Of a module and shape of input. parameters: name, tensor and address, as they were then. sublayers: every layer and direction, in
+    the order of the states. zeros: the first states, laid out as the module's caller gives them, (sublayers, batch, width) or for a
+    single step (batch, width). engines: as they were then.
     """
 
     parameters: tuple[tuple[str, Tensor, int], ...]
-    layers: tuple[Prepared, ...]
-    weights: tuple[tuple[Tensor | None, ...], ...]  # of each layer: the five of a call, then its vectors
+    sublayers: tuple[Prepared, ...]
+    directions: int
+    weights: tuple[tuple[Tensor | None, ...], ...]  # of each sublayer: the five of a call, then its vectors
     zeros: tuple[Tensor, ...]
     engines: tuple[Engine, ...]
 
@@ -44,14 +46,19 @@ _prepared: WeakKeyDictionary[nn.Module, dict[Any, PreparedStack | None]] = WeakK
 
 
 def run(
-    module: nn.Module, input: Tensor, hx: Any, calls: Callable[[Tensor], Calls | None]
+    module: nn.Module, input: Tensor, hx: Any, calls: Callable[[Tensor], Calls | None], *, batch_first: bool = False
 ) -> tuple[Tensor, list[Tensor]] | None:
-    """The output for input (time, batch, input), and each state laid out as hx; None if it has to go the usual way, which it has if
-    hx is not as it should be. The caller has seen to it that nobody watches or chooses, and that nothing is random. calls: makes the
-    module's calls for an input; None if they are not plain.
+    """The output for input (time, batch, input), laid out like it, and each state laid out as hx; None if it has to go the usual way,
+    which it has if hx is not as it should be. The caller has seen to it that nobody watches or chooses, and that nothing is random.
+    calls: makes the module's calls for an input; None if they are not plain. batch_first: input is (batch, time, input).
     """
     shape = input.shape
-    if not transforms.is_plain() or len(shape) != 3 or shape[0] * shape[1] > MOST or not input.is_contiguous():
+    if not transforms.is_plain() or len(shape) != 3 or shape[0] * shape[1] > MOST:
+        return None
+    if batch_first:  # the kernel's order: no copy for a single step or a single sequence
+        input = input.transpose(0, 1).contiguous()
+        shape = input.shape
+    elif not input.is_contiguous():
         return None
     key = (shape, input.dtype, input.device.type)
     of_module = _prepared.get(module)
@@ -74,8 +81,10 @@ def run(
         or any(one.requires_grad for _, one, _ in stack.parameters)
         or (hx is not None and any(one.requires_grad for one in state))
     ):
-        return differentiable(stack, input, state)
-    return call(stack, input, state)
+        output, states = differentiable(stack, input, state)
+    else:
+        output, states = call(stack, input, state)
+    return output.transpose(0, 1) if batch_first else output, states
 
 
 def is_current(module: nn.Module, stack: PreparedStack) -> bool:
@@ -106,20 +115,21 @@ def prepare(module: nn.Module, input: Tensor, calls: Callable[[Tensor], Calls | 
         found = calls(input)
     if found is None:
         return None
-    layers, weights = [], []
+    sublayers, weights = [], []
     for one in found[0]:
         flat = (*one.weights[:5], *one.weights.vectors)
         if any(
             not each.is_contiguous() or not any(each is parameter for parameter in own) for each in flat if each is not None
         ):
             return None  # computed from the parameters again at each call
-        layer = dispatch.prepare(one)
-        if layer is None:
+        sublayer = dispatch.prepare(one)
+        if sublayer is None:
             return None
-        layers.append(layer)
+        sublayers.append(sublayer)
         weights.append(flat)
     names = [(name, one, one.data_ptr()) for name, one in module._parameters.items() if one is not None]
-    return PreparedStack(tuple(names), tuple(layers), tuple(weights), found[1], dispatch.ENGINES)
+    directions = 1 + any(one.reverse for one in found[0])
+    return PreparedStack(tuple(names), tuple(sublayers), directions, tuple(weights), found[1], dispatch.ENGINES)
 
 
 def call(stack: PreparedStack, input: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, list[Tensor]]:
@@ -127,20 +137,31 @@ def call(stack: PreparedStack, input: Tensor, state: tuple[Tensor, ...]) -> tupl
     batch, shapes = input.shape[1], [tuple(one.shape) for one in stack.zeros]
     states = [input.new_empty(*shape) for shape in shapes]
     first, last, x = [one.data_ptr() for one in state], [one.data_ptr() for one in states], input
-    for index, layer in enumerate(stack.layers):
+    sizes = [input.element_size() * batch * shape[-1] for shape in shapes] if len(stack.sublayers) > 1 else []
+    outputs = []
+    for index, sublayer in enumerate(stack.sublayers):
         if index:
-            sizes = [input.element_size() * batch * shape[-1] for shape in shapes]
             first, last = list(map(add, first, sizes)), list(map(add, last, sizes))
-        x = layer.run(x, first, last)
+        outputs.append(sublayer.run(x, first, last))
+        if len(outputs) == stack.directions:
+            x, outputs = joined(outputs), []
     return x, states
+
+
+def joined(outputs: list[Tensor]) -> Tensor:
+    """The outputs of all directions side by side."""
+    return outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
 
 
 def differentiable(stack: PreparedStack, input: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, list[Tensor]]:
     """The same, in the graph."""
-    x, lasts, single = input, [], stack.zeros[0].dim() == 2
-    for index, (layer, weights) in enumerate(zip(stack.layers, stack.weights, strict=True)):
-        x, *last = layer.differentiable(x, weights, state if single else [one[index] for one in state])
+    x, outputs, lasts, single = input, [], [], stack.zeros[0].dim() == 2
+    for index, (sublayer, weights) in enumerate(zip(stack.sublayers, stack.weights, strict=True)):
+        output, *last = sublayer.differentiable(x, weights, state if single else [one[index] for one in state])
         lasts.append(last)
+        outputs.append(output)
+        if len(outputs) == stack.directions:
+            x, outputs = joined(outputs), []
     if single:
         return x, lasts[0]
     if len(lasts) == 1:

@@ -14,6 +14,7 @@ from torch import Tensor
 from byhand.engine.cpp.arguments import Arguments
 from byhand.engine.cpp.source import source
 from byhand.engine.cpp.toolchain import compiler
+from byhand.engine.cpp.toolchain.processor import processor
 from byhand.ir import partition
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from byhand.cells import Cell
     from byhand.engine.call import Weights
 NO_POOL = array("q", [0, 0, 0])
-LARGE = 3 << 19  # bytes of weights from which their gradients are better left to torch's products
+LARGE = 3 << 19  # bytes of weights
 
 
 class KernelInputs(NamedTuple):
@@ -199,8 +200,7 @@ class Kernel:
             torch.zeros_like(one) if grad is None else grad.clone(memory_format=torch.contiguous_format)
             for one, grad in zip(inputs.state, grad_last, strict=True)
         )
-        size = weights.input.numel() + (0 if weights.recurrent is None else weights.recurrent.numel())
-        apart = size * saved.element_size() > LARGE or (every_state and weights.projection is not None)
+        apart = torch_multiplies(weights) or (every_state and weights.projection is not None)
         if apart:
             needed = (False, False, False, False, *needed[4:])
         grads = KernelGradients(
@@ -250,6 +250,14 @@ def put(argv: array[int], place: slice, values: Iterable[int]) -> None:
 
 def address(tensor: Tensor | None) -> int:
     return 0 if tensor is None else tensor.data_ptr()
+
+
+def torch_multiplies(weights: Weights) -> bool:
+    """Whether the gradients of such weights are better left to torch's products: of large ones, but not on AMD's processors, where MKL
+    reaches half of what the kernel does (training 16x32x256x256 takes 1.5x as long with it on an EPYC, 30x64x1024x1024 1.1x).
+    """
+    size = weights.input.numel() + (0 if weights.recurrent is None else weights.recurrent.numel())
+    return size * weights.input.element_size() > LARGE and "AMD" not in processor()
 
 
 @cache

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from byhand.engine.cpp.autograd import Layer, kernel_inputs, shares_output, through_reference, unflatten, without_tensors
-from byhand.engine.cpp.kernel import LARGE, Kernel, KernelInputs, KernelOutputs, address, kernel
+from byhand.engine.cpp.kernel import Kernel, KernelInputs, KernelOutputs, address, kernel, torch_multiplies
 
 if TYPE_CHECKING:
     from byhand.engine.call import Call
@@ -46,7 +46,7 @@ class PreparedCall:
         self.output = self.at.history.start  # where the first state's history goes, which is the output
         self.others = slice(self.output + 1, self.at.history.stop)  # states that are overwritten where they end
         self.bare = without_tensors(call)
-        self.trained = TrainedCall(kernel, inputs, self.bare) if is_small(kernel, inputs) else None
+        self.trained = TrainedCall(kernel, inputs, self.bare) if is_plain(kernel, inputs) else None
 
     def run(self, input: Tensor, first: Sequence[int], last: Sequence[int]) -> Tensor:
         """The output; the last states are written where `last` says, which may be where the first ones are."""
@@ -79,11 +79,9 @@ class PreparedCall:
         return TrainedLayer.apply(self.trained, input, *weights, *first)  # type: ignore[return-value]
 
 
-def is_small(kernel: Kernel, inputs: KernelInputs) -> bool:
-    """Whether the weights are small, and both biases have the same gradient; others take the usual way."""
-    weights = inputs.weights
-    size = weights.input.numel() + (0 if weights.recurrent is None else weights.recurrent.numel())
-    return kernel.partition.of_recurrent == kernel.partition.of_input and size * inputs.input.element_size() <= LARGE
+def is_plain(kernel: Kernel, inputs: KernelInputs) -> bool:
+    """Whether the kernel gives every gradient, and both biases have the same; others take the usual way."""
+    return kernel.partition.of_recurrent == kernel.partition.of_input and not torch_multiplies(inputs.weights)
 
 
 class TrainedCall:

@@ -22,12 +22,15 @@ struct Backward {
     struct Weights {
         T *x, *h, *projection;
     };
-    int64_t sums_size() const {
-        return SUMS * c.hidden + GATES * c.hidden * (c.input + read_width(c)) + (c.weight_projection ? c.output * c.hidden : 0);
+    int64_t sums_size(bool by_units) const {
+        return SUMS * c.hidden + (by_units ? 0 : weights_size());
+    }
+    int64_t weights_size() const {
+        return GATES * c.hidden * (c.input + read_width(c)) + (c.weight_projection ? c.output * c.hidden : 0);
     }
     Weights weights(int id, bool by_units) const {
         if (id == 0 || by_units) return {c.grad_weight_x, c.grad_weight_h, c.grad_weight_projection};
-        T* place = sums + id * sums_size() + SUMS * c.hidden;
+        T* place = sums + id * sums_size(by_units) + SUMS * c.hidden;
         T* h = place + GATES * c.hidden * c.input;
         return {c.grad_weight_x ? place : nullptr, c.grad_weight_h ? h : nullptr,
                 c.grad_weight_projection ? h + GATES * c.hidden * read_width(c) : nullptr};
@@ -37,7 +40,7 @@ struct Backward {
         const auto mine = [&](const Spread& one) { return by_units ? share(one.panels(), id, size) : Range{0, one.panels()}; };
         const auto packing = [&](const Spread& one) { return by_units ? mine(one) : share(one.panels(), id, size, 4); };
         const bool flows = SOURCES && !Cell::truncated;
-        T* sum = sums + id * sums_size();
+        T* sum = sums + id * sums_size(by_units);
         std::memset(sum, 0, SUMS * c.hidden * sizeof(T));
         for (int q = 0; q < SOURCES && flows; ++q) recurrent[q].pack(packing(recurrent[q]));
         if (c.weight_projection) projection.pack(packing(projection));
@@ -70,7 +73,7 @@ struct Backward {
             }
         }
         barrier.meet(size);
-        add_up(share(sums_size(), id, size), by_units, size);
+        add_up(share(sums_size(by_units), id, size), by_units, size);
     }
 
   private:
@@ -206,7 +209,7 @@ struct Backward {
             const int64_t kind = place / c.hidden, unit = place % c.hidden, at = place - SUMS * c.hidden;
             if (kind < SUMS) {
                 T total = 0;
-                for (int thread = 0; thread < size; ++thread) total += sums[thread * sums_size() + place];
+                for (int thread = 0; thread < size; ++thread) total += sums[thread * sums_size(by_units) + place];
                 if (kind < PREACTIVATIONS)
                     c.grad_bias[place] = total;
                 else if (c.grad_parameter[kind - PREACTIVATIONS])
@@ -217,7 +220,7 @@ struct Backward {
             T* to = at < of_x ? c.grad_weight_x : at < of_x + of_h ? c.grad_weight_h : c.grad_weight_projection;
             if (!to) continue;
             T& total = to[at < of_x ? at : at < of_x + of_h ? at - of_x : at - of_x - of_h];
-            for (int thread = 1; thread < size; ++thread) total += sums[thread * sums_size() + place];
+            for (int thread = 1; thread < size; ++thread) total += sums[thread * sums_size(by_units) + place];
         }
     }
 };

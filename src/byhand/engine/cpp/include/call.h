@@ -77,8 +77,9 @@ static INLINE Range share(int64_t count, int id, int size, int64_t unit = 1) {
     return {std::min(count, units * id / size * unit), std::min(count, units * (id + 1) / size * unit)};
 }
 
-// Threads share out the rows, that is the sequences, which needs no waiting; or, where the weights are more than a core keeps at hand or
-// the rows are few, the units, meeting after each step.
+// Threads share out the rows, that is the sequences, which needs no waiting; or the units, meeting after each step: where the weights are
+// more than a core keeps at hand, where the rows are few, and where weights that another core has just packed are more than what the
+// steps give each other.
 struct Plan {
     int threads;
     bool by_units, heavy;
@@ -87,7 +88,8 @@ static Plan plan(const Call& c, int64_t weights) {
     const int64_t step_work = weights * c.batch;
     const bool heavy = weights * int64_t(sizeof(T)) > (3 << 19), few = c.batch < 4 * c.threads;
     const int threads = int(std::max<int64_t>(1, std::min<int64_t>(c.threads, step_work * c.time / 100000)));
-    if (threads > 1 && panels_of(c) >= threads && (heavy || few) && step_work > 16384 * threads) return {threads, true, heavy};
+    const bool fresh = !c.packed && weights > c.time * c.batch * c.hidden;
+    if (threads > 1 && panels_of(c) >= threads && (heavy || few || fresh) && step_work > 16384 * threads) return {threads, true, heavy};
     return {int(std::max<int64_t>(1, std::min<int64_t>(threads, c.batch))), false, heavy};
 }
 

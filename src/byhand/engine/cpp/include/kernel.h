@@ -13,14 +13,16 @@
 EXPORT int64_t call_size() { return sizeof(Call); }
 
 static Packed layout(const Call& c, bool heavy, T* memory) {
-    Packed packed{memory, nullptr, HALVES && heavy ? 2 : GATES};
+    Packed packed{memory, nullptr, HALVES && heavy && c.batch > MOST_ROWS ? 2 : GATES};
     packed.projection = memory + panels_of(c) * packed.panel_size(c);
     return packed;
 }
 static int64_t weights_of(const Call& c) { return panels_of(c) * LANES * GATES * (c.input + read_width(c)); }
-// Whether the input product is made for several steps at once: where the weights of both would not stay near the core.
+// Whether the input product is made for several steps at once: where the weights of both would not stay near the core, or the rows of
+// one step are too few to be worth reading them.
 static bool inputs_apart(const Call& c) {
-    return c.input * 8 > c.hidden && weights_of(c) * int64_t(sizeof(T)) > (1 << 20);
+    const int64_t bytes = weights_of(c) * int64_t(sizeof(T));
+    return c.input * 8 > c.hidden && (bytes > (1 << 20) || (c.batch <= 4 && bytes > (1 << 15)));
 }
 static Plan forward_plan(const Call& c) {
     return plan(c, panels_of(c) * LANES * GATES * (read_width(c) + (inputs_apart(c) ? 0 : c.input)));
@@ -83,7 +85,7 @@ EXPORT int backward(const Call* given) try {
     const int64_t of_input = c.grad_x ? work.input.size() : 0, of_projection = c.weight_projection ? work.projection.size() : 0;
     const int64_t of_preactivations = c.grad_preactivations ? 0 : ceil_div(steps * c.batch * PREACTIVATIONS * c.hidden, 16) * 16;
     const int64_t of_output = c.weight_projection && !c.grad_preactivations ? steps * c.batch * c.output : 0;
-    Scratch scratch(total + of_input + of_projection + of_preactivations + of_output + c.batch * c.hidden + work.sums_size() * planned.threads);
+    Scratch scratch(total + of_input + of_projection + of_preactivations + of_output + c.batch * c.hidden + work.sums_size(planned.by_units) * planned.threads);
     T* place = scratch.get();
     for (int q = 0; q < SOURCES; ++q) work.recurrent[q].packed = place, place += work.recurrent[q].size();
     work.input.packed = place, place += of_input;
