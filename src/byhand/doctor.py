@@ -54,11 +54,12 @@ def examine() -> tuple[Rows, str | None]:
     rows = [*_versions(), *compiling, *_cache(), ("processor", compiler.cpu())]
     states = [(device, name, state) for device in _devices() for name, state in _engines(device)]
     rows += [(f"engine on {device}", f"{name}: {state}") for device, name, state in states]
-    fast = [(device, name, state) for device, name, state in states if name != "reference"]
+    fast = [(device, name, state) for device, name, state in states if name not in ("aten", "reference")]
     if any(state == "ready" and not (device == "cpu" and failure) for device, _, state in fast):
         return rows, None
-    refused = next((f"{name}: {state}" for _, name, state in fast), "this release has the reference engine only")
-    return rows, f"no fast engine is ready, all runs on the reference engine: {failure or refused}"
+    refused = next((f"{name}: {state}" for _, name, state in fast), "this release has none")
+    without = "lstm, gru and rnn run on torch's own kernels, all other cells on the reference engine, a Python loop"
+    return rows, f"no compiled code: {without}: {failure or refused}"
 
 
 def _devices() -> list[str]:

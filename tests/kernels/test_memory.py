@@ -97,7 +97,21 @@ def test_nothing_overlaps(name: str, path: str, dtype: torch.dtype) -> None:
     assert set(overlaps(handed_out(layer, x))) <= set(torchs(layer, x.detach().requires_grad_()))
 
 
-@pytest.mark.parametrize("engine", ["cpp", "reference"])
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [("lstm", path) for path in PATHS] + [(name, path) for name in ("gru", "rnn") for path in PATHS if path != "projected"],
+)
+def test_nothing_of_torchs_own_kernels_overlaps(name: str, path: str, dtype: torch.dtype) -> None:
+    layer, x = example(name, path, dtype)
+    with use_engine("aten"):
+        found = overlaps(handed_out(layer, x))
+    assert set(found) <= set(torchs(layer, x.detach().requires_grad_()))
+
+
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
+@pytest.mark.parametrize("engine", ["cpp", "aten", "reference"])
 @pytest.mark.parametrize("path", [path for path in PATHS if path not in ("long", "large weights", "learnt start")])
 def test_nothing_overlaps_with_given_states_packed_and_recorded(path: str, engine: str) -> None:
     layer, x = example("lstm", path, torch.float64)

@@ -8,12 +8,12 @@ from contextvars import ContextVar
 
 import torch
 
-from byhand.engine import precision, reference, transforms
+from byhand.engine import aten, precision, reference, transforms
 from byhand.engine.call import Call, Result
 from byhand.engine.cpp import engine as cpp
 from byhand.engine.protocol import Engine, Prepared
 
-ENGINES: tuple[Engine, ...] = (cpp, reference)
+ENGINES: tuple[Engine, ...] = (cpp, aten, reference)
 _chosen: ContextVar[str | None] = ContextVar("engine", default=None)
 
 

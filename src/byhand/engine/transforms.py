@@ -8,7 +8,7 @@ engine.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -65,6 +65,17 @@ def is_recorded(tensors: Iterable[Tensor | None]) -> bool:
         or torch._C._get_tracing_state() is not None
         or any(one is not None and stands_for_another(one) for one in tensors)
     )
+
+
+def strange_tensor(tensors: Sequence[Tensor]) -> str | None:
+    """Why one of the tensors cannot be read as numbers in memory, or None."""
+    for one in tensors:
+        if type(one) not in PLAIN:
+            return f"a tensor is of a subclass, {type(one).__name__}"
+        if one.layout != torch.strided or one.is_nested or stands_for_another(one):
+            return "a tensor is not laid out in memory"
+    there = {(one.dtype, one.device) for one in tensors}
+    return None if len(there) == 1 else "the tensors differ in number type or device"
 
 
 def stands_for_another(tensor: Tensor) -> bool:

@@ -29,12 +29,14 @@ MOST = 4096  # steps times sequences up to which it is worth the while
 
 
 class PreparedStack(NamedTuple):
-    """Of a module and shape of input. parameters: name, tensor and address, as they were then. sublayers: every layer and direction, in
-    the order of the states. zeros: the first states, laid out as the module's caller gives them, (sublayers, batch, width) or for a
-    single step (batch, width). engines: as they were then.
+    """Of a module and shape of input. parameters: name, tensor and address, as they were then; slots: how many, with those that are None.
+    sublayers: every layer and direction, in the order of the states; none if this way is not for such calls. zeros: the first states,
+    laid out as the module's caller gives them, (sublayers, batch, width) or for a single step (batch, width). engines: as they were
+    then.
     """
 
     parameters: tuple[tuple[str, Tensor, int], ...]
+    slots: int
     sublayers: tuple[Prepared, ...]
     directions: int
     weights: tuple[tuple[Tensor | None, ...], ...]  # of each sublayer: the five of a call, then its vectors
@@ -42,7 +44,7 @@ class PreparedStack(NamedTuple):
     engines: tuple[Engine, ...]
 
 
-_prepared: WeakKeyDictionary[nn.Module, dict[Any, PreparedStack | None]] = WeakKeyDictionary()
+_prepared: WeakKeyDictionary[nn.Module, dict[Any, PreparedStack]] = WeakKeyDictionary()
 
 
 def run(
@@ -69,7 +71,7 @@ def run(
         if len(of_module) > 16:  # ever new shapes
             of_module.clear()
         stack = of_module[key] = prepare(module, input, calls)
-    if stack is None:
+    if not stack.sublayers:
         return None
     state = stack.zeros
     if hx is not None:
@@ -90,8 +92,10 @@ def run(
 def is_current(module: nn.Module, stack: PreparedStack) -> bool:
     """Whether the parameters are the same tensors in the same places; their values may have changed."""
     there = module._parameters
-    return stack.engines is dispatch.ENGINES and all(
-        there.get(name) is tensor and tensor.data_ptr() == place for name, tensor, place in stack.parameters
+    return (
+        stack.engines is dispatch.ENGINES
+        and len(there) == stack.slots
+        and all(there.get(name) is tensor and tensor.data_ptr() == place for name, tensor, place in stack.parameters)
     )
 
 
@@ -106,30 +110,31 @@ def matches(given: Any, expected: Tensor) -> bool:
     )
 
 
-def prepare(module: nn.Module, input: Tensor, calls: Callable[[Tensor], Calls | None]) -> PreparedStack | None:
-    """None if a call of this kind is not plain."""
-    own = [parameter for parameter in module._parameters.values() if parameter is not None]
+def prepare(module: nn.Module, input: Tensor, calls: Callable[[Tensor], Calls | None]) -> PreparedStack:
+    """Without sublayers if a call of this kind is not plain, so that nobody asks again while the parameters are the same."""
+    names = [(name, one, one.data_ptr()) for name, one in module._parameters.items() if one is not None]
+    refused = PreparedStack(tuple(names), len(module._parameters), (), 1, (), (), dispatch.ENGINES)
+    own = [parameter for _, parameter, _ in names]
     if 0 in input.shape or len(own) != sum(1 for _ in module.parameters()):
-        return None
+        return refused
     with torch.inference_mode(False):  # what is kept serves later calls, too
         found = calls(input)
     if found is None:
-        return None
+        return refused
     sublayers, weights = [], []
     for one in found[0]:
         flat = (*one.weights[:5], *one.weights.vectors)
         if any(
             not each.is_contiguous() or not any(each is parameter for parameter in own) for each in flat if each is not None
         ):
-            return None  # computed from the parameters again at each call
+            return refused  # computed from the parameters again at each call
         sublayer = dispatch.prepare(one)
         if sublayer is None:
-            return None
+            return refused
         sublayers.append(sublayer)
         weights.append(flat)
-    names = [(name, one, one.data_ptr()) for name, one in module._parameters.items() if one is not None]
     directions = 1 + any(one.reverse for one in found[0])
-    return PreparedStack(tuple(names), tuple(sublayers), directions, tuple(weights), found[1], dispatch.ENGINES)
+    return refused._replace(sublayers=tuple(sublayers), directions=directions, weights=tuple(weights), zeros=found[1])
 
 
 def call(stack: PreparedStack, input: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, list[Tensor]]:

@@ -29,19 +29,8 @@ def refuses(call: Call) -> str | None:
         return "values are edited inside the steps"
     if call.in_graph and torch.is_grad_enabled():
         return "the values inside the steps are wanted in the graph"
-    return strange_tensor(call) or transforms.transform() or refuses_cell(call.cell, dtype)
-
-
-def strange_tensor(call: Call) -> str | None:
-    """Why one of the tensors cannot be read as numbers in memory, or None."""
-    tensors = [one for one in (*flatten(call), *call.noise) if one is not None]
-    for one in tensors:
-        if type(one) not in transforms.PLAIN:
-            return f"a tensor is of a subclass, {type(one).__name__}"
-        if one.layout != torch.strided or one.is_nested or transforms.stands_for_another(one):
-            return "a tensor is not laid out in memory"
-    there = {(one.dtype, one.device) for one in tensors}
-    return None if len(there) == 1 else "the tensors differ in number type or device"
+    strange = transforms.strange_tensor([one for one in (*flatten(call), *call.noise) if one is not None])
+    return strange or transforms.transform() or refuses_cell(call.cell, dtype)
 
 
 def run(call: Call) -> Result:

@@ -43,5 +43,5 @@ def refusal(cell: Cell, dtype: torch.dtype, *settings: str | None) -> str | None
 @cache
 def say_once(cell: str, problem: str) -> None:
     """Log one line for people who wonder where the speed is."""
-    what = f"cell {cell!r} runs" if cell else "byhand runs"
+    what = f"cell {cell!r} runs" if cell else "lstm, gru and rnn run on torch's own kernels, all other cells"
     logger.warning("%s on the reference engine, a Python loop, for want of compiled code: %s", what, problem)
