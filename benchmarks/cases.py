@@ -111,6 +111,7 @@ def sampled(cases: Sequence[Case], count: int) -> list[Case]:
 STEP, SMALL, MIDDLE, LARGE = Shape(1, 1, 64, 64), Shape(20, 8, 16, 16), Shape(100, 32, 64, 64), Shape(100, 32, 128, 128)
 KINDS: dict[str, dict[str, Any]] = {
     "1 layer": {},
+    "batch_first": {"batch_first": True},
     "2 layers": {"num_layers": 2},
     "bidirectional": {"bidirectional": True},
     "projection": {"proj_size": 2},  # half of hidden
@@ -132,7 +133,7 @@ LAYERS = (
     *plain(Shape(100, 64, 256, 256), Shape(200, 16, 512, 512), Shape(50, 128, 512, 512), Shape(30, 64, 1024, 1024)),
     *(kind(MIDDLE, name) for name in ("2 layers", "bidirectional", "projection", "packed", "float64")),
 )
-EVERY_KIND = tuple(kind(shape, name) for shape in (MIDDLE, LARGE, SMALL) for name in KINDS)
+EVERY_KIND = tuple(kind(shape, name) for shape in (MIDDLE, LARGE, SMALL, STEP) for name in KINDS)
 STEPS = plain(*(Shape(1, batch, width, width) for batch in (1, 8) for width in (16, 64, 256)))
 ABLATIONS = (
     cells.no_input_gate,

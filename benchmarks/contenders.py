@@ -109,9 +109,11 @@ def twins(case: Case) -> tuple[nn.LSTM, byhand.LSTM, Given]:
 
 
 def given(case: Case, **kind: Any) -> Given:
-    """Input (time, batch, input); if packed, the shortest sequence is a quarter of the longest. kind: dtype and device."""
+    """Input (time, batch, input), or as batch_first says; if packed, the shortest sequence is a quarter of the longest. kind: dtype and
+    device.
+    """
     time, batch, width, hidden = case.shape
-    x: Input = torch.randn(time, batch, width, **kind)
+    x: Input = torch.randn(*((batch, time) if case.options.get("batch_first") else (time, batch)), width, **kind)
     if case.packed:
         x = pack_padded_sequence(x, torch.linspace(time, time // 4, batch).long())
     features = (case.options.get("proj_size") or hidden) * (2 if case.options.get("bidirectional") else 1)

@@ -35,10 +35,8 @@ export class Bar {
 
   private typed(changed: HTMLInputElement): void {
     const { steps } = this.store.run();
-    const read = (field: HTMLInputElement): number | null =>
-      field.value === "" ? null : Math.max(0, Math.min(steps - 1, Math.round(Number(field.value)) - 1));
-    const mine = read(changed);
-    const other = read(changed === this.from ? this.to : this.from);
+    const mine = changed.value === "" ? null : Math.max(0, Math.min(steps - 1, Math.round(Number(changed.value)) - 1));
+    const other = this.store.state.span?.[changed === this.from ? 1 : 0] ?? null; // the field shows it a frame later
     if (mine === null && other === null) return this.store.set({ span: null });
     const [a, b] = [mine ?? other ?? 0, other ?? mine ?? 0];
     this.store.set({ span: [Math.min(a, b), Math.max(a, b)] });

@@ -95,7 +95,7 @@ def forward_in_order(call: Call, x: Tensor) -> tuple[Tensor, States]:
     kernel, weights, lengths = KERNELS[call.cell], [one for one in call.weights[:5] if one is not None], call.lengths
     # A bias or not, one layer, no dropout, with what a derivative needs (cuDNN gives none without), one direction.
     options = (call.weights.bias_input is not None, 1, 0.0, torch.is_grad_enabled(), False)
-    first = [one.unsqueeze(0) for one in call.state]
+    first = [one.unsqueeze(0).contiguous() for one in call.state]
     if lengths is None:
         output, *last = kernel(x, first if len(first) > 1 else first[0], weights, *options, False)
         return output, tuple(one.squeeze(0) for one in last)
