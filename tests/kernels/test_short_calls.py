@@ -89,8 +89,13 @@ def test_a_layer_and_its_gradients(name: str, starts: bool, layers: int, layout:
     assert all(torch.equal(one, ours[f"last{i}"]) for i, one in enumerate(as_tuple(last)))
 
 
+OPTIONS: list[dict[str, Any]] = [{}, {"bidirectional": True}, {"proj_size": 2}]
+OPTIONS += [one | {"num_layers": 2} for one in OPTIONS] + [{"proj_size": 5, "bidirectional": True, "num_layers": 2}]
+
+
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1), (3, 4)], ids=str)
-@pytest.mark.parametrize("options", [{}, {"bidirectional": True}, {"bidirectional": True, "num_layers": 2}], ids=str)
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_batch_first_is_torchs(shape: tuple[int, int], options: dict[str, Any], taken: list[bool]) -> None:
     """Every gradient by name; and the output laid out in memory as torch lays it out."""
     ours = LSTM(3, 6, batch_first=True, dtype=torch.float64, **options)

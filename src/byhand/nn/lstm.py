@@ -244,10 +244,11 @@ class LSTM(nn.Module):
         """The calls of all layers and directions for an input (time, batch, input) without a mask, and the first states; None where
         they are not so plain.
         """
-        if self.learn_initial_state or self.proj_size:
+        if self.learn_initial_state:
             return None
         state = self.first_states(input.transpose(0, 1) if self.batch_first else input)  # which raises all that is wrong
-        one, between = tuple(value[0] for value in state), self.hidden_size * (2 if self.bidirectional else 1)
+        one = tuple(value[0] for value in state)
+        between = (self.proj_size or self.hidden_size) * (2 if self.bidirectional else 1)
         inputs = [input, *(input.new_empty(*input.shape[:2], between) for _ in range(1, self.num_layers))]
         return [self.call(sublayer, inputs[sublayer.layer or 0], one) for sublayer in self.sublayers], state
 

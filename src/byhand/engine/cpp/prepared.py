@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 def prepare(call: Call, *, pack: bool) -> PreparedCall | None:
-    """The call bound to its shape, for other inputs and states; None if it is not of that kind: with a projection, ragged lengths, or
-    more read by the recurrent product than the output.
+    """The call bound to its shape, for other inputs and states; None if it is not of that kind: with ragged lengths, or more read by
+    the recurrent product than the output.
     """
     compiled, inputs = kernel(call.cell, call.input.dtype), kernel_inputs(call)
-    if inputs.weights.projection is not None or inputs.lengths is not None or compiled.sources not in ([0], []):
+    if inputs.lengths is not None or compiled.sources not in ([0], []):
         return None
     return PreparedCall(compiled, inputs, call, compiled.pack(inputs) if pack else None)
 
@@ -38,7 +38,9 @@ class PreparedCall:
     def __init__(self, kernel: Kernel, inputs: KernelInputs, call: Call, packed: Tensor | None) -> None:
         (time, batch), self.at = inputs.input.shape[:2], kernel.at
         self.kernel, self.inputs, self.packed = kernel, inputs, packed  # whose memory the arguments point to
-        self.shape = (time, batch, inputs.weights.input.shape[0] // len(kernel.cell.gates))
+        hidden, projection = inputs.weights.input.shape[0] // len(kernel.cell.gates), inputs.weights.projection
+        self.shape = (time, batch, hidden if projection is None else len(projection))
+        self.unprojected = None if projection is None else (time, batch, hidden)
         output = inputs.input.new_empty(self.shape)
         histories = (output, *(None for _ in inputs.state[1:]))
         outputs = KernelOutputs(output, inputs.state, histories, None, None)
@@ -54,17 +56,22 @@ class PreparedCall:
         argv[at.threads], argv[at.x], argv[self.output] = torch.get_num_threads(), input.data_ptr(), output.data_ptr()
         argv[at.first], ends = array("q", first), array("q", last)
         argv[self.others], argv[at.last] = ends[1:], ends
+        if self.unprojected is not None:
+            unprojected = input.new_empty(self.unprojected)
+            argv[at.unprojected] = unprojected.data_ptr()
         self.kernel.call(argv)
         return output
 
     def stepping(self, state: Sequence[Tensor]) -> Callable[[Tensor], Tensor]:
         """A function that takes the next step (batch, input), gives its output (batch, hidden), and moves the state on in place."""
         argv, x, output, call, shape = array("q", self.argv), self.at.x, self.output, self.kernel.call, self.shape[1:]
+        unprojected = None if self.unprojected is None else state[0].new_empty(self.unprojected)
+        argv[self.at.unprojected] = address(unprojected)
         addresses = array("q", [one.data_ptr() for one in state])
         argv[self.at.threads], argv[self.at.first] = torch.get_num_threads(), addresses
         argv[self.others], argv[self.at.last] = addresses[1:], addresses
 
-        def step(input: Tensor, _kept: object = (self, state)) -> Tensor:  # whose memory the arguments point to
+        def step(input: Tensor, _kept: object = (self, state, unprojected)) -> Tensor:  # whose memory the arguments point to
             made = input.new_empty(shape)
             argv[x], argv[output] = input.data_ptr(), made.data_ptr()
             call(argv)
@@ -80,7 +87,9 @@ class PreparedCall:
 
 
 def is_plain(kernel: Kernel, inputs: KernelInputs) -> bool:
-    """Whether the kernel gives every gradient, and both biases have the same; others take the usual way."""
+    """Whether the kernel gives every gradient, both biases have the same, and nothing is projected; others take the usual way."""
+    if inputs.weights.projection is not None:
+        return False
     return kernel.partition.of_recurrent == kernel.partition.of_input and not torch_multiplies(inputs.weights)
 
 
