@@ -92,11 +92,10 @@ def run(
 def is_current(module: nn.Module, stack: PreparedStack) -> bool:
     """Whether the parameters are the same tensors in the same places; their values may have changed."""
     there = module._parameters
-    return (
-        stack.engines is dispatch.ENGINES
-        and len(there) == stack.slots
-        and all(there.get(name) is tensor and tensor.data_ptr() == place for name, tensor, place in stack.parameters)
-    )
+    for name, tensor, place in stack.parameters:  # a generator would take as long again
+        if there.get(name) is not tensor or tensor.data_ptr() != place:
+            return False
+    return stack.engines is dispatch.ENGINES and len(there) == stack.slots
 
 
 def matches(given: Any, expected: Tensor) -> bool:
@@ -142,7 +141,9 @@ def call(stack: PreparedStack, input: Tensor, state: tuple[Tensor, ...]) -> tupl
     batch, shapes = input.shape[1], [tuple(one.shape) for one in stack.zeros]
     states = [input.new_empty(*shape) for shape in shapes]
     first, last, x = [one.data_ptr() for one in state], [one.data_ptr() for one in states], input
-    sizes = [input.element_size() * batch * shape[-1] for shape in shapes] if len(stack.sublayers) > 1 else []
+    if len(stack.sublayers) == 1:
+        return stack.sublayers[0].run(x, first, last), states
+    sizes = [input.element_size() * batch * shape[-1] for shape in shapes]
     outputs = []
     for index, sublayer in enumerate(stack.sublayers):
         if index:
@@ -160,15 +161,17 @@ def joined(outputs: list[Tensor]) -> Tensor:
 
 def differentiable(stack: PreparedStack, input: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, list[Tensor]]:
     """The same, in the graph."""
-    x, outputs, lasts, single = input, [], [], stack.zeros[0].dim() == 2
+    if stack.zeros[0].dim() == 2:
+        output, *last = stack.sublayers[0].differentiable(input, stack.weights[0], state)
+        return output, last
+    if len(stack.sublayers) == 1:
+        output, *last = stack.sublayers[0].differentiable(input, stack.weights[0], [one[0] for one in state])
+        return output, [one.unsqueeze(0) for one in last]
+    x, outputs, lasts = input, [], []
     for index, (sublayer, weights) in enumerate(zip(stack.sublayers, stack.weights, strict=True)):
-        output, *last = sublayer.differentiable(x, weights, state if single else [one[index] for one in state])
+        output, *last = sublayer.differentiable(x, weights, [one[index] for one in state])
         lasts.append(last)
         outputs.append(output)
         if len(outputs) == stack.directions:
             x, outputs = joined(outputs), []
-    if single:
-        return x, lasts[0]
-    if len(lasts) == 1:
-        return x, [one.unsqueeze(0) for one in lasts[0]]
     return x, [torch.stack(each) for each in zip(*lasts, strict=True)]
