@@ -174,13 +174,15 @@ static T dot(const T* a, const T* b, int64_t count) {
 static void dots(const Call& c, int64_t t, int64_t unit, int32_t row) {
     V preactivations[PREACTIVATIONS] = {};
     const int64_t columns = read_width(c);
+    const T* read[SOURCES + 1];
+    for (int q = 0; q < SOURCES; ++q) read[q] = before(c, Cell::source[q], t, row);
     for (int g = 0; g < GATES; ++g)
         for (int lane = 0; lane < LANES && unit + lane < c.hidden; ++lane) {
             const int64_t j = g * c.hidden + unit + lane;
             const T* weight = c.weight_h + j * columns;
             T u = c.bias_h && SOURCES ? c.bias_h[j] : T(0);
             for (int q = 0; q < SOURCES; ++q) {
-                u += dot(weight, before(c, Cell::source[q], t, row), width_of(c, Cell::source[q]));
+                u += dot(weight, read[q], width_of(c, Cell::source[q]));
                 weight += width_of(c, Cell::source[q]);
             }
             preactivations[Cell::x_preactivation[g]][lane] += (c.bias_x ? c.bias_x[j] : T(0)) + dot(c.weight_x + j * c.input, c.x + (t * c.batch + row) * c.input, c.input);
