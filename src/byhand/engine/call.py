@@ -31,7 +31,7 @@ class Call(NamedTuple):
     through edit(site, time, value). sites: whether they are wanted; in_graph: and in the graph, so that a loss can be made of them.
     cut: True where the state before a step is not that of the step before it, in the order of this direction, but restart, one tensor a
     state; None if there is no such step.
-    Where there is a projection, the step's output before it goes by the name "m", and "h" is the projected one.
+    Where there is a projection, the step's output before the projection is called "m", and "h" is the projected one.
     """
 
     cell: Cell

@@ -59,7 +59,7 @@ def is_reverse(place: str) -> bool:
 
 
 def site_names(cell: Cell, *, projected: bool) -> tuple[str, ...]:
-    """A cell's sites, in a layer with or without a projection: the step's output before it goes by the name "m"."""
+    """A cell's sites, in a layer with or without a projection: the step's output before the projection is called "m"."""
     if not projected:
         return cell.sites
     output = cell.state[0]

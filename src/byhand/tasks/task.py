@@ -47,7 +47,7 @@ class Form(_Fields):
         stateful: the sequences of a batch go on where those of the batch before ended.
         tolerance: of "regression": how near an answer has to be to count as right; 0 if there is no such thing.
         alphabet: the characters that the symbols stand for, in order, if they stand for such.
-        fitted: in words, what of its training part a task goes by, such as scales, and a model with it.
+        fitted: in words, what a task and its models take from the training part, such as scales.
         units: of "regression": what the error of each output is multiplied with in metrics; None: 1.
     """
 

@@ -47,7 +47,7 @@ class Recording:
         return self.trace.places
 
     def place(self, name: str) -> Sublayer | None:
-        """The layer and direction that goes by this name; None where it is not known."""
+        """The layer and direction of this name; None where it is not known."""
         stack = self.lstm.sublayers if self.lstm is not None else ()
         return next((one for one in stack if join(self.path, one) == name), None)
 

@@ -1,4 +1,4 @@
-"""What a training or a test has come to, in a few lines at its end."""
+"""The results of a training or a test, in a few lines at its end."""
 
 from __future__ import annotations
 

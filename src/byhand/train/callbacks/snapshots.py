@@ -62,7 +62,7 @@ class SnapshotCallback(Callback):
 
 
 def stack_and_head(model: nn.Module) -> tuple[LSTM, nn.Linear | None]:
-    """The one byhand.LSTM inside, and its head if it goes by that name. ValueError if there are several."""
+    """The one byhand.LSTM inside, and its head if it has that name. ValueError if there are several."""
     stacks = [module for module in layers(model, "SnapshotCallback") if isinstance(module, LSTM)]
     if len(stacks) != 1:
         raise ValueError(f"SnapshotCallback expected one byhand.LSTM inside {type(model).__name__}, got {len(stacks)}")
