@@ -22,6 +22,12 @@ static INLINE int64_t read_width(const Call& c) {  // of all that the recurrent 
     return total;
 }
 
+// Where the states of all rows are before step t, one row after the other; 0 where that differs by row.
+static INLINE const T* shared_before(const Call& c, int state, int64_t t) {
+    if (c.cut || (c.reverse && c.lengths)) return nullptr;
+    if (t == (c.reverse ? c.time - 1 : 0)) return c.first[state];
+    return c.history[state] + (c.reverse ? t + 1 : t - 1) * c.history_time[state];
+}
 // Where a row's state is before step t: the first one, the one to start again from, or that of the step before.
 static INLINE const T* before(const Call& c, int state, int64_t t, int64_t row) {
     const int64_t width = width_of(c, state);

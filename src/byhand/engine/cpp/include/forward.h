@@ -116,8 +116,13 @@ static INLINE void gates_block(const Call& c, const Chunk& chunk, int64_t t, con
         multiply_in_pieces<AHEAD>(acc, x_slot, from, c.input, panel);
     }
     for (int q = 0; q < SOURCES; ++q) {
+        const int64_t width = width_of(c, Cell::source[q]);
+        const T* shared = shared_before(c, Cell::source[q], t);
         UNROLL
-        for (int r = 0; r < ROWS; ++r) from[r] = before(c, Cell::source[q], t, rows[std::min(r, there - 1)]);
+        for (int r = 0; r < ROWS; ++r) {
+            const int64_t row = rows[std::min(r, there - 1)];
+            from[r] = shared ? shared + row * width : before(c, Cell::source[q], t, row);
+        }
         multiply_in_pieces<AHEAD>(acc, u_slot, from, width_of(c, Cell::source[q]), panel);
     }
     UNROLL
