@@ -3,7 +3,6 @@
 Four days of a share price go in, one at a time; a guess at the fifth comes out. From day to day the unit carries a long memory
 (the cell state) and a short memory (the hidden state). Three gates, numbers between 0 and 1, decide how much of the long memory
 is kept (blue), how much of the candidate (orange) is added to it (green), and how much of it is passed on (purple).
-
 `python LSTM.py` trains it on two companies and shows every gate of every day; `python LSTM.py --help` lists the options.
 Equations: Hochreiter & Schmidhuber 1997, Neural Computation 9(8); forget gate: Gers, Schmidhuber & Cummins 2000, 12(10).
 """
@@ -16,7 +15,6 @@ import zipfile
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import ProgressBar
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from tqdm import tqdm
@@ -24,12 +22,9 @@ from tqdm import tqdm
 
 # ==== The unit ====
 class LSTMbyHand(L.LightningModule):
-    """One LSTM unit. The colours are the gates'; index 1 multiplies the short memory, index 2 the input.
+    """One LSTM unit. The colours are the gates'; index 1 multiplies the short memory, index 2 the input."""
 
-    learning_rate: Adam's step size. log_every_n_epochs: 10 logs each tenth epoch; a log costs as much time as a step.
-    """
-
-    def __init__(self, learning_rate=0.1, log_every_n_epochs=1):
+    def __init__(self, learning_rate=0.1, log_every_n_epochs=1):  # Adam's step size; 10 logs every tenth epoch only
         super().__init__()
         if log_every_n_epochs < 1:
             raise ValueError(f"LSTMbyHand expected log_every_n_epochs of at least 1; got {log_every_n_epochs}")
@@ -64,7 +59,12 @@ class LSTMbyHand(L.LightningModule):
 
     def forward(self, input, record=None):
         """Runs over input (time,) or (time, batch), any number of days; gives the last short memory, () or (batch,)."""
-        check(input)
+        wanted = "LSTMbyHand expected a floating-point tensor of finite numbers, (time,) or (time, batch), time at least 1"
+        if not isinstance(input, torch.Tensor) or not input.is_floating_point():
+            got = getattr(input, "dtype", f"a {type(input).__name__}")
+            raise TypeError(f"{wanted}; got {got}: write torch.as_tensor(input, dtype=torch.float32)")
+        if input.dim() not in (1, 2) or len(input) == 0 or not torch.isfinite(input).all():
+            raise ValueError(f"{wanted}; got {input} of shape {tuple(input.shape)}")
         long_memory = short_memory = torch.zeros_like(input[0])
         for input_value in input:
             long_memory, short_memory = self.lstm_unit(input_value, long_memory, short_memory, record)
@@ -95,8 +95,7 @@ class LSTMbyHand(L.LightningModule):
         """Takes [inputs (batch, time), labels (batch,)]; gives the mean squared error and the predictions (batch,)."""
         prediction, label = self.predict_step(batch), batch[1]
         if label.shape != prediction.shape or not torch.isfinite(label).all():
-            got = f"{label} of shape {tuple(label.shape)}"
-            raise ValueError(f"LSTMbyHand expected finite labels of shape {tuple(prediction.shape)}; got {got}")
+            raise ValueError(f"expected finite labels of {prediction.shape}; got {label} of {label.shape}")
         return ((prediction - label) ** 2).mean(), prediction
 
     def training_step(self, batch):
@@ -114,19 +113,6 @@ class LSTMbyHand(L.LightningModule):
     test_step = validation_step
 
 
-def check(input):
-    """Refuse an input whose answer would mean nothing; TypeError or ValueError with what was got and what was expected."""
-    wanted = "LSTMbyHand expected a floating-point tensor of shape (time,) or (time, batch), time at least 1"
-    if not isinstance(input, torch.Tensor):
-        raise TypeError(f"{wanted}; got a {type(input).__name__}: write torch.tensor(...)")
-    if not input.is_floating_point():
-        raise TypeError(f"{wanted}; got {input.dtype}: write input.float()")
-    if input.dim() not in (1, 2) or len(input) == 0:
-        raise ValueError(f"{wanted}; got shape {tuple(input.shape)}")
-    if not torch.isfinite(input).all():
-        raise ValueError(f"{wanted}, of finite numbers; got {input[~torch.isfinite(input)][0].item()} among them")
-
-
 # ==== Training ====
 # They differ on the first day only: to know the fifth, the unit has to carry the first through the three between.
 COMPANIES = {"A": ([0.0, 0.5, 0.25, 1.0], 0.0), "B": ([1.0, 0.5, 0.25, 1.0], 1.0)}
@@ -134,11 +120,10 @@ COMPANIES = {"A": ([0.0, 0.5, 0.25, 1.0], 0.0), "B": ([1.0, 0.5, 0.25, 1.0], 1.0
 
 def companies(batch_size=1):
     """The two companies, A then B: a DataLoader of input (batch, time) and label (batch,)."""
-    inputs, labels = zip(*COMPANIES.values(), strict=True)
-    return DataLoader(TensorDataset(torch.tensor(inputs), torch.tensor(labels)), batch_size)
+    return DataLoader(TensorDataset(*map(torch.tensor, zip(*COMPANIES.values(), strict=True))), batch_size)
 
 
-class Progress(ProgressBar):
+class Progress(L.pytorch.callbacks.ProgressBar):
     """One bar for all epochs; keeps last.ckpt beside the log; Ctrl-C ends the training after a whole epoch, twice at once."""
 
     def on_train_start(self, trainer, pl_module):
@@ -175,17 +160,6 @@ def show_predictions(model, when):
         print(f"{when:7} company {name}: prediction {model(torch.tensor(prices)).item():7.4f}, label {label:.0f}")
 
 
-def show_days(model):
-    columns = ["input_value", "long_remember_percent", "potential_remember_percent", "potential_remember", "output_percent"]
-    columns += ["updated_long_memory", "updated_short_memory"]
-    for name, (prices, _) in COMPANIES.items():
-        print(f"\ncompany {name}            blue      green     orange     purple       long      short")
-        print("day      input     forget      input  candidate     output     memory     memory")
-        trace = model.trace(torch.tensor(prices))
-        for day in range(len(prices)):
-            print(f"{day + 1:3}" + "".join(f"{trace[name][day]:11.4f}" for name in columns))
-
-
 def main():
     parser = argparse.ArgumentParser(description="Train the hand-made LSTM on two companies and show every gate of every day.")
     parser.add_argument("--epochs", type=int, default=300, help="in all, those of a resumed checkpoint included (300)")
@@ -200,12 +174,10 @@ def main():
     model = LSTMbyHand(log_every_n_epochs=10, **given)
     if options.resume:
         try:
-            with zipfile.ZipFile(options.resume) as archive:  # torch.load does not look at its checksums
-                if archive.testzip() is not None:
-                    raise ValueError("a number that is not as it was written")
-            kept = torch.load(options.resume, weights_only=True)
-            done, model = kept["epoch"] + 1, LSTMbyHand(**kept["hyper_parameters"] | given)
-            model.load_state_dict(kept["state_dict"])
+            if zipfile.ZipFile(options.resume).testzip() is not None:  # torch.load does not look at its checksums
+                raise ValueError("a number that is not as it was written")
+            done = torch.load(options.resume, weights_only=True)["epoch"] + 1
+            model = LSTMbyHand.load_from_checkpoint(options.resume, **given)
         except Exception as problem:  # noqa: BLE001 (whatever a damaged file makes zipfile and torch raise)
             parser.error(f"--resume {options.resume}: expected a whole last.ckpt of an earlier run, got {problem!r:.60}")
         if done >= options.epochs:
@@ -214,7 +186,10 @@ def main():
     training = trainer(options.epochs)
     training.fit(model, companies(), ckpt_path=options.resume)
     show_predictions(model, "after")
-    show_days(model)
+    for company, (prices, _) in COMPANIES.items():
+        print(f"\n{'company ' + company:28}" + "".join(f"     day {day + 1}" for day in range(len(prices))))
+        for name, values in model.trace(torch.tensor(prices)).items():
+            print(f"{name:28}" + "".join(f"{value:10.4f}" for value in values))
     print(f"\n{training.current_epoch} epochs; log and checkpoint in {training.log_dir}")
     if training.should_stop:
         print(f"stopped by Ctrl-C; to go on: python LSTM.py --resume {training.log_dir}/last.ckpt --epochs {options.epochs}")
