@@ -15,6 +15,7 @@ import zipfile
 
 import lightning as L
 import torch
+from lightning.pytorch.callbacks import ProgressBar
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from tqdm import tqdm
@@ -61,8 +62,7 @@ class LSTMbyHand(L.LightningModule):
         """Runs over input (time,) or (time, batch), any number of days; gives the last short memory, () or (batch,)."""
         wanted = "LSTMbyHand expected a floating-point tensor of finite numbers, (time,) or (time, batch), time at least 1"
         if not isinstance(input, torch.Tensor) or not input.is_floating_point():
-            got = getattr(input, "dtype", f"a {type(input).__name__}")
-            raise TypeError(f"{wanted}; got {got}: write torch.as_tensor(input, dtype=torch.float32)")
+            raise TypeError(f"{wanted}; got {getattr(input, 'dtype', type(input))}: write torch.as_tensor(input).float()")
         if input.dim() not in (1, 2) or len(input) == 0 or not torch.isfinite(input).all():
             raise ValueError(f"{wanted}; got {input} of shape {tuple(input.shape)}")
         long_memory = short_memory = torch.zeros_like(input[0])
@@ -123,7 +123,7 @@ def companies(batch_size=1):
     return DataLoader(TensorDataset(*map(torch.tensor, zip(*COMPANIES.values(), strict=True))), batch_size)
 
 
-class Progress(L.pytorch.callbacks.ProgressBar):
+class Progress(ProgressBar):
     """One bar for all epochs; keeps last.ckpt beside the log; Ctrl-C ends the training after a whole epoch, twice at once."""
 
     def on_train_start(self, trainer, pl_module):

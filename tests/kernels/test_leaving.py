@@ -236,6 +236,17 @@ def test_a_compiled_model_is_watched_and_changed_and_runs_on_the_engine_that_is_
         assert not [one for one in torch.export.export(layer, (x,)).graph.nodes if "byhand" in str(one.target)]
 
 
+def test_a_trace_of_a_watched_model_computes_anew_for_every_input() -> None:
+    """torch.jit.trace sees no kernel: it kept whatever lay in the output's memory, and the trace gave that for any input."""
+    layer, x = byhand.LSTM(3, 4), torch.randn(5, 2, 3)
+    for context in (torch.no_grad, torch.enable_grad):
+        with context(), record(layer):
+            traced = torch.jit.trace(layer, (x,), check_trace=False)
+        torch.testing.assert_close(traced(x + 1)[0], layer(x + 1)[0])
+    with use_engine("cpp"), pytest.raises(RuntimeError, match=r"operations are recorded, by torch\.jit\.trace"):
+        torch.jit.trace(layer, (x,), check_trace=False)
+
+
 def test_watched_by_the_first_call_of_a_compiled_model() -> None:
     torch._dynamo.reset()
     layer, x = byhand.LSTM(3, 4), torch.randn(5, 2, 3)

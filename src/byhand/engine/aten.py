@@ -52,7 +52,7 @@ def refuses_use(call: Call) -> str | None:
         return "sequences start again inside"
     tensors = [one for one in (call.input, *call.state, *call.weights[:5]) if one is not None]
     if transforms.is_recorded(tensors):
-        return "somebody records or intercepts operations"
+        return "operations are recorded, by torch.jit.trace or a dispatch mode"
     return transforms.strange_tensor(tensors) or transforms.transform()
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from byhand.cells import Cell
+    from byhand.engine.edits import HeldValues
 
 
 class Weights(NamedTuple):
@@ -28,7 +29,8 @@ class Call(NamedTuple):
 
     state: in the order of cell.state, before the first step. noise: in the order of cell.noise; a mask that holds for the whole
     sequence has time 1. valid: False where a sequence has ended; None if all are of full length. edited: the sites that go
-    through edit(site, time, value). sites: whether they are wanted; in_graph: and in the graph, so that a loss can be made of them.
+    through edit(site, time, value); held(call): what each is held at, None if the edits are not just values.
+    sites: whether they are wanted; in_graph: and in the graph, so that a loss can be made of them.
     cut: True where the state before a step is not that of the step before it, in the order of this direction, but restart, one tensor a
     state; None if there is no such step.
     Where there is a projection, the step's output before the projection is called "m", and "h" is the projected one.
@@ -43,6 +45,7 @@ class Call(NamedTuple):
     noise: tuple[Float[Tensor, "time batch hidden"], ...] = ()
     edited: frozenset[str] = frozenset()
     edit: Callable[[str, int, Tensor], Tensor] | None = None
+    held: Callable[[Call], Mapping[str, HeldValues] | None] | None = None
     sites: bool = False
     in_graph: bool = False
     cut: Bool[Tensor, "time batch"] | None = None

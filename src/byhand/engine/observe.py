@@ -5,9 +5,10 @@ Nothing is ever attached to a module: the observers that are open stand in a con
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,12 +17,11 @@ from torch import Tensor, nn
 
 from byhand.engine import transforms
 from byhand.engine.dispatch import is_chosen, run
+from byhand.engine.edits import EditFunction, held_values
 from byhand.engine.names import Sublayer, join
 
 if TYPE_CHECKING:
     from byhand.engine.call import Call, Result
-
-EditFunction = Callable[[Tensor, int, int], Tensor]
 
 
 class Observer(Protocol):
@@ -32,7 +32,9 @@ class Observer(Protocol):
     in_graph: bool  # and in the graph
 
     def edits(self, place: str) -> Mapping[str, EditFunction]:
-        """Site -> edit(value (batch, hidden), time, number of steps), for a place named like "encoder.l0"."""
+        """Site -> edit(value (batch, hidden), time, number of steps), for a place named like "encoder.l0". One with a method `held`
+        may run as a value instead of a function: see byhand.engine.edits.values_of.
+        """
         ...
 
     def observe(self, place: str, call: Call, result: Result) -> None:
@@ -92,7 +94,8 @@ def run_observed(module: nn.Module, place: Sublayer, call: Call) -> Result:
         return value
 
     sites, in_graph = any(observer.reads for observer in observers), any(observer.in_graph for observer in observers)
-    call = call._replace(edited=frozenset(functions), edit=edit, sites=sites, in_graph=in_graph)
+    held = partial(held_values, functions)
+    call = call._replace(edited=frozenset(functions), edit=edit, held=held, sites=sites, in_graph=in_graph)
     result = run(call)
     for observer in observers:
         observer.observe(join(observer.paths[module], place), call, result)

@@ -49,7 +49,10 @@ def fits(model: nn.Module, *given: Any, **named: Any) -> bool:
 def same_random_numbers(seed: int) -> Iterator[None]:
     """Dropout, zoneout and the like draw the same inside every such block, and nothing is drawn as far as the outside can tell."""
     with torch.random.fork_rng():
-        torch.manual_seed(seed)
+        if torch.accelerator.is_available():
+            torch.manual_seed(seed)
+        else:  # without the seeds of devices that are not there, which cost more than a short run
+            torch.default_generator.manual_seed(seed)
         yield
 
 

@@ -13,13 +13,17 @@ from typing import TYPE_CHECKING, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from byhand.engine.observe import EditFunction, active
+from byhand.engine.edits import EditFunction, HeldValues, values_of
+from byhand.engine.observe import active
 from byhand.nn.indices import Where, check_where, chosen
 from byhand.trace.layers import layers, names
 from byhand.trace.run import unknown
 
 if TYPE_CHECKING:
+    from jaxtyping import Bool
+
     from byhand.engine.call import Call, Result
+    from byhand.engine.edits import Shape
 
     Change = Tensor | float | Callable[[Tensor], Tensor | float]
     Changes: TypeAlias = "Change | At | Sequence[Change | At]"
@@ -65,44 +69,24 @@ def edit_function(name: str, spec: Changes) -> EditFunction:
     if isinstance(spec, list | tuple):
         return in_order(name, spec)
     if isinstance(spec, At):
-        return partly(name, spec)
+        return Partly(name, edit_function(name, spec.change), spec)
     if callable(spec):
         return lambda value, time, steps: fitted(name, spec(value), value)
     if isinstance(spec, Tensor) or (isinstance(spec, int | float) and not isinstance(spec, bool)):
-        return replacing(name, spec if isinstance(spec, Tensor) else torch.tensor(spec, dtype=torch.float64))
+        return Replacing(name, spec if isinstance(spec, Tensor) else torch.tensor(spec, dtype=torch.float64))
     raise TypeError(
         f"edit of {name} expected a number, a tensor, a function or byhand.at(...), or a list of them, got a {type(spec).__name__}"
     )
 
 
-def in_order(name: str, spec: Sequence[Change | At]) -> EditFunction:
-    """Each changes what those before it have left. TypeError for a list of numbers alone, which is rather meant as a tensor."""
+def in_order(name: str, spec: Sequence[Change | At]) -> InOrder:
+    """TypeError for a list of numbers alone, which is rather meant as a tensor."""
     if spec and not any(isinstance(one, At) or callable(one) for one in spec):
         raise TypeError(
             f"edit of {name} expected byhand.at(...) or functions in its list, got a {type(spec[0]).__name__} and the like: numbers for"
             " each unit are torch.tensor([...])"
         )
-    functions = [edit_function(name, one) for one in spec]
-
-    def function(value: Tensor, time: int, steps: int) -> Tensor:
-        for change in functions:
-            value = change(value, time, steps)
-        return value
-
-    return function
-
-
-def replacing(name: str, new: Tensor) -> EditFunction:
-    def function(value: Tensor, time: int, steps: int) -> Tensor:
-        whole = (steps, *value.shape)
-        if new.dim() > 3 or any(a not in (1, b) for a, b in zip(reversed(new.shape), reversed(whole), strict=False)):
-            raise ValueError(
-                f"edit of {name} expected a tensor that broadcasts to (time, batch, hidden) = {whole}, got shape {tuple(new.shape)}"
-            )
-        step = new if new.dim() < 3 else new[time if len(new) > 1 else 0]
-        return step.to(value).expand_as(value)
-
-    return function
+    return InOrder([edit_function(name, one) for one in spec])
 
 
 def fitted(name: str, new: object, value: Tensor) -> Tensor:
@@ -116,19 +100,78 @@ def fitted(name: str, new: object, value: Tensor) -> Tensor:
     return new.to(value.dtype)
 
 
-def partly(name: str, spec: At) -> EditFunction:
-    change = edit_function(name, spec.change)
+class InOrder:
+    """Several changes, each of what those before it have left."""
 
-    def function(value: Tensor, time: int, steps: int) -> Tensor:
-        if not bool(chosen(f"edit of {name}", "time", spec.time, steps)[time]):
+    def __init__(self, functions: Sequence[EditFunction]) -> None:
+        self.functions = functions
+
+    def __call__(self, value: Tensor, time: int, steps: int) -> Tensor:
+        for change in self.functions:
+            value = change(value, time, steps)
+        return value
+
+    def held(self, shape: Shape, like: Tensor) -> HeldValues | None:
+        """As values, if all of them are."""
+        return values_of(self.functions, shape, like)
+
+
+class Replacing:
+    """A tensor in the place of the value."""
+
+    def __init__(self, name: str, new: Tensor) -> None:
+        self.name, self.new = name, new
+
+    def __call__(self, value: Tensor, time: int, steps: int) -> Tensor:
+        self.check((steps, *value.shape))
+        step = self.new if self.new.dim() < 3 else self.new[time if len(self.new) > 1 else 0]
+        return step.to(value).expand_as(value)
+
+    def held(self, shape: Shape, like: Tensor) -> HeldValues | None:
+        """As a value; None if it needs a gradient, which only a function gets."""
+        self.check(shape)
+        if self.new.requires_grad and torch.is_grad_enabled():
+            return None
+        value = self.new.to(like).reshape(*(1,) * (3 - self.new.dim()), *self.new.shape)
+        return HeldValues(torch.ones(1, 1, 1, dtype=torch.bool, device=like.device), value)
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        """ValueError if it does not broadcast to (time, batch, hidden)."""
+        new = self.new.shape
+        if len(new) > 3 or any(a not in (1, b) for a, b in zip(reversed(new), reversed(shape), strict=False)):
+            raise ValueError(
+                f"edit of {self.name} expected a tensor that broadcasts to (time, batch, hidden) = {shape}, got shape {tuple(new)}"
+            )
+
+
+class Partly:
+    """A change at some times, sequences and units only."""
+
+    def __init__(self, name: str, change: EditFunction, spec: At) -> None:
+        self.name, self.change, self.spec = name, change, spec
+
+    def __call__(self, value: Tensor, time: int, steps: int) -> Tensor:
+        if not bool(self.chosen("time", steps)[time]):
             return value
         batch, hidden = value.shape
-        there = chosen(f"edit of {name}", "batch", spec.batch, batch).unsqueeze(1) & chosen(
-            f"edit of {name}", "unit", spec.unit, hidden
-        )
-        return torch.where(there.to(value.device), change(value, time, steps), value)
+        there = self.chosen("batch", batch).unsqueeze(1) & self.chosen("unit", hidden)
+        return torch.where(there.to(value.device), self.change(value, time, steps), value)
 
-    return function
+    def held(self, shape: Shape, like: Tensor) -> HeldValues | None:
+        """As a value, if the change is one."""
+        values = values_of([self.change], shape, like)
+        if values is None:
+            return None
+        where = values.where
+        for dimension, (along, size) in enumerate(zip(("time", "batch", "unit"), shape, strict=True)):
+            if getattr(self.spec, along) is not None:
+                mask = self.chosen(along, size).to(like.device)
+                where = where & mask.view(*(-1 if one == dimension else 1 for one in range(3)))
+        return HeldValues(where, values.value)
+
+    def chosen(self, along: str, size: int) -> Bool[Tensor, " size"]:
+        """IndexError for what is not there."""
+        return chosen(f"edit of {self.name}", along, getattr(self.spec, along), size)
 
 
 class Editor:

@@ -8,14 +8,14 @@ import torch
 from LSTM import LSTMbyHand
 
 EXPECTED = "LSTMbyHand expected a floating-point tensor of finite numbers, (time,) or (time, batch), time at least 1"
-REMEDY = ": write torch.as_tensor(input, dtype=torch.float32)"
+REMEDY = ": write torch.as_tensor(input).float()"
 
 
 @pytest.mark.parametrize(
     ("given", "kind", "message"),
     [
-        ([0.0, 1.0], TypeError, "got a list" + REMEDY),
-        (None, TypeError, "got a NoneType" + REMEDY),
+        ([0.0, 1.0], TypeError, "got <class 'list'>" + REMEDY),
+        (None, TypeError, "got <class 'NoneType'>" + REMEDY),
         (torch.tensor([0, 1]), TypeError, "got torch.int64" + REMEDY),
         (torch.tensor([True]), TypeError, "got torch.bool" + REMEDY),
         (torch.tensor([1j]), TypeError, "got torch.complex64" + REMEDY),

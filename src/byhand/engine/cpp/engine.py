@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from byhand.engine import transforms
+from byhand.engine import edits, transforms
 from byhand.engine.call import Call, Listener, Result
 from byhand.engine.cpp import operators, prepared
 from byhand.engine.cpp.autograd import Layer, flatten, kernel_inputs, without_tensors
@@ -25,16 +25,20 @@ def refuses(call: Call) -> str | None:
         return f"the input is on {call.input.device}, the engine runs on the cpu"
     if dtype not in TYPES:
         return f"the input is of {dtype}: expected {' or '.join(map(str, TYPES))}"
-    if call.edited:
-        return "values are edited inside the steps"
+    asked = edits.as_inputs(call)
+    if asked is None:
+        return "values are edited by functions, or after a projection"
     if call.in_graph and torch.is_grad_enabled():
         return "the values inside the steps are wanted in the graph"
-    strange = transforms.strange_tensor([one for one in (*flatten(call), *call.noise) if one is not None])
-    return strange or transforms.transform() or refuses_cell(call.cell, dtype)
+    tensors = [one for one in (*flatten(asked), *asked.noise) if one is not None]
+    if transforms.is_recorded(tensors):
+        return "operations are recorded, by torch.jit.trace or a dispatch mode"
+    return transforms.strange_tensor(tensors) or transforms.transform() or refuses_cell(asked.cell, dtype)
 
 
 def run(call: Call) -> Result:
     """The whole sequence in one call of the kernel."""
+    call = edits.as_inputs(call) or call
     tensors = flatten(call)
     listeners: list[Listener] = []
     if torch.is_grad_enabled() and any(one is not None and one.requires_grad for one in tensors):
@@ -51,7 +55,7 @@ def run(call: Call) -> Result:
 
 def prepare(call: Call, *, pack: bool = False) -> prepared.PreparedCall | None:
     """The call bound to its shape and weights; None if the engine refuses it, or it is not of that kind."""
-    if refuses(call) is not None or call.sites or call.cut is not None:
+    if refuses(call) is not None or call.sites or call.edited or call.cut is not None:
         return None
     return prepared.prepare(call, pack=pack)
 
