@@ -21,7 +21,7 @@ def test_the_cpp_engine_passes() -> None:
     report = check_engine(cpp)
     assert set(report.refused) == {"cell 'layernorm_lstm' is not elementwise: a unit's values depend on other units"}
     kinds = {"plain", "reverse", "ragged lengths", "sequences that start again", "every site", "no gradients", "no biases"}
-    kinds |= {"projection", "projection, ragged and reverse"}
+    kinds |= {"projection", "projection, ragged and reverse", "held values", "held values, ragged and reverse"}
     assert set(report.agrees) == kinds and all(report.agrees.values())
     assert report.also["prepared"] > 100 and report.also["as one operator"] > 100
     assert str(report).startswith("engine cpp: ")

@@ -12,7 +12,7 @@ import byhand
 from byhand import LSTM, at, cells, edit, engines, explain, record, use_engine
 
 TIME, BATCH, INPUT, HIDDEN = 7, 3, 2, 5
-KINDS = {"lstm": cells.lstm, "gru": cells.gru, "lstm_1997": cells.lstm_1997, "zoneout(peephole)": cells.zoneout(cells.peephole)}
+KINDS = {"lstm": cells.lstm, "gru": cells.gru, "lstm_1997": cells.lstm_1997, "zoneout": cells.zoneout(cells.lstm, h=0.3, c=0.6)}
 
 
 def values(*shape: int) -> Tensor:

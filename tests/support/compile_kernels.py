@@ -12,7 +12,9 @@ from cases import CASES
 from functions import ALONE, EVERYTHING
 from pairs import ELEMENTWISE
 
+from byhand import cells
 from byhand.cells import Cell
+from byhand.cells.held import held
 from byhand.engine.cpp.kernel import kernel
 from byhand.engine.cpp.source import source
 from byhand.engine.cpp.toolchain import compiler, libraries
@@ -24,8 +26,12 @@ NEEDED = [
     *((EVERYTHING, dtype) for dtype in (DOUBLE, SINGLE)),  # they take longest
     *((CASES[name][0], dtype) for dtype in (DOUBLE, SINGLE) for name in ELEMENTWISE),
     (ALONE, SINGLE),
+    *((held(cell), DOUBLE) for cell in (cells.lstm, cells.gru, cells.lstm_1997, CASES["zoneout(lstm)"][0])),
+    (held(cells.lstm), SINGLE),
 ]
-ALL: dict[str, tuple[Cell, torch.dtype]] = {f"{cell.name}/{dtype}": (cell, dtype) for cell, dtype in NEEDED}
+ALL: dict[str, tuple[Cell, torch.dtype]] = {
+    f"{index} {cell.name}/{dtype}": (cell, dtype) for index, (cell, dtype) in enumerate(NEEDED)
+}
 
 
 def is_there(name: str) -> bool:

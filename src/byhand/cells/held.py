@@ -4,6 +4,10 @@
 
 hold_v and value_v are masks of the cell like any other, so that an engine which knows no Python runs byhand.edit: whatever is held,
 at whatever times, it is one and the same step.
+
+>>> from byhand.cells import lstm
+>>> held(lstm).worked({"i": 0.62, "f": 1.62, "g": -0.32, "o": 0.59}, c=1.0, hold_f=1.0, value_f=0.0)["c"]
+-0.2012
 """
 
 from __future__ import annotations

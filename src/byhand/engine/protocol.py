@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from byhand.engine.call import Call, Result
+    from byhand.engine.packing import Packing
 
 
 class Engine(Protocol):
@@ -44,9 +45,18 @@ class Engine(Protocol):
 
 
 class Prepared(Protocol):
-    """A call of one shape, ready to be repeated. Nothing is checked: the caller sees to shapes, number types and contiguity."""
+    """A call of one shape, ready to be repeated. Nothing is checked: the caller sees to shapes, number types and contiguity.
 
-    def run(self, input: Float[Tensor, "time batch input"], first: Sequence[int], last: Sequence[int]) -> Tensor:
+    packing: of packed sequences, of any lengths; input and output are then (rows, width), and the call's steps do not count.
+    """
+
+    def run(
+        self,
+        input: Float[Tensor, "time batch input"],
+        first: Sequence[int],
+        last: Sequence[int],
+        packing: Packing | None = None,
+    ) -> Tensor:
         """The output, without a graph. first, last: addresses of each state (batch, width), which is read there and written there;
         views of them would take longer to make than a step does.
         """
@@ -56,6 +66,14 @@ class Prepared(Protocol):
         """A function from the next step's input (batch, input) to its output (batch, hidden); moves `state` on in place."""
         ...
 
-    def differentiable(self, input: Tensor, weights: Sequence[Tensor | None], first: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """The output and the last states, in autograd's graph. weights: the five of a call, then the vectors."""
+    def differentiable(
+        self,
+        input: Tensor,
+        weights: Sequence[Tensor | None],
+        first: Sequence[Tensor],
+        packing: Packing | None = None,
+    ) -> tuple[Tensor, ...] | None:
+        """The output and the last states, in autograd's graph. weights: the five of a call, then the vectors. None if packed sequences
+        have to be padded for it.
+        """
         ...

@@ -176,7 +176,7 @@ class LSTM(nn.Module):
             ValueError: the input's number of dimensions, the number of states, a dtype, or the shape of `reset` is wrong.
             RuntimeError: another size or a device is wrong, there is no step, or the engine of use_engine cannot run this.
         """
-        if reset is None and type(input) is Tensor and not (self.training and (self.dropout or self.cell.noise)):
+        if reset is None and not (self.training and (self.dropout or self.cell.noise)):
             plain = not torch.compiler.is_compiling() and unobserved()
             short = prepared.run(self, input, hx, self.plain_calls, batch_first=self.batch_first) if plain else None
             if short is not None:

@@ -1,177 +1,85 @@
-"""Prepared calls: argument checks and kernel arguments, cached per input shape.
+"""Prepared calls: argument checks and kernel arguments, cached per kind of input.
 
 For a single step the checks and the listing of arguments take ten times as long as the arithmetic. A call that is plain in every way
-goes straight to the engine here, with the same result to the bit; any other takes the usual way.
+goes straight to the engine here, with the same result to the bit; any other takes the usual way. Packed sequences of any length are
+run where they lie.
 """
 
 from __future__ import annotations
 
-from operator import add
-from typing import TYPE_CHECKING, Any, NamedTuple
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
 
-from byhand.engine import dispatch, transforms
-from byhand.engine.protocol import Engine, Prepared
+from byhand.engine import transforms
+from byhand.engine.packing import packing_of
+from byhand.nn.prepared_stack import stack_of, states_of, through
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import nn
 
-    from byhand.engine.call import Call
+    from byhand.nn.prepared_stack import Calls
 
-    Calls = tuple[list[Call], tuple[Tensor, ...]]  # of all layers, and the first states as the module's caller gives them
+    Made = tuple[Any, list[Tensor]]  # the output, and each state as the module's caller gets it
 
 MOST = 4096  # steps times sequences up to which it is worth the while
 
 
-class PreparedStack(NamedTuple):
-    """Of a module and shape of input. parameters: name, tensor and address, as they were then; slots: how many, with those that are None.
-    sublayers: every layer and direction, in the order of the states; none if this way is not for such calls. zeros: the first states,
-    laid out as the module's caller gives them, (sublayers, batch, width) or for a single step (batch, width). engines: as they were
-    then.
-    """
-
-    parameters: tuple[tuple[str, Tensor, int], ...]
-    slots: int
-    sublayers: tuple[Prepared, ...]
-    directions: int
-    weights: tuple[tuple[Tensor | None, ...], ...]  # of each sublayer: the five of a call, then its vectors
-    zeros: tuple[Tensor, ...]
-    engines: tuple[Engine, ...]
-
-
-_prepared: WeakKeyDictionary[nn.Module, dict[Any, PreparedStack]] = WeakKeyDictionary()
-
-
 def run(
-    module: nn.Module, input: Tensor, hx: Any, calls: Callable[[Tensor], Calls | None], *, batch_first: bool = False
-) -> tuple[Tensor, list[Tensor]] | None:
-    """The output for input (time, batch, input), laid out like it, and each state laid out as hx; None if it has to go the usual way,
-    which it has if hx is not as it should be. The caller has seen to it that nobody watches or chooses, and that nothing is random.
-    calls: makes the module's calls for an input; None if they are not plain. batch_first: input is (batch, time, input).
+    module: nn.Module,
+    input: Tensor | PackedSequence,
+    hx: Any,
+    calls: Callable[[Tensor], Calls | None],
+    *,
+    batch_first: bool = False,
+) -> Made | None:
+    """The output for input (time, batch, input) or packed sequences, laid out like it, and each state laid out as hx; None if it has to
+    go the usual way, which it has if hx is not as it should be. The caller has seen to it that nobody watches or chooses, and that
+    nothing is random. calls: makes the module's calls for an input; None if they are not plain. batch_first: input is (batch, time, input).
     """
-    shape = input.shape
-    if not transforms.is_plain() or len(shape) != 3 or shape[0] * shape[1] > MOST:
+    if not transforms.is_plain():
+        return None
+    if type(input) is PackedSequence:
+        return run_packed(module, input, hx, calls)
+    if type(input) is not Tensor or input.dim() != 3 or input.shape[0] * input.shape[1] > MOST:
         return None
     if batch_first:  # the kernel's order: no copy for a single step or a single sequence
         input = input.transpose(0, 1).contiguous()
-        shape = input.shape
     elif not input.is_contiguous():
         return None
-    key = (shape, input.dtype, input.device.type)
-    of_module = _prepared.get(module)
-    if of_module is None:
-        of_module = _prepared[module] = {}
-    stack = of_module.get(key)
-    if stack is None or not is_current(module, stack):
-        if len(of_module) > 16:  # ever new shapes
-            of_module.clear()
-        stack = of_module[key] = prepare(module, input, calls)
-    if not stack.sublayers:
+    stack = stack_of(module, (input.shape, input.dtype, input.device.type), calls, lambda: input)
+    state = states_of(stack, hx)
+    made = None if state is None else through(stack, input, state)
+    if made is None or not batch_first:
+        return made
+    return made[0].transpose(0, 1), made[1]
+
+
+def run_packed(
+    module: nn.Module, packed: PackedSequence, hx: Any, calls: Callable[[Tensor], Calls | None]
+) -> tuple[PackedSequence, list[Tensor]] | None:
+    """The same for packed sequences: the kernel reads and writes their rows where they are."""
+    data, batch_sizes, order, back = packed
+    plain = type(data) is Tensor and data.dim() == 2 and data.shape[1] == module.input_size and data.is_contiguous()
+    packing = packing_of(batch_sizes, len(data)) if plain and data.device.type == "cpu" else None
+    if packing is None:
         return None
-    state = stack.zeros
-    if hx is not None:
-        state = (hx,) if len(stack.zeros) == 1 else hx
-        if type(state) is not tuple or len(state) != len(stack.zeros) or not all(map(matches, state, stack.zeros)):
-            return None
-    if torch.is_grad_enabled() and (
-        input.requires_grad
-        or any(one.requires_grad for _, one, _ in stack.parameters)
-        or (hx is not None and any(one.requires_grad for one in state))
-    ):
-        output, states = differentiable(stack, input, state)
-    else:
-        output, states = call(stack, input, state)
-    return output.transpose(0, 1) if batch_first else output, states
-
-
-def is_current(module: nn.Module, stack: PreparedStack) -> bool:
-    """Whether the parameters are the same tensors in the same places; their values may have changed."""
-    there = module._parameters
-    for name, tensor, place in stack.parameters:  # a generator would take as long again
-        if there.get(name) is not tensor or tensor.data_ptr() != place:
-            return False
-    return stack.engines is dispatch.ENGINES and len(there) == stack.slots
-
-
-def matches(given: Any, expected: Tensor) -> bool:
-    """Whether it is a plain tensor laid out as the expected one."""
-    return (
-        type(given) is Tensor
-        and given.shape == expected.shape
-        and given.dtype == expected.dtype
-        and given.device == expected.device
-        and given.is_contiguous()
+    batch, width = packing.sizes[0], data.shape[1]
+    stack = stack_of(
+        module, ("packed", batch, width, data.dtype), calls, lambda: data.new_empty(1, batch, width, requires_grad=False)
     )
-
-
-def prepare(module: nn.Module, input: Tensor, calls: Callable[[Tensor], Calls | None]) -> PreparedStack:
-    """Without sublayers if a call of this kind is not plain, so that nobody asks again while the parameters are the same."""
-    names = [(name, one, one.data_ptr()) for name, one in module._parameters.items() if one is not None]
-    refused = PreparedStack(tuple(names), len(module._parameters), (), 1, (), (), dispatch.ENGINES)
-    own = [parameter for _, parameter, _ in names]
-    if 0 in input.shape or len(own) != sum(1 for _ in module.parameters()):
-        return refused
-    with torch.inference_mode(False):  # what is kept serves later calls, too
-        found = calls(input)
-    if found is None:
-        return refused
-    sublayers, weights = [], []
-    for one in found[0]:
-        flat = (*one.weights[:5], *one.weights.vectors)
-        if any(
-            not each.is_contiguous() or not any(each is parameter for parameter in own) for each in flat if each is not None
-        ):
-            return refused  # computed from the parameters again at each call
-        sublayer = dispatch.prepare(one)
-        if sublayer is None:
-            return refused
-        sublayers.append(sublayer)
-        weights.append(flat)
-    directions = 1 + any(one.reverse for one in found[0])
-    return refused._replace(sublayers=tuple(sublayers), directions=directions, weights=tuple(weights), zeros=found[1])
-
-
-def call(stack: PreparedStack, input: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, list[Tensor]]:
-    """Through all layers."""
-    batch, shapes = input.shape[1], [tuple(one.shape) for one in stack.zeros]
-    states = [input.new_empty(*shape) for shape in shapes]
-    first, last, x = [one.data_ptr() for one in state], [one.data_ptr() for one in states], input
-    if len(stack.sublayers) == 1:
-        return stack.sublayers[0].run(x, first, last), states
-    sizes = [input.element_size() * batch * shape[-1] for shape in shapes]
-    outputs = []
-    for index, sublayer in enumerate(stack.sublayers):
-        if index:
-            first, last = list(map(add, first, sizes)), list(map(add, last, sizes))
-        outputs.append(sublayer.run(x, first, last))
-        if len(outputs) == stack.directions:
-            x, outputs = joined(outputs), []
-    return x, states
-
-
-def joined(outputs: list[Tensor]) -> Tensor:
-    """The outputs of all directions side by side."""
-    return outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
-
-
-def differentiable(stack: PreparedStack, input: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, list[Tensor]]:
-    """The same, in the graph."""
-    if stack.zeros[0].dim() == 2:
-        output, *last = stack.sublayers[0].differentiable(input, stack.weights[0], state)
-        return output, last
-    if len(stack.sublayers) == 1:
-        output, *last = stack.sublayers[0].differentiable(input, stack.weights[0], [one[0] for one in state])
-        return output, [one.unsqueeze(0) for one in last]
-    x, outputs, lasts = input, [], []
-    for index, (sublayer, weights) in enumerate(zip(stack.sublayers, stack.weights, strict=True)):
-        output, *last = sublayer.differentiable(x, weights, [one[index] for one in state])
-        lasts.append(last)
-        outputs.append(output)
-        if len(outputs) == stack.directions:
-            x, outputs = joined(outputs), []
-    return x, [torch.stack(each) for each in zip(*lasts, strict=True)]
+    state = states_of(stack, hx)
+    if state is None:
+        return None
+    if hx is not None and order is not None:
+        state = tuple(one.index_select(1, order) for one in state)
+    made = through(stack, data, state, packing)
+    if made is None:
+        return None
+    output, states = made
+    if back is not None:
+        states = [one.index_select(1, back) for one in states]
+    return PackedSequence(output, batch_sizes, order, back), states

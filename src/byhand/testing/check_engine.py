@@ -10,40 +10,24 @@ last states, every gradient by name, every site; then what it prepares, and its 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from byhand import cells
 from byhand.cells import Cell
 from byhand.engine import reference
 from byhand.engine.call import Call, Result
+from byhand.engine.packing import packing_of
 from byhand.errors import EngineError
-from byhand.nn import LSTM
+from byhand.testing.engine_cases import CELLS, Case, cases
 
 if TYPE_CHECKING:
     from byhand.engine.protocol import Engine, Prepared
 
-CELLS: tuple[Cell, ...] = (
-    *(getattr(cells, name) for name in cells.__all__ if isinstance(getattr(cells, name), Cell)),
-    cells.no_forget_gate(cells.lstm),
-    cells.full_gate_recurrence(cells.peephole),
-    cells.zoneout(cells.lstm, h=0.2, c=0.3),
-    cells.lstm_1997_blocks(2),
-)
-SIZES = ((1, 1, 1, 2), (5, 3, 3, 6), (2, 7, 4, 16), (3, 2, 40, 34))  # time, batch, input, hidden: even, for blocks of two
-DTYPES = (torch.float64, torch.float32)
 CLOSE = {torch.float64: (1e-10, 1e-8), torch.float32: (2e-5, 5e-4)}  # values and gradients, of their size or of 1
-
-
-class Case(NamedTuple):
-    """A kind of call, in words, and the call."""
-
-    kind: str
-    call: Call
 
 
 @dataclass
@@ -96,61 +80,6 @@ def check_engine(engine: Engine, *, device: torch.device | str = "cpu", chosen: 
     return report
 
 
-def cases(chosen: Sequence[Cell], device: torch.device) -> Iterator[Case]:
-    """Every cell at odd sizes; reversed, with ragged lengths, cut, projected, without biases, with sites; in each number type."""
-    for cell in chosen:
-        for dtype in DTYPES:
-            for sizes in SIZES:
-                call = call_of(cell, sizes, dtype, device)
-                yield Case("plain", call)
-                yield Case("reverse", call._replace(reverse=True))
-            call = call_of(cell, (5, 4, 3, 6), dtype, device)
-            valid = torch.arange(5, device=device).unsqueeze(1) < torch.tensor([5, 2, 4, 1], device=device)
-            cut = torch.rand(5, 4, device=device) < 0.3
-            restart = tuple(torch.randn_like(one) for one in call.state)
-            for reverse in (False, True):
-                yield Case("ragged lengths", call._replace(valid=valid, reverse=reverse))
-                yield Case("sequences that start again", call._replace(cut=cut, restart=restart, reverse=reverse))
-            yield Case("every site", call._replace(sites=True))
-            yield Case("no gradients", detached(call))
-            yield Case("no biases", call_of(cell, (3, 2, 3, 6), dtype, device, bias=False))
-            if not cell.reads_its_output:
-                projected = call_of(cell, (5, 4, 3, 6), dtype, device, proj_size=2)
-                yield Case("projection", projected)
-                yield Case("projection, ragged and reverse", projected._replace(valid=valid, reverse=True))
-
-
-def call_of(
-    cell: Cell,
-    sizes: tuple[int, int, int, int],
-    dtype: torch.dtype,
-    device: torch.device,
-    *,
-    bias: bool = True,
-    proj_size: int = 0,
-) -> Call:
-    time, batch, width, hidden = sizes
-    lstm = LSTM(width, hidden, bias=bias, proj_size=proj_size, cell=cell, dtype=dtype, device=device)
-    x = torch.randn(time, batch, width, dtype=dtype, device=device)
-    states = [torch.rand(shape, dtype=dtype, device=device) for shape in lstm.reader.config.state_shapes(batch)]
-    call = lstm.call(lstm.sublayers[0], x.requires_grad_(), tuple(one[0].requires_grad_() for one in states))
-    weights = call.weights._replace(
-        **{name: leaf(getattr(call.weights, name)) for name in call.weights._fields[:5]},
-        vectors=tuple(leaf(one) for one in call.weights.vectors),
-    )
-    return call._replace(weights=weights, state=tuple(leaf(one) for one in call.state))
-
-
-def leaf(tensor: Tensor | None) -> Tensor | None:
-    return None if tensor is None else tensor.detach().clone().requires_grad_()
-
-
-def detached(call: Call) -> Call:
-    weights = [None if one is None else one.detach() for one in call.weights[:5]]
-    plain = type(call.weights)(*weights, vectors=tuple(one.detach() for one in call.weights.vectors))  # type: ignore[arg-type]
-    return call._replace(input=call.input.detach(), state=tuple(one.detach() for one in call.state), weights=plain)
-
-
 def compare(report: EngineReport, engine: Engine, case: Case) -> None:
     call, before = case.call, len(report.differs)
     expected = named(call, reference.run(call))
@@ -162,6 +91,7 @@ def compare(report: EngineReport, engine: Engine, case: Case) -> None:
     prepared = engine.prepare(call)
     if prepared is not None:
         hold_prepared(report, prepared, case, expected)
+        hold_packed(report, prepared, case)
     if len(report.differs) == before:
         report.agrees[case.kind] += 1
         report.also["prepared"] += prepared is not None
@@ -178,7 +108,9 @@ def hold_prepared(report: EngineReport, prepared: Prepared, case: Case, expected
     values = {"output": output} | {f"last {name}": one for name, one in zip(call.cell.state, last, strict=True)}
     hold(report, f"{describe(case)}, prepared", values, {name: expected[name] for name in values}, dtype)
     weights = (*call.weights[:5], *call.weights.vectors)
-    output, *ends = prepared.differentiable(call.input, weights, call.state)
+    made = prepared.differentiable(call.input, weights, call.state)
+    assert made is not None, "only packed sequences may have to go another way"
+    output, *ends = made
     hold(
         report,
         f"{describe(case)}, prepared and differentiated",
@@ -193,6 +125,26 @@ def hold_prepared(report: EngineReport, prepared: Prepared, case: Case, expected
             f"last {name}": one for name, one in zip(call.cell.state, memory, strict=True)
         }
         hold(report, f"{describe(case)}, as a step", values, {name: expected[name] for name in values}, dtype)
+
+
+def hold_packed(report: EngineReport, prepared: Prepared, case: Case) -> None:
+    """A prepared call on the rows of packed sequences, each shorter than the one before it."""
+    time, batch = case.call.input.shape[:2]
+    lengths = [max(1, time - row) for row in range(batch)]
+    packing = packing_of(torch.tensor([sum(one > t for one in lengths) for t in range(time)]), sum(lengths))
+    assert packing is not None
+    call = case.call._replace(valid=packing.valid.to(case.call.input.device))
+    expected, what = named(call, reference.run(call)), f"{describe(case)}, prepared and packed"
+    state = [one.detach().contiguous() for one in call.state]
+    last = [torch.empty_like(one) for one in state]
+    x = packing.unpad(call.input)
+    output = prepared.run(x.detach(), [one.data_ptr() for one in state], [one.data_ptr() for one in last], packing)
+    values = {"output": packing.pad(output)} | {f"last {name}": one for name, one in zip(call.cell.state, last, strict=True)}
+    hold(report, what, values, {name: expected[name] for name in values}, call.input.dtype)
+    made = prepared.differentiable(x, (*call.weights[:5], *call.weights.vectors), call.state, packing)
+    if made is not None:
+        result = Result(packing.pad(made[0]), tuple(made[1:]), None)
+        hold(report, f"{what}, differentiated", named(call, result), expected, call.input.dtype)
 
 
 def named(call: Call, result: Result) -> dict[str, Tensor]:

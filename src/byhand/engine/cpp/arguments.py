@@ -33,7 +33,12 @@ FIELDS = (
     Field("saves", NUMBER, "forward: whether `saved` is filled"),
     Field("pool", "Pool", "functions of the OpenMP library that torch has loaded; zeros: threads are started here", words=3),
     Field("lengths", "const int64_t*", "(batch); 0 if all sequences are of full length"),
-    Field("x", READ, "(time, batch, input)"),
+    Field(
+        "offsets",
+        "const int64_t*",
+        "(time): where each step's rows begin, of packed sequences, which have none where they have ended",
+    ),
+    Field("x", READ, "(time, batch, input), as all with time and batch; packed, (rows, input)"),
     Field("weight_x", READ, "weights as torch lays them out; 0 where there is none"),
     Field("weight_h", READ, ""),
     Field("bias_x", READ, ""),

@@ -133,13 +133,15 @@ def gradients(
     gates, hidden = len(kernel.cell.gates), made.bias.numel() // kernel.preactivations
     by_x = made.bias[: gates * hidden] if needed[3] else None
     # The two biases get gradients of their own: autograd takes them as they are, and optimisers write into them.
-    by_u = (
-        torch.cat([made.bias[place * hidden : (place + 1) * hidden] for place in kernel.partition.of_recurrent])
-        if needed[4]
-        else None
-    )
+    by_u = recurrent_bias(kernel, made.bias) if needed[4] else None
     products = made[2:6] if made.preactivations is None else large_products(kernel, inputs, outputs, made, needed)
     return [*products[:3], by_x, by_u, products[3], *made.vectors, *made.state, *(made.restart or [None] * len(inputs.restart))]
+
+
+def recurrent_bias(kernel: Kernel, by_preactivations: Tensor) -> Tensor:
+    """The gradient by the recurrent product's bias, in memory of its own."""
+    parts = by_preactivations.view(kernel.preactivations, -1)
+    return torch.cat([parts[place] for place in kernel.partition.of_recurrent])
 
 
 def by_sites(kernel: Kernel, inputs: KernelInputs, outputs: KernelOutputs, made: KernelGradients) -> dict[str, Tensor]:

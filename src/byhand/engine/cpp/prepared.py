@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from byhand.engine.cpp.autograd import Layer, kernel_inputs, shares_output, through_reference, unflatten, without_tensors
-from byhand.engine.cpp.kernel import Kernel, KernelInputs, KernelOutputs, address, kernel, torch_multiplies
+from byhand.engine.cpp.autograd import Layer, kernel_inputs, without_tensors
+from byhand.engine.cpp.kernel import Kernel, KernelInputs, KernelOutputs, address, kernel
+from byhand.engine.cpp.trained import TrainedCall, TrainedLayer, is_plain, lay_out, shape_of
 
 if TYPE_CHECKING:
     from byhand.engine.call import Call
+    from byhand.engine.packing import Packing
 
 
 def prepare(call: Call, *, pack: bool) -> PreparedCall | None:
@@ -48,16 +50,17 @@ class PreparedCall:
         self.output = self.at.history.start  # where the first state's history goes, which is the output
         self.others = slice(self.output + 1, self.at.history.stop)  # states that are overwritten where they end
         self.bare = without_tensors(call)
-        self.trained = TrainedCall(kernel, inputs, self.bare) if is_plain(kernel, inputs) else None
+        self.trained = TrainedCall(kernel, inputs, self.bare) if is_plain(inputs) else None
 
-    def run(self, input: Tensor, first: Sequence[int], last: Sequence[int]) -> Tensor:
+    def run(self, input: Tensor, first: Sequence[int], last: Sequence[int], packing: Packing | None = None) -> Tensor:
         """The output; the last states are written where `last` says, which may be where the first ones are."""
-        argv, at, output = array("q", self.argv), self.at, input.new_empty(self.shape)
+        argv, at, output = array("q", self.argv), self.at, input.new_empty(shape_of(self.shape, packing))
+        lay_out(argv, at, packing)
         argv[at.threads], argv[at.x], argv[self.output] = torch.get_num_threads(), input.data_ptr(), output.data_ptr()
         argv[at.first], ends = array("q", first), array("q", last)
         argv[self.others], argv[at.last] = ends[1:], ends
         if self.unprojected is not None:
-            unprojected = input.new_empty(self.unprojected)
+            unprojected = input.new_empty(shape_of(self.unprojected, packing))
             argv[at.unprojected] = unprojected.data_ptr()
         self.kernel.call(argv)
         return output
@@ -79,105 +82,12 @@ class PreparedCall:
 
         return step
 
-    def differentiable(self, input: Tensor, weights: Sequence[Tensor | None], first: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    def differentiable(
+        self, input: Tensor, weights: Sequence[Tensor | None], first: Sequence[Tensor], packing: Packing | None = None
+    ) -> tuple[Tensor, ...] | None:
         """The output and the last states, in autograd's graph. weights: the five of a call, then the vectors."""
-        if self.trained is None:
-            return Layer.apply(self.bare, [], [], input, *weights, *first)  # type: ignore[return-value]
-        return TrainedLayer.apply(self.trained, input, *weights, *first)  # type: ignore[return-value]
-
-
-def is_plain(kernel: Kernel, inputs: KernelInputs) -> bool:
-    """Whether the kernel gives every gradient, both biases have the same, and nothing is projected; others take the usual way."""
-    if inputs.weights.projection is not None:
-        return False
-    return kernel.partition.of_recurrent == kernel.partition.of_input and not torch_multiplies(inputs.weights)
-
-
-class TrainedCall:
-    """A prepared call with its derivative: one layer, one shape of input, contiguous tensors in the order of autograd.flatten."""
-
-    def __init__(self, kernel: Kernel, inputs: KernelInputs, bare: Call) -> None:
-        (time, batch), self.at = inputs.input.shape[:2], kernel.at
-        hidden = inputs.weights.input.shape[0] // len(kernel.cell.gates)
-        self.kernel, self.bare, self.states, self.shares_output = kernel, bare, len(inputs.state), shares_output(inputs)
-        self.output, self.saved = (time, batch, hidden), (time, batch, kernel.preactivations * hidden)
-        self.gate_rows, self.vectors = len(kernel.cell.gates) * hidden, len(inputs.weights.vectors)
-        output, saved = inputs.input.new_empty(self.output), inputs.input.new_empty(self.saved)
-        histories = tuple(output if again else None for again in kernel.read_again)
-        outputs = KernelOutputs(output, inputs.state, (output, *histories[1:]), saved, None)
-        self.argv = kernel.arguments(inputs, outputs)
-
-    def forward(self, tensors: tuple[Any, ...]) -> tuple[Tensor, tuple[Tensor, ...], list[Tensor | None], Tensor]:
-        """The output, the last states, the histories of the states but the first, and what the derivative is made from."""
-        new, states = tensors[0].new_empty, self.states
-        output, saved = new(*self.output), new(*self.saved)
-        last = tuple([torch.empty_like(one) for one in tensors[-states:]])
-        again = self.kernel.read_again
-        histories = [new(*self.output) if again[i] else None for i in range(1, states)]
-        self.kernel.call(self.bound(tensors, output, last, histories, saved))
-        return output, last, histories, saved
-
-    def bound(self, tensors: Any, output: Tensor, last: Any, histories: Any, saved: Tensor) -> array[int]:
-        argv, at, states, vectors = array("q", self.argv), self.at, self.states, self.vectors
-        ends = [one.data_ptr() for one in last]
-        argv[at.threads], argv[at.saved], argv[at.x] = torch.get_num_threads(), saved.data_ptr(), tensors[0].data_ptr()
-        argv[at.weight_x], argv[at.weight_h] = tensors[1].data_ptr(), address(tensors[2])
-        argv[at.bias_x], argv[at.bias_h] = address(tensors[3]), address(tensors[4])
-        argv[at.first] = array("q", [one.data_ptr() for one in tensors[-states:]])
-        others = (end if one is None else one.data_ptr() for one, end in zip(histories, ends[1:], strict=True))
-        argv[at.history] = array("q", [output.data_ptr(), *others])
-        argv[at.last] = array("q", ends)
-        if vectors:
-            start = at.parameter.start
-            argv[start : start + vectors] = array("q", [one.data_ptr() for one in tensors[6 : 6 + vectors]])
-        return argv
-
-    def backward(self, stored: tuple[Any, ...], grads: tuple[Any, ...], needed: tuple[bool, ...]) -> list[Tensor | None]:
-        """In the order of autograd.flatten, None where not needed."""
-        states, count, at = self.states, 6 + self.vectors, self.at
-        tensors, saved = stored[: count + states], stored[-1]
-        output, histories = stored[count + states], stored[-states:-1]
-        argv = self.bound(tensors, output, tensors[-states:], histories, saved)  # nothing reads the last states again
-        by_output = None if grads[0] is None else grads[0].contiguous()
-        by_state = [
-            torch.zeros_like(one) if grad is None else grad.clone(memory_format=torch.contiguous_format)
-            for one, grad in zip(tensors[-states:], grads[1:], strict=True)
-        ]
-        by_input, by_weight, by_recurrent = [
-            torch.empty_like(one) if need and one is not None else None for one, need in zip(tensors[:3], needed, strict=False)
-        ]
-        by_bias = saved.new_empty(saved.shape[-1])
-        wanted = any(needed[6:count])
-        by_vectors = [torch.empty_like(one) if wanted else None for one in tensors[6:count]]
-        argv[at.wants_first] = any(needed[count:])
-        argv[at.grad_output] = address(by_output)
-        argv[at.grad_state] = array("q", [one.data_ptr() for one in by_state])
-        argv[at.grad_x], argv[at.grad_weight_x], argv[at.grad_weight_h] = map(address, (by_input, by_weight, by_recurrent))
-        argv[at.grad_bias] = by_bias.data_ptr()
-        for place, one in enumerate(by_vectors, at.grad_parameter.start):
-            argv[place] = address(one)
-        self.kernel.run_backward(argv)
-        bias = by_bias[: self.gate_rows]
-        by_biases = [bias if needed[3] else None, bias.clone() if needed[4] else None]  # optimisers write into them
-        return [by_input, by_weight, by_recurrent, *by_biases, None, *by_vectors, *by_state]
-
-
-class TrainedLayer(torch.autograd.Function):
-    """autograd.Layer, for a call that was prepared."""
-
-    @staticmethod
-    def forward(ctx: Any, layer: TrainedCall, *tensors: Tensor | None) -> tuple[Tensor, ...]:
-        ctx.layer = layer
-        ctx.set_materialize_grads(False)
-        output, last, histories, saved = layer.forward(tensors)
-        ctx.save_for_backward(*tensors, output, *histories, saved)
-        return (output if layer.shares_output else output.clone(), *last)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        layer: TrainedCall = ctx.layer
-        stored, needed = ctx.saved_tensors, ctx.needs_input_grad[1:]
-        if torch.is_grad_enabled():  # the derivative is to be differentiated itself
-            call = unflatten(layer.bare, stored[: 6 + layer.vectors + layer.states])
-            return None, *through_reference(call, grads, needed)
-        return None, *layer.backward(stored, grads, needed)
+        if self.trained is not None:
+            return TrainedLayer.apply(self.trained, packing, input, *weights, *first)  # type: ignore[return-value]
+        if packing is not None:
+            return None
+        return Layer.apply(self.bare, [], [], input, *weights, *first)  # type: ignore[return-value]

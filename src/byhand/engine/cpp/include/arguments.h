@@ -15,7 +15,8 @@ struct Call {
     int64_t saves;  // forward: whether `saved` is filled
     Pool pool;  // functions of the OpenMP library that torch has loaded; zeros: threads are started here
     const int64_t* lengths;  // (batch); 0 if all sequences are of full length
-    const T* x;  // (time, batch, input)
+    const int64_t* offsets;  // (time): where each step's rows begin, of packed sequences, which have none where they have ended
+    const T* x;  // (time, batch, input), as all with time and batch; packed, (rows, input)
     const T* weight_x;  // weights as torch lays them out; 0 where there is none
     const T* weight_h;
     const T* bias_x;

@@ -50,7 +50,7 @@ struct Backward {
         Chunk chunk;
         for (int64_t step = 0; step < c.time; ++step) {
             const int64_t t = c.reverse ? step : c.time - 1 - step, count = part.going_on(c, t);
-            const int64_t base = (c.grad_preactivations ? t : step % steps) * c.batch;
+            const int64_t base = c.grad_preactivations ? step_at(c, t) : step % steps * c.batch;
             if (c.weight_projection) {
                 const Range columns = by_units ? share(ceil_div(c.output, LANES), id, size) : Range{0, ceil_div(c.output, LANES)};
                 gather_projected(t, base, rows, count, columns);
@@ -84,7 +84,7 @@ struct Backward {
         void add(const Backward& b, int64_t t, int64_t base, const int32_t* rows, int64_t count) {
             const Call& c = b.c;
             for (int64_t r = 0; r < count; ++r) {
-                const int64_t here = base + rows[r], there = t * c.batch + rows[r];
+                const int64_t here = base + rows[r], there = step_at(c, t) + rows[r];
                 from.push_back(int32_t(here));
                 to.push_back(int32_t(there));
                 preactivations.push_back(b.preactivations + here * PREACTIVATIONS * c.hidden);
@@ -132,10 +132,10 @@ struct Backward {
 
     // The derivative of step t for some rows and LANES units: gradients by preactivations, states and parameters.
     void derive(int64_t t, int64_t base, int64_t unit, const int32_t* rows, int64_t count, T* sum) const {
-        const int64_t left = c.hidden - unit;
+        const int64_t left = c.hidden - unit, at = step_at(c, t);
         V bias_sum[PREACTIVATIONS] = {}, parameter_sum[PARAMETERS + 1] = {};
         for (int64_t r = 0; r < count; ++r) {
-            const int64_t row = rows[r], place = t * c.batch + row;
+            const int64_t row = rows[r], place = at + row;
             V s[STATES], p[PARAMETERS + 1], d[STATES], k[PREACTIVATIONS], da[PREACTIVATIONS], ds[STATES], dp[PARAMETERS + 1];
             UNROLL
             for (int i = 0; i < PREACTIVATIONS; ++i) k[i] = load(c.saved + (place * PREACTIVATIONS + i) * c.hidden + unit, left);
@@ -163,8 +163,8 @@ struct Backward {
         }
         UNROLL
         for (int i = 0; i < SUMS; ++i) {
-            T* at = sum + i * c.hidden + unit;
-            if (i < PREACTIVATIONS || c.grad_parameter[i - PREACTIVATIONS]) store(at, load(at, left) + (i < PREACTIVATIONS ? bias_sum[i % PREACTIVATIONS] : parameter_sum[i - PREACTIVATIONS]), left);
+            T* total = sum + i * c.hidden + unit;
+            if (i < PREACTIVATIONS || c.grad_parameter[i - PREACTIVATIONS]) store(total, load(total, left) + (i < PREACTIVATIONS ? bias_sum[i % PREACTIVATIONS] : parameter_sum[i - PREACTIVATIONS]), left);
         }
     }
 
@@ -192,7 +192,7 @@ struct Backward {
     // What reaches the projected outputs of step t, from the steps after it and from outside.
     void gather_projected(int64_t t, int64_t base, const int32_t* rows, int64_t count, Range panels) const {
         for (int64_t r = 0; r < count; ++r) {
-            const int64_t place = (t * c.batch + rows[r]) * c.output;
+            const int64_t place = (step_at(c, t) + rows[r]) * c.output;
             T* to = projected + (base + rows[r]) * c.output;
             T* carried = c.grad_state[0] + rows[r] * c.output;
             for (int64_t column = panels.begin * LANES; column < std::min(panels.end * LANES, c.output); ++column) {

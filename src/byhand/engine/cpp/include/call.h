@@ -22,11 +22,18 @@ static INLINE int64_t read_width(const Call& c) {  // of all that the recurrent 
     return total;
 }
 
+// Where the rows of step t begin among all rows: every `batch` rows, or, packed, after those of the steps before.
+static INLINE int64_t step_at(const Call& c, int64_t t) { return c.offsets ? c.offsets[t] : t * c.batch; }
+// Where a state of all rows is kept that step t gives.
+static INLINE T* history_at(const Call& c, int state, int64_t t) {
+    return c.history[state] + (c.history_time[state] ? step_at(c, t) * width_of(c, state) : 0);
+}
+
 // Where the states of all rows are before step t, one row after the other; 0 where that differs by row.
 static INLINE const T* shared_before(const Call& c, int state, int64_t t) {
     if (c.cut || (c.reverse && c.lengths)) return nullptr;
     if (t == (c.reverse ? c.time - 1 : 0)) return c.first[state];
-    return c.history[state] + (c.reverse ? t + 1 : t - 1) * c.history_time[state];
+    return history_at(c, state, c.reverse ? t + 1 : t - 1);
 }
 // Where a row's state is before step t: the first one, the one to start again from, or that of the step before.
 static INLINE const T* before(const Call& c, int state, int64_t t, int64_t row) {
@@ -34,7 +41,7 @@ static INLINE const T* before(const Call& c, int state, int64_t t, int64_t row) 
     if (c.cut && c.cut[t * c.batch + row]) return c.restart[state] + row * width;
     const bool fresh = c.reverse ? t == (c.lengths ? c.lengths[row] : c.time) - 1 : t == 0;
     if (fresh) return c.first[state] + row * width;
-    return c.history[state] + (c.reverse ? t + 1 : t - 1) * c.history_time[state] + row * width;
+    return history_at(c, state, c.reverse ? t + 1 : t - 1) + row * width;
 }
 
 static INLINE V parameter_at(const Call& c, int i, int64_t t, int64_t row, int64_t unit) {

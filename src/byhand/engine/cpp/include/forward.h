@@ -16,7 +16,7 @@ struct Chunk {
     int64_t steps;  // 0: step by step
     T* products;    // (steps · batch, gates · hidden); 0: they go where they will be kept
     int64_t place(const Call& c, int64_t t, int64_t row) const {
-        return products ? ((t % steps) * c.batch + row) * GATES * c.hidden : (t * c.batch + row) * PREACTIVATIONS * c.hidden;
+        return products ? ((t % steps) * c.batch + row) * GATES * c.hidden : (step_at(c, t) + row) * PREACTIVATIONS * c.hidden;
     }
     T* base(const Call& c) const { return products ? products : c.saved; }
 };
@@ -48,9 +48,12 @@ struct Packed {
 
 // The step of some rows, for LANES units: preactivations -> new states.
 static __attribute__((noinline)) void step_rows(const Call& c, int64_t t, int64_t unit, const int32_t* rows, int count, const V* preactivations) {
-    const int64_t left = c.hidden - unit;
+    const int64_t left = c.hidden - unit, base = step_at(c, t);
+    T* history[STATES];
+    UNROLL
+    for (int i = 0; i < STATES; ++i) history[i] = history_at(c, i, t) + unit;
     for (int r = 0; r < count; ++r) {
-        const int64_t row = rows[r], place = t * c.batch + row;
+        const int64_t row = rows[r], place = base + row;
         V s[STATES], p[PARAMETERS + 1], n[STATES], k[PREACTIVATIONS];
         UNROLL
         for (int i = 0; i < STATES; ++i)
@@ -67,7 +70,7 @@ static __attribute__((noinline)) void step_rows(const Call& c, int64_t t, int64_
             if (i == 0 && c.weight_projection)
                 store(c.unprojected + place * c.hidden + unit, n[i], left);
             else
-                store(c.history[i] + t * c.history_time[i] + row * width_of(c, i) + unit, n[i], left);
+                store(history[i] + row * width_of(c, i), n[i], left);
         }
     }
 }
@@ -111,8 +114,9 @@ static INLINE void gates_block(const Call& c, const Chunk& chunk, int64_t t, con
             for (int g = 0; g < WIDTH; ++g) acc[r][g] += load(at + (first + g) * c.hidden, c.hidden - unit);
         }
     } else {
+        const T* x = c.x + step_at(c, t) * c.input;
         UNROLL
-        for (int r = 0; r < ROWS; ++r) from[r] = c.x + (t * c.batch + rows[std::min(r, there - 1)]) * c.input;
+        for (int r = 0; r < ROWS; ++r) from[r] = x + rows[std::min(r, there - 1)] * c.input;
         multiply_in_pieces<AHEAD>(acc, x_slot, from, c.input, panel);
     }
     for (int q = 0; q < SOURCES; ++q) {
@@ -190,7 +194,7 @@ static void dots(const Call& c, int64_t t, int64_t unit, int32_t row) {
                 u += dot(weight, read[q], width_of(c, Cell::source[q]));
                 weight += width_of(c, Cell::source[q]);
             }
-            preactivations[Cell::x_preactivation[g]][lane] += (c.bias_x ? c.bias_x[j] : T(0)) + dot(c.weight_x + j * c.input, c.x + (t * c.batch + row) * c.input, c.input);
+            preactivations[Cell::x_preactivation[g]][lane] += (c.bias_x ? c.bias_x[j] : T(0)) + dot(c.weight_x + j * c.input, c.x + (step_at(c, t) + row) * c.input, c.input);
             if (SOURCES) preactivations[Cell::u_preactivation[g]][lane] += u;
         }
     step_rows(c, t, unit, &row, 1, preactivations);
@@ -249,7 +253,7 @@ struct Forward {
         for (int64_t next = step; next < std::min(c.time, step + chunk.steps); ++next) {
             const int64_t t = c.reverse ? c.time - 1 - next : next, count = part.going_on(c, t);
             for (int64_t r = 0; r < count; ++r)
-                places.push_back({(t * c.batch + part.rows[r]) * c.input, chunk.place(c, t, part.rows[r])});
+                places.push_back({(step_at(c, t) + part.rows[r]) * c.input, chunk.place(c, t, part.rows[r])});
         }
         for (int64_t panel = part.begin; panel < part.end; ++panel) {
             if constexpr (HALVES) {
@@ -277,8 +281,8 @@ struct Forward {
         constexpr int64_t whole[1] = {0};
         in_blocks<12>(count, [&](int size, int64_t first) {
             with_rows<12, 4>(size, [&](auto known) {
-                spread_block<known(), 1, 0>(c.unprojected + t * c.batch * c.hidden, c.hidden, 1, whole, c.hidden,
-                                            packed.projection + panel * c.hidden * LANES, c.history[0] + t * c.history_time[0] + panel * LANES, c.output,
+                spread_block<known(), 1, 0>(c.unprojected + step_at(c, t) * c.hidden, c.hidden, 1, whole, c.hidden,
+                                            packed.projection + panel * c.hidden * LANES, history_at(c, 0, t) + panel * LANES, c.output,
                                             c.output - panel * LANES, false, rows + first, rows + first, size);
             });
         });

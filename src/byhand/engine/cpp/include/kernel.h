@@ -57,7 +57,7 @@ EXPORT int forward(const Call* given) try {
     for (int i = 0; i < STATES; ++i)
         for (int64_t row = 0; row < c.batch && c.history_time[i]; ++row) {
             const int64_t width = width_of(c, i), t = c.reverse ? 0 : (c.lengths ? c.lengths[row] : c.time) - 1;
-            std::memcpy(c.last[i] + row * width, c.history[i] + t * c.history_time[i] + row * width, width * sizeof(T));
+            std::memcpy(c.last[i] + row * width, history_at(c, i, t) + row * width, width * sizeof(T));
         }
     return 0;
 } catch (const std::bad_alloc&) {
@@ -115,7 +115,7 @@ EXPORT int sites(const Call* given, T* const* to) {
             for (int64_t unit = 0; unit < c.hidden; unit += LANES) {
                 const int64_t left = c.hidden - unit;
                 V s[STATES], p[PARAMETERS + 1], k[PREACTIVATIONS], seen[Cell::sites_count];
-                for (int i = 0; i < PREACTIVATIONS; ++i) k[i] = load(c.saved + (place * PREACTIVATIONS + i) * c.hidden + unit, left);
+                for (int i = 0; i < PREACTIVATIONS; ++i) k[i] = load(c.saved + ((step_at(c, t) + row) * PREACTIVATIONS + i) * c.hidden + unit, left);
                 for (int i = 0; i < STATES; ++i) s[i] = Cell::sites_reads[i] ? load(before(c, i, t, row) + unit, left) : V{};
                 for (int i = 0; i < PARAMETERS; ++i) p[i] = parameter_at(c, i, t, row, unit);
                 Cell::sites(k, s, p, seen);

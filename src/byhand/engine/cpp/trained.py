@@ -1,0 +1,149 @@
+"""Prepared calls in autograd's graph: the derivative of one layer, with arguments that are listed once."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from byhand.engine.cpp.autograd import recurrent_bias, shares_output, through_reference, unflatten
+from byhand.engine.cpp.kernel import Kernel, KernelInputs, KernelOutputs, address, torch_multiplies
+
+if TYPE_CHECKING:
+    from byhand.engine.call import Call
+    from byhand.engine.cpp.arguments import Arguments
+    from byhand.engine.packing import Packing
+
+
+def shape_of(shape: tuple[int, ...], packing: Packing | None) -> tuple[int, ...]:
+    """The shape (time, batch, width), or (rows, width) of packed sequences."""
+    return shape if packing is None else (packing.offsets[-1], shape[-1])
+
+
+def lay_out(argv: array[int], at: Arguments, packing: Packing | None) -> None:
+    """Say where the rows of packed sequences are; the arguments are right for others."""
+    if packing is not None:
+        argv[at.time] = len(packing.sizes)
+        argv[at.offsets], argv[at.lengths] = packing.offsets.buffer_info()[0], packing.lengths.buffer_info()[0]
+
+
+def is_plain(inputs: KernelInputs) -> bool:
+    """Whether the kernel gives every gradient, and nothing is projected; others take the usual way."""
+    return inputs.weights.projection is None and not torch_multiplies(inputs.weights)
+
+
+class TrainedCall:
+    """A prepared call with its derivative: one layer, one shape of input, contiguous tensors in the order of autograd.flatten."""
+
+    def __init__(self, kernel: Kernel, inputs: KernelInputs, bare: Call) -> None:
+        (time, batch), self.at = inputs.input.shape[:2], kernel.at
+        hidden = inputs.weights.input.shape[0] // len(kernel.cell.gates)
+        self.kernel, self.bare, self.states, self.shares_output = kernel, bare, len(inputs.state), shares_output(inputs)
+        self.output, self.saved = (time, batch, hidden), (time, batch, kernel.preactivations * hidden)
+        self.gate_rows, self.vectors = len(kernel.cell.gates) * hidden, len(inputs.weights.vectors)
+        output, saved = inputs.input.new_empty(self.output), inputs.input.new_empty(self.saved)
+        histories = tuple(output if again else None for again in kernel.read_again)
+        outputs = KernelOutputs(output, inputs.state, (output, *histories[1:]), saved, None)
+        self.argv = kernel.arguments(inputs, outputs)
+
+    def forward(
+        self, tensors: tuple[Any, ...], packing: Packing | None
+    ) -> tuple[Tensor, tuple[Tensor, ...], list[Tensor | None], Tensor]:
+        """The output, the last states, the histories of the states but the first, and what the derivative is made from."""
+        new, states, shape = tensors[0].new_empty, self.states, shape_of(self.output, packing)
+        output, saved = new(*shape), new(*shape_of(self.saved, packing))
+        last = tuple([torch.empty_like(one) for one in tensors[-states:]])
+        again = self.kernel.read_again
+        histories = [new(*shape) if again[i] else None for i in range(1, states)]
+        self.kernel.call(self.bound(packing, tensors, output, last, histories, saved))
+        return output, last, histories, saved
+
+    def bound(
+        self, packing: Packing | None, tensors: Any, output: Tensor, last: Any, histories: Any, saved: Tensor
+    ) -> array[int]:
+        argv, at, states, vectors = array("q", self.argv), self.at, self.states, self.vectors
+        lay_out(argv, at, packing)
+        ends = [one.data_ptr() for one in last]
+        argv[at.threads], argv[at.saved], argv[at.x] = torch.get_num_threads(), saved.data_ptr(), tensors[0].data_ptr()
+        argv[at.weight_x], argv[at.weight_h] = tensors[1].data_ptr(), address(tensors[2])
+        argv[at.bias_x], argv[at.bias_h] = address(tensors[3]), address(tensors[4])
+        argv[at.first] = array("q", [one.data_ptr() for one in tensors[-states:]])
+        others = (end if one is None else one.data_ptr() for one, end in zip(histories, ends[1:], strict=True))
+        argv[at.history] = array("q", [output.data_ptr(), *others])
+        argv[at.last] = array("q", ends)
+        if vectors:
+            start = at.parameter.start
+            argv[start : start + vectors] = array("q", [one.data_ptr() for one in tensors[6 : 6 + vectors]])
+        return argv
+
+    def backward(
+        self, packing: Packing | None, stored: tuple[Any, ...], grads: tuple[Any, ...], needed: tuple[bool, ...]
+    ) -> list[Tensor | None]:
+        """In the order of autograd.flatten, None where not needed."""
+        states, count, at = self.states, 6 + self.vectors, self.at
+        tensors, saved = stored[: count + states], stored[-1]
+        output, histories = stored[count + states], stored[-states:-1]
+        argv = self.bound(packing, tensors, output, tensors[-states:], histories, saved)  # nothing reads the last states again
+        by_output = None if grads[0] is None else grads[0].contiguous()
+        by_state = [
+            torch.zeros_like(one) if grad is None else grad.clone(memory_format=torch.contiguous_format)
+            for one, grad in zip(tensors[-states:], grads[1:], strict=True)
+        ]
+        by_input, by_weight, by_recurrent = [
+            torch.empty_like(one) if need and one is not None else None for one, need in zip(tensors[:3], needed, strict=False)
+        ]
+        by_bias = saved.new_empty(saved.shape[-1])
+        wanted = any(needed[6:count])
+        by_vectors = [torch.empty_like(one) if wanted else None for one in tensors[6:count]]
+        argv[at.wants_first] = any(needed[count:])
+        argv[at.grad_output] = address(by_output)
+        argv[at.grad_state] = array("q", [one.data_ptr() for one in by_state])
+        argv[at.grad_x], argv[at.grad_weight_x], argv[at.grad_weight_h] = map(address, (by_input, by_weight, by_recurrent))
+        argv[at.grad_bias] = by_bias.data_ptr()
+        for place, one in enumerate(by_vectors, at.grad_parameter.start):
+            argv[place] = address(one)
+        self.kernel.run_backward(argv)
+        by_biases = [
+            by_bias[: self.gate_rows] if needed[3] else None,
+            recurrent_bias(self.kernel, by_bias) if needed[4] else None,
+        ]
+        return [by_input, by_weight, by_recurrent, *by_biases, None, *by_vectors, *by_state]
+
+
+class TrainedLayer(torch.autograd.Function):
+    """autograd.Layer, for a call that was prepared."""
+
+    @staticmethod
+    def forward(ctx: Any, layer: TrainedCall, packing: Packing | None, *tensors: Tensor | None) -> tuple[Tensor, ...]:
+        ctx.layer, ctx.packing = layer, packing
+        ctx.set_materialize_grads(False)
+        output, last, histories, saved = layer.forward(tensors, packing)
+        ctx.save_for_backward(*tensors, output, *histories, saved)
+        return (
+            output if layer.shares_output and packing is None else output.clone(),
+            *last,
+        )  # as torch's packed one may be written
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        layer: TrainedCall = ctx.layer
+        stored, needed = ctx.saved_tensors, ctx.needs_input_grad[2:]
+        if torch.is_grad_enabled():  # the derivative is to be differentiated itself
+            call = unflatten(layer.bare, stored[: 6 + layer.vectors + layer.states])
+            return None, None, *packed_through_reference(call, ctx.packing, grads, needed)
+        return None, None, *layer.backward(ctx.packing, stored, grads, needed)
+
+
+def packed_through_reference(
+    call: Call, packing: Packing | None, grads: Sequence[Tensor | None], needed: Sequence[bool]
+) -> list[Tensor | None]:
+    """autograd.through_reference, of packed sequences padded for it."""
+    if packing is None:
+        return through_reference(call, grads, needed)
+    padded = call._replace(input=packing.pad(call.input), valid=packing.valid)
+    by_output = None if grads[0] is None else packing.pad(grads[0])
+    by_input, *others = through_reference(padded, (by_output, *grads[1:]), needed)
+    return [None if by_input is None else packing.unpad(by_input), *others]
