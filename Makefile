@@ -4,7 +4,7 @@ PYTHON_IN = $(VENV)/bin/python
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check unit test lint format notebook outputs gallery explorer statquest bench constraints
+.PHONY: help setup run check unit test lint format notebook outputs gallery explorer statquest bench prebuilt wheels constraints
 
 help: ## these lines
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -57,6 +57,12 @@ statquest: setup ## reproduce the published numbers (experiments/statquest)
 bench: setup ## times: byhand against torch's layers; Lightning against a bare loop (options: BENCH="grid --summary", see benchmarks/bench.py)
 	$(PYTHON_IN) -m benchmarks.lightning_step
 	$(PYTHON_IN) -m benchmarks.bench $(BENCH)
+
+prebuilt: setup ## compile the kernels of a platform wheel into the package, for this kind of machine (another: tools/prebuilt.py)
+	$(PYTHON_IN) tools/prebuilt.py
+
+wheels: setup ## into dist: the pure wheel, and one for each system whose kernels are prebuilt here
+	$(PYTHON_IN) tools/wheels.py
 
 constraints: setup ## write the versions that are installed into constraints.txt
 	{ sed -n 1p constraints.txt; $(PYTHON_IN) -m pip freeze --all --exclude-editable | sed 's/+cpu$$//' | sort -f; } > constraints.new

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import torch
 
-from byhand.engine.cpp.toolchain import compiler
+from byhand.engine.cpp import shipped
+from byhand.engine.cpp.refusal import without_a_compiler
+from byhand.engine.cpp.toolchain import compiler, prebuilt
 from byhand.engine.cpp.toolchain.libraries import workplace
 from byhand.files.cache import is_temporary
 from byhand.nn import LSTM
@@ -30,9 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments:
         print(f"byhand: doctor takes no arguments, got {' '.join(arguments)}", file=sys.stderr)
         return 2
-    rows, remedy = examine()
-    print(_table(rows, remedy))
-    return 0 if remedy is None else 1
+    rows, last, ready = examine()
+    print(_table(rows, last))
+    return 0 if ready else 1
 
 
 def version() -> str:
@@ -45,21 +47,25 @@ def version() -> str:
 
 def report() -> str:
     """What main prints."""
-    return _table(*examine())
+    rows, last, _ = examine()
+    return _table(rows, last)
 
 
-def examine() -> tuple[Rows, str | None]:
-    """What was looked at, with what was found; and the line that says what to do, None if a fast engine is ready."""
+def examine() -> tuple[Rows, str, bool]:
+    """What was looked at, with what was found; the last line, which says what to do; and whether a fast engine is ready."""
     failure, compiling = _compiler()
-    rows = [*_versions(), *compiling, *_cache(), ("processor", compiler.cpu())]
+    compiled = shipped.in_words()
+    rows = [*_versions(), ("prebuilt", _prebuilt(compiled)), *compiling, *_cache(), ("processor", compiler.cpu())]
     states = [(device, name, state) for device in _devices() for name, state in _engines(device)]
     rows += [(f"engine on {device}", f"{name}: {state}") for device, name, state in states]
     fast = [(device, name, state) for device, name, state in states if name not in ("aten", "reference")]
-    if any(state == "ready" and not (device == "cpu" and failure) for device, _, state in fast):
-        return rows, None
+    ready = [device for device, _, state in fast if state == "ready"]
+    if "cuda" in ready or ("cpu" in ready and failure is None):
+        return rows, "all is well", True
+    if "cpu" in ready and compiled:
+        return rows, f"{without_a_compiler()}: {failure}", True
     refused = next((f"{name}: {state}" for _, name, state in fast), "this release has none")
-    without = "lstm, gru and rnn run on torch's own kernels, all other cells on the reference engine, a Python loop"
-    return rows, f"no compiled code: {without}: {failure or refused}"
+    return rows, f"no compiled code: {without_a_compiler()}: {failure or refused}", False
 
 
 def _devices() -> list[str]:
@@ -76,6 +82,15 @@ def _versions() -> Iterator[tuple[str, str]]:
     yield "torch", f"{torch.__version__}, {torch.get_num_threads()} threads"
     if torch.cuda.is_available():
         yield "cuda", torch.cuda.get_device_name()
+
+
+def _prebuilt(compiled: str) -> str:
+    """Which kernels came with the package, and for which of the processor's instruction sets; or why none is used."""
+    if compiled:
+        return f"{compiled}, for {', '.join(dict.fromkeys(entry.instructions for _, _, entry in shipped.available()))}"
+    if prebuilt.listed(prebuilt.folder()):
+        return f"those in {prebuilt.folder()} are of another version of byhand, damaged, or for other processors: none is used"
+    return "none: every kernel is compiled at its first use"
 
 
 def _compiler() -> tuple[str | None, Rows]:
@@ -136,7 +151,6 @@ def _cache() -> Iterator[tuple[str, str]]:
         yield "private", "yes, only you can write to it"
 
 
-def _table(rows: Rows, remedy: str | None) -> str:
+def _table(rows: Rows, last: str) -> str:
     width = max(len(name) for name, _ in rows) + 2
-    last = "all is well" if remedy is None else remedy
     return "\n".join([*(f"{name:<{width}}{found}" for name, found in rows), "", last])

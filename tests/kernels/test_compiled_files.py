@@ -14,7 +14,9 @@ import pytest
 from compilers import Fake, answer, kept, process, refused
 
 from byhand.engine.cpp.toolchain import compiler, libraries
+from byhand.errors import CompilerError
 from byhand.files import cache
+from byhand.ir import Program, store
 
 folder = compilers.folder
 fake = compilers.fake
@@ -146,6 +148,16 @@ def test_a_library_of_another_system_is_made_anew(folder: Path, fake: Fake) -> N
 
 
 # Where nothing can be kept
+
+
+def test_on_windows_nothing_is_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As far as it can be had here: a system without user numbers. Programs are then traced in each process."""
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.delattr(os, "geteuid")
+    with pytest.raises(CompilerError, match="nothing is kept on Windows yet"):
+        compiler.cache_folder()
+    store.write("key", Program((), (), {}))
+    assert store.read("key") is None and not folder.exists()
 
 
 def without_home(how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from byhand import cells
 from byhand.cells import Cell
 from byhand.errors import UntraceableError
+from byhand.files import prebuilt
 from byhand.ir import Partition, partition, program_of
 from byhand.ir.program import Program
 from byhand.ir.store import load_or_lower
@@ -193,6 +194,7 @@ def test_what_is_kept_for_the_derivative() -> None:
 @elementwise
 def test_a_program_is_the_same_from_the_cache(name: str, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BYHAND_CACHE", str(tmp_path))
+    monkeypatch.setattr(prebuilt, "FOLDER", tmp_path / "prebuilt")
     cell = CASES[name][0]
     made = load_or_lower(cell)
     assert len(list(tmp_path.glob("*.json"))) == 1

@@ -14,7 +14,7 @@ from conftest import ROOT
 
 from byhand.engine.cpp.toolchain import compiler
 from byhand.engine.cpp.toolchain.compiler import CompilerError
-from byhand.files import cache
+from byhand.files import cache, prebuilt
 
 SHOWN = '__attribute__((visibility("default")))'
 SOURCE = f'extern "C" {SHOWN} int answer() {{ return 42; }}\n'
@@ -60,7 +60,8 @@ class Fake:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the libraries go; not there yet. Nothing of the person who runs the tests has a say."""
+    """Where the libraries go; not there yet. Nothing of the person who runs the tests has a say, and no kernel came along."""
+    monkeypatch.setattr(prebuilt, "FOLDER", tmp_path / "prebuilt")
     for name in ("CXX", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))

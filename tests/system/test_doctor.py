@@ -15,10 +15,13 @@ import torch
 from conftest import ROOT, run
 from made_engines import MadeEngine
 
-from byhand import __main__, doctor
+from byhand import __main__, cells, doctor
 from byhand.engine import aten, dispatch, reference
 from byhand.engine.call import Call
+from byhand.engine.cpp import refusal, shipped
 from byhand.engine.cpp.toolchain import compiler
+from byhand.engine.cpp.toolchain import prebuilt as libraries
+from byhand.files import prebuilt
 
 Answer = Callable[[Call], str | None]
 
@@ -33,6 +36,7 @@ def with_fast_engine(monkeypatch: pytest.MonkeyPatch, refuses: Answer | None) ->
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setenv("BYHAND_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(prebuilt, "FOLDER", tmp_path / "prebuilt")
     with_fast_engine(monkeypatch, None)
     return tmp_path / "cache"
 
@@ -131,6 +135,29 @@ def test_what_stands_in_the_way_comes_last(
     reason = compiler.refusal()
     assert out.splitlines()[-1].startswith("no compiled code: ") and out.splitlines()[-1].endswith(f": {reason}")
     assert rows(out)["cache" if trouble == "the folder" else "compiler"] == reason
+
+
+def test_prebuilt_kernels(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a compiler a fast engine is ready all the same, for some cells; the last line says for which, and what would help."""
+    with_fast_engine(monkeypatch, lambda call: None)
+    assert rows(doctor.report())["prebuilt"] == "none: every kernel is compiled at its first use"
+    entry = libraries.Entry("lstm.so", "", "x86-64-v9", (), "", "")
+    made = [(cells.lstm, torch.float32, entry), (cells.gru, torch.float32, entry), (cells.lstm, torch.float64, entry)]
+    monkeypatch.setattr(shipped, "available", lambda: iter(made))
+    assert rows(doctor.report())["prebuilt"] == "lstm and gru in float32, lstm in float64, for x86-64-v9"
+    assert doctor.report().endswith("\n\nall is well")
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    assert doctor.main() == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == f"{refusal.without_a_compiler()}: {compiler.refusal()}"
+    assert last.startswith(
+        "lstm and gru in float32, lstm in float64 run on prebuilt kernels; otherwise lstm, gru and rnn run on"
+    )
+
+
+def test_prebuilt_kernels_that_are_of_no_use(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libraries, "listed", lambda folder: (libraries.Entry("lstm.so", "", "x86-64-v9", (), "", ""),))
+    assert rows(doctor.report())["prebuilt"].endswith("damaged, or for other processors: none is used")
 
 
 def test_says_that_a_temporary_folder_is_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

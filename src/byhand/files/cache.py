@@ -23,6 +23,8 @@ def cache_folder() -> Path:
     written, a temporary one for this process. It is made if it is not there. CompilerError if it is not private to this user, or if
     $BYHAND_CACHE cannot be written.
     """
+    if sys.platform == "win32":
+        raise CompilerError("nothing is kept on Windows yet, where a folder's owner is not known by a number")
     asked = os.environ.get("BYHAND_CACHE")
     try:
         place = _expanded(Path(asked)).absolute() if asked else _caches_of_user() / "byhand"

@@ -1,16 +1,16 @@
-"""The door to a cell's program: read from the cache or traced, and in either case held against the step before anyone gets it.
+"""The door to a cell's program: read from what came with the package or from the cache, or traced, and in every case held against
+the step before anyone gets it.
 
 Tracing loads a second's worth of torch; reading what was traced before takes milliseconds.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.fx.node import _get_qualified_name
@@ -18,6 +18,8 @@ from torch.fx.node import _get_qualified_name
 from byhand.cells import graph as graphs
 from byhand.cells.outside_modes import outside_modes
 from byhand.errors import CompilerError, UntraceableError
+from byhand.files import prebuilt
+from byhand.files.atomic import digest
 from byhand.files.cache import cache_folder
 from byhand.ir import lower
 from byhand.ir import program as program_module
@@ -43,10 +45,13 @@ def program_of(cell: Cell) -> Program:
 def load_or_lower(cell: Cell) -> Program:
     if not cell.elementwise:
         raise UntraceableError(f"cell {cell.name!r} is not elementwise: a unit's values depend on other units")
-    key = key_of(cell)
-    program = read(key)
-    if program is not None and matches_step(cell, program):
-        return program
+    made_from = recorded(cell)
+    key = key_of((torch.__version__, *made_from))
+    places = (lambda: prebuilt.read_json(prebuilt.FOLDER / shipped_name(made_from))), (lambda: read(key))
+    for place in places:
+        program = parsed(place())
+        if program is not None and matches_step(cell, program):
+            return program
     program = lower.lower(cell)
     if not matches_step(cell, program):
         raise UntraceableError(
@@ -56,8 +61,8 @@ def load_or_lower(cell: Cell) -> Program:
     return program
 
 
-def key_of(cell: Cell) -> str:
-    """What the program follows from: the recorded step, torch, and our own tracing. Raises UntraceableError."""
+def recorded(cell: Cell) -> tuple[Any, ...]:
+    """What the program follows from, torch aside: the recorded step, and our own tracing. Raises UntraceableError."""
     try:
         graph = graphs.record(cell)
     except TypeError as problem:
@@ -73,28 +78,49 @@ def key_of(cell: Cell) -> str:
         for node in graph.nodes
     ]
     ours = [Path(module.__file__ or "").read_bytes() for module in (program_module, lower)]
-    made_from = (torch.__version__, ours, cell.gates, cell.state, cell.sources, cell.parameters, nodes)
-    return hashlib.sha256(repr(made_from).encode()).hexdigest()[:32]
+    return ours, cell.gates, cell.state, cell.sources, cell.parameters, nodes
 
 
-def read(key: str) -> Program | None:
-    """What was kept under this key, if it can be read; whether it is right is for others to check."""
+def key_of(made_from: tuple[Any, ...]) -> str:
+    return digest(repr(made_from).encode())[:32]
+
+
+def shipped_name(made_from: tuple[Any, ...]) -> str:
+    """The file of a program that came with the package, in its folder. Another torch may trace another program, but one that is
+    right is right under every torch, and it is the one that the prebuilt kernels were printed from.
+    """
+    return f"programs/{key_of(made_from)}.json"
+
+
+def read(key: str) -> Any:
+    """What was kept under this key, None if nothing can be read."""
     try:
-        found = json.loads((cache_folder() / f"{key}.json").read_text(encoding="utf-8"))
-        lines = tuple(Line(name, function, tuple(arguments)) for name, function, arguments in found["lines"])
-        return Program(tuple(found["inputs"]), lines, found["results"])
-    except (OSError, ValueError, TypeError, KeyError, CompilerError):
+        return json.loads((cache_folder() / f"{key}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, CompilerError):
         return None
+
+
+def parsed(found: Any) -> Program | None:
+    """As a program, if it is one; whether it is right is for others to check."""
+    try:
+        lines = tuple(Line(name, function, tuple(arguments)) for name, function, arguments in found["lines"])
+        return Program(tuple(found["inputs"]), lines, dict(found["results"]))
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def text_of(program: Program) -> str:
+    """As it is kept."""
+    return json.dumps({"inputs": program.inputs, "lines": program.lines, "results": dict(program.results)})
 
 
 def write(key: str, program: Program) -> None:
     """Keep it, whole or not at all; a cache that cannot be written is no reason to fail."""
-    text = json.dumps({"inputs": program.inputs, "lines": program.lines, "results": dict(program.results)})
     try:
         folder = cache_folder()
         handle, name = tempfile.mkstemp(prefix=key, dir=folder)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+            file.write(text_of(program))
         Path(name).replace(folder / f"{key}.json")
     except (OSError, CompilerError):
         return

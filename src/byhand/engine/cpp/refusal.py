@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from byhand.engine.cpp.kernel import kernel
+from byhand.engine.cpp.shipped import in_words
 from byhand.engine.cpp.toolchain import compiler
 from byhand.errors import CompilerError, UntraceableError
 from byhand.ir import partition
@@ -36,12 +37,20 @@ def refusal(cell: Cell, dtype: torch.dtype, *settings: str | None) -> str | None
         return str(problem)
     except CompilerError as problem:
         say_once("", str(problem))
-        return str(problem)
+        compiled = in_words()
+        return f"{problem}; prebuilt kernels are {compiled}" if compiled else str(problem)
     return None
 
 
 @cache
 def say_once(cell: str, problem: str) -> None:
     """Log one line for people who wonder where the speed is."""
-    what = f"cell {cell!r} runs" if cell else "lstm, gru and rnn run on torch's own kernels, all other cells"
-    logger.warning("%s on the reference engine, a Python loop, for want of compiled code: %s", what, problem)
+    what = f"cell {cell!r} runs on the reference engine, a Python loop," if cell else f"{without_a_compiler()},"
+    logger.warning("%s for want of compiled code: %s", what, problem)
+
+
+def without_a_compiler() -> str:
+    """What runs then, and on what."""
+    others = "lstm, gru and rnn run on torch's own kernels, all other cells on the reference engine, a Python loop"
+    compiled = in_words()
+    return f"{compiled} run on prebuilt kernels; otherwise {others}" if compiled else others

@@ -1,4 +1,6 @@
-"""C++ source in, loaded library out: compiled at first use, then found in the cache, in milliseconds and without the compiler."""
+"""C++ source in, loaded library out: one that came with the package, else compiled at first use and then found in the cache, in
+milliseconds and without the compiler.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +20,7 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
+from byhand.engine.cpp.toolchain import prebuilt
 from byhand.engine.cpp.toolchain.libraries import alone, keep, load, workplace
 from byhand.engine.cpp.toolchain.processor import cpu, processor
 from byhand.errors import CompilerError
@@ -42,9 +45,9 @@ _locks: dict[int, threading.Lock] = {}  # by process: a forked child must not wa
 
 
 def library(source: str, *, flags: tuple[str, ...] = ()) -> ctypes.CDLL:
-    """The source as a loaded library: the one from before, else the one in the cache, else compiled now, with these flags after ours.
-    What is to be called is declared extern "C" __attribute__((visibility("default"))). CompilerError; the same one at once if the
-    same is asked for again.
+    """The source as a loaded library: the one from before, else a prebuilt one, else the one in the cache, else compiled now, with
+    these flags after ours. What is to be called is declared extern "C" __attribute__((visibility("default"))). CompilerError; the
+    same one at once if the same is asked for again.
     """
     wanted = (source, flags, *settings())
     if wanted not in _known:
@@ -118,7 +121,9 @@ def _refusal(*settings: str | None) -> str | None:
 
 
 def _made(source: str, flags: tuple[str, ...]) -> ctypes.CDLL | CompilerError:
-    """The library from the cache, else compiled; or why there is none."""
+    """The prebuilt library, else the one from the cache, else compiled; or why there is none."""
+    if found := prebuilt.load(source, (*FLAGS, *flags)):
+        return found
     command = find()
     if command is None:
         return CompilerError(refusal())

@@ -20,6 +20,12 @@ def cpu() -> str:
     return " ".join([platform.machine(), *(name for name in NOTABLE if name in features)])
 
 
+def features() -> frozenset[str]:
+    """All features of the processor, by Linux's names; none where the system does not list them so."""
+    lines = (line.partition(":") for line in processor().splitlines())
+    return frozenset(word for name, _, words in lines if name.strip() in ("flags", "Features") for word in words.split())
+
+
 @cache
 def processor() -> str:
     """All that the system says of the first processor's kind and features; empty where it says nothing."""
