@@ -54,9 +54,9 @@ explorer: ## build the explorer's page out of frontend (needs node and npm)
 statquest: setup ## reproduce the published numbers (experiments/statquest)
 	$(PYTHON_IN) -m experiments.statquest.run
 
-bench: setup ## times: byhand against torch's layers; Lightning against a bare loop (options: BENCH="grid --summary", see benchmarks/bench.py)
+bench: setup ## times: byhand against torch's layers; Lightning against a bare loop (options: BENCH="grid --summary", see byhand bench --help)
 	$(PYTHON_IN) -m benchmarks.lightning_step
-	$(PYTHON_IN) -m benchmarks.bench $(BENCH)
+	$(PYTHON_IN) -m byhand bench $(BENCH)
 
 prebuilt: setup ## compile the kernels of a platform wheel into the package, for this kind of machine (another: tools/prebuilt.py)
 	$(PYTHON_IN) tools/prebuilt.py

@@ -9,7 +9,6 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -37,17 +36,7 @@ def doctor(arguments: list[str]) -> int:
 
 
 def bench(arguments: list[str]) -> int:
-    """The benchmarks are no part of the library: they lie beside src in the project's folder."""
-    clone = Path(__file__).parents[2]
-    if (clone / "benchmarks/bench.py").is_file():
-        sys.path.insert(0, str(clone))
-    try:
-        program = importlib.util.find_spec("benchmarks.bench")
-    except ModuleNotFoundError:
-        program = None
-    if program is None:
-        return _refused("bench needs the benchmarks, which are not installed with byhand: run it in a clone of the project")
-    return importlib.import_module("benchmarks.bench").main(arguments)
+    return importlib.import_module("byhand.benchmarks.bench").main(arguments)
 
 
 def training(command: str) -> Callable[[list[str]], int]:

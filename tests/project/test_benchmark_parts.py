@@ -1,4 +1,4 @@
-"""What benchmarks/bench.py is made of: agreement, clocks, other compilers, the GPU's contenders."""
+"""What byhand bench is made of: agreement, clocks, other compilers, the GPU's contenders."""
 
 import time
 from typing import Any
@@ -8,12 +8,12 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from benchmarks import compilers, cuda, timing
-from benchmarks.agreement import DisagreementError, check_agreement, tensors
-from benchmarks.cases import Case, Shape, training_bytes, training_operations
-from benchmarks.contenders import Contender, data, layer, layer_in_detail, twins
-from benchmarks.naive import NaiveLSTM
-from benchmarks.timing import Rounds
+from byhand.benchmarks import compilers, cuda, timing
+from byhand.benchmarks.agreement import DisagreementError, check_agreement, tensors
+from byhand.benchmarks.cases import Case, Shape, training_bytes, training_operations
+from byhand.benchmarks.contenders import Contender, data, layer, layer_in_detail, twins
+from byhand.benchmarks.naive import NaiveLSTM
+from byhand.benchmarks.timing import Rounds
 
 SMALL = Case("small", Shape(4, 2, 3, 5))
 

@@ -1,4 +1,4 @@
-"""benchmarks/bench.py as a user runs it. What it says of speed is not tested: that depends on the machine and its load."""
+"""byhand bench as a user runs it. What it says of speed is not tested: that depends on the machine and its load."""
 
 import csv
 import os
@@ -15,10 +15,10 @@ from conftest import ROOT, run
 from made_engines import MadeEngine
 
 import byhand
-from benchmarks import bench, results
-from benchmarks.cases import ENGINES, GPU_LIMITS, Shape, grid, sampled, strata
-from benchmarks.contenders import Contender
-from benchmarks.timing import Round, Rounds, measure
+from byhand.benchmarks import bench, results
+from byhand.benchmarks.cases import ENGINES, GPU_LIMITS, Shape, grid, sampled, strata
+from byhand.benchmarks.contenders import Contender
+from byhand.benchmarks.timing import Round, Rounds, measure
 from byhand.engine import dispatch, reference
 from byhand.engine.call import Call, Result
 
@@ -31,7 +31,7 @@ FINDS = {
     "off": {"engine", "byhand"},
 }
 ENVIRONMENT = {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])])}
-PROGRAM = ("-m", "benchmarks.bench", "layers", "--quick", "--threads", "1")
+PROGRAM = ("-m", "byhand", "bench", "layers", "--quick", "--threads", "1")
 TABLES = {  # how it begins -> who the others are compared with, the others, and the cases
     "inference, ms": ("nn.LSTM", {"naive", "byhand"}, CASES),
     "training (forward, and all gradients), ms": ("nn.LSTM", {"naive", "byhand"}, CASES),

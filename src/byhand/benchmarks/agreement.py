@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.contenders import Call, Contender
+from byhand.benchmarks.contenders import Call, Contender
 
 TOLERANCE = {
     torch.float32: 1e-4,

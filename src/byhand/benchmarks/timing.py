@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch.autograd.profiler import profile
 
-from benchmarks.contenders import Call, Contender
+from byhand.benchmarks.contenders import Call, Contender
 
 TURN_SECONDS = 0.005  # at least, of one turn of a contender
 QUANTITY_SECONDS = 1.0  # after which no further round begins, once there are enough

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import torch
 
-from benchmarks.contenders import Contender
-from benchmarks.timing import Round
+from byhand.benchmarks.contenders import Contender
+from byhand.benchmarks.timing import Round
 
 
 class Quantity(NamedTuple):

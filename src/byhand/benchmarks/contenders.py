@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 import byhand
-from benchmarks.cases import Case
-from benchmarks.naive import NaiveLSTM
+from byhand.benchmarks.cases import Case
+from byhand.benchmarks.naive import NaiveLSTM
 from byhand.engine import dispatch
 from byhand.engine.call import Call as EngineCall
 

@@ -1,6 +1,6 @@
 """What byhand costs, against torch's layers, a plain Python loop (naive.py), other compilers, and itself.
 
-    python -m benchmarks.bench [SUITE ...] [--threads 2 --threads 1] [--cases TEXT] [--results FOLDER] ...
+    byhand bench [SUITE ...] [--threads 2 --threads 1] [--cases TEXT] [--results FOLDER] ...
 
 Suites: layers (the default), grid, kinds, step, cells, engines, compilers; all, which is all of these; and cuda.
 
@@ -35,14 +35,14 @@ from itertools import product
 
 import torch
 
-from benchmarks.agreement import check_agreement
-from benchmarks.cases import Case
-from benchmarks.contenders import Contender, NotMeasuredError
-from benchmarks.options import parse
-from benchmarks.report import summaries, tables
-from benchmarks.results import QUANTITIES, Row, facts, rows, with_shares, write
-from benchmarks.suites import SUITES
-from benchmarks.timing import Peaks, Round, measure, peak_memory
+from byhand.benchmarks.agreement import check_agreement
+from byhand.benchmarks.cases import Case
+from byhand.benchmarks.contenders import Contender, NotMeasuredError
+from byhand.benchmarks.options import parse
+from byhand.benchmarks.report import summaries, tables
+from byhand.benchmarks.results import QUANTITIES, Row, facts, rows, with_shares, write
+from byhand.benchmarks.suites import SUITES
+from byhand.benchmarks.timing import Peaks, Round, measure, peak_memory
 
 PEAK_SECONDS, QUICK_PEAK_SECONDS = 0.3, 0.02  # for each size of product
 IDLE = 0.3  # load of a machine that may be called so

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 import byhand
-from benchmarks.cases import Case
-from benchmarks.contenders import Contender, NotMeasuredError, Work, chosen, contender, data, given, ready, twins
+from byhand.benchmarks.cases import Case
+from byhand.benchmarks.contenders import Contender, NotMeasuredError, Work, chosen, contender, data, given, ready, twins
 
 
 def step(case: Case, asked: str | None) -> Work:

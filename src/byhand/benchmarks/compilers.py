@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.cases import Case
-from benchmarks.contenders import Contender, Given, Work, chosen, contender, ready, twins
-from benchmarks.naive import layer
+from byhand.benchmarks.cases import Case
+from byhand.benchmarks.contenders import Contender, Given, Work, chosen, contender, ready, twins
+from byhand.benchmarks.naive import layer
 
 MOST_STEPS = 20  # torch.compile writes a Python loop out step by step; compiling takes minutes beyond this
 COMPILE_SECONDS = 120.0

@@ -8,9 +8,9 @@ from typing import NoReturn
 
 import torch
 
-from benchmarks.cases import Case, sampled
-from benchmarks.suites import GRIDS, ON_CPU, SUITES, Suite
-from benchmarks.timing import Rounds
+from byhand.benchmarks.cases import Case, sampled
+from byhand.benchmarks.suites import GRIDS, ON_CPU, SUITES, Suite
+from byhand.benchmarks.timing import Rounds
 from byhand.engine import dispatch
 
 FEWEST_SAMPLED = 10  # hidden sizes in the grid, each of which must appear

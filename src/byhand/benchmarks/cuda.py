@@ -7,8 +7,8 @@ from functools import partial
 import torch
 from torch import nn
 
-from benchmarks.cases import Case
-from benchmarks.contenders import Contender, Work, contender, given
+from byhand.benchmarks.cases import Case
+from byhand.benchmarks.contenders import Contender, Work, contender, given
 
 # name -> type of the numbers, and how products of float32 are computed
 PRECISIONS = {

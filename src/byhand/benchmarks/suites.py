@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from benchmarks import cases
-from benchmarks.cases import Case
-from benchmarks.comparisons import cell, engines, step
-from benchmarks.compilers import compilers
-from benchmarks.contenders import Work, layer, layer_in_detail
-from benchmarks.cuda import cudnn
+from byhand.benchmarks import cases
+from byhand.benchmarks.cases import Case
+from byhand.benchmarks.comparisons import cell, engines, step
+from byhand.benchmarks.compilers import compilers
+from byhand.benchmarks.contenders import Work, layer, layer_in_detail
+from byhand.benchmarks.cuda import cudnn
 
 
 class Suite(NamedTuple):

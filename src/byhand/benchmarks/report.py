@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 
-from benchmarks.results import QUANTITIES, Row
+from byhand.benchmarks.results import QUANTITIES, Row
 
 WORST = 5  # shapes that a summary names
 HEAD = ("contender", "engine", "baseline", "its own", "faster", "GFLOP/s", "of peak")

@@ -1,0 +1,1 @@
+"""byhand bench: what byhand costs, against torch's layers, other compilers, and itself."""
