@@ -3,6 +3,7 @@
 import io
 import itertools
 import logging
+import math
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,12 +15,15 @@ from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch.utils.tensorboard import SummaryWriter
 
 from byhand.tasks import Adding, Task, Text
 from byhand.train import SequenceModel
-from byhand.train.callbacks import progress
+from byhand.train.callbacks import figures, progress
 from byhand.train.callbacks.callbacks import GateMonitor, Reproducible, SampleText
-from byhand.train.callbacks.figures import characters_of, is_due
+from byhand.train.callbacks.figures import Budget, characters_of, is_due
+from byhand.train.callbacks.histograms import add_histogram
+from byhand.train.cli.command import sparing_monitor
 
 QUIET: dict[str, Any] = {
     "accelerator": "cpu",
@@ -59,6 +63,86 @@ def test_pictures_are_drawn_less_and_less_often(tmp_path: Path) -> None:
     assert shown.width > 300
     assert len(shown.convert("RGB").getcolors(1 << 24)) > 20  # type: ignore[arg-type]
     assert [epoch for epoch in range(40) if is_due(epoch)] == [0, 1, 2, 4, 8, 16, 32]
+
+
+class Clock:
+    """Time that passes as it is told."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def test_pictures_take_their_share_of_the_time_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenth. The first are taken to need a second; the others what the ones before did."""
+    clock = Clock()
+    monkeypatch.setattr(figures, "time", clock)
+    budget = Budget(0.1)
+    clock.now += 9.9
+    assert not budget.allows()
+    clock.now += 0.2
+    assert budget.allows()
+    with budget.spending():
+        clock.now += 3
+    clock.now += 46  # 59.1 since the beginning
+    assert not budget.allows()
+    clock.now += 1
+    assert budget.allows()
+    assert Budget().allows()  # at once, whatever they take
+
+
+def test_pictures_that_are_too_dear_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The times 0 and 1 are too early; what is due is drawn at time 3, when there is time for it, and once."""
+    asked: list[bool] = []
+
+    def allows(self: Budget) -> bool:
+        asked.append(len(asked) >= 3)
+        return asked[-1]
+
+    monkeypatch.setattr(Budget, "allows", allows)
+    events = logged(adding(), GateMonitor(), tmp_path, 4)
+    assert [image.step for image in events.Images("pictures/gates/l0")] == [2 * 4]
+    assert len(asked) == 4
+
+
+def test_only_the_monitor_that_nobody_asked_for_is_sparing() -> None:
+    assert (sparing_monitor().share, GateMonitor().share) == (0.1, math.inf)
+    assert sparing_monitor().state_key == GateMonitor().state_key  # earlier checkpoints go on
+
+
+def test_histograms_are_those_of_tensorboard(tmp_path: Path) -> None:
+    """The same as SummaryWriter.add_histogram writes, of the finite values; nothing where there is none."""
+    torch.manual_seed(1)
+    values = {
+        "normal": torch.randn(7, 5),
+        "one": torch.zeros(1),
+        "far": torch.tensor([-1e30, 3.0, 1e30, 2.0]),
+        "half": torch.rand(9).half(),
+    }
+    with SummaryWriter(tmp_path) as board:
+        for name, some in values.items():
+            add_histogram(board, f"ours/{name}", some, 4)
+            ends = board.default_bins[0], board.default_bins[-1]  # what is beyond, it leaves out
+            board.add_histogram(f"theirs/{name}", some.double().clamp(*ends), 4)
+        add_histogram(board, "ours/broken", torch.tensor([float("nan"), 1.0, float("inf")]), 4)
+        board.add_histogram("theirs/broken", torch.ones(1), 4)
+        add_histogram(board, "ours/none", torch.tensor([float("nan")]), 4)
+    events = EventAccumulator(str(tmp_path), size_guidance={"histograms": 0}).Reload()
+    for name in (*values, "broken"):
+        (ours,), (theirs,) = events.Histograms(f"ours/{name}"), events.Histograms(f"theirs/{name}")
+        assert ours.step == 4
+        assert ours.histogram_value.bucket == theirs.histogram_value.bucket
+        assert ours.histogram_value.bucket_limit == theirs.histogram_value.bucket_limit
+        assert ours.histogram_value.num == theirs.histogram_value.num
+        if name != "far":
+            assert ours.histogram_value.sum_squares == pytest.approx(theirs.histogram_value.sum_squares, rel=1e-12)
+            assert (ours.histogram_value.min, ours.histogram_value.max) == (
+                theirs.histogram_value.min,
+                theirs.histogram_value.max,
+            )
+    assert "ours/none" not in events.Tags()["histograms"]
 
 
 def test_pictures_of_other_layers(tmp_path: Path) -> None:

@@ -202,3 +202,20 @@ def test_biases_of_gates_as_typed(folder: Path, here: Here, typed_as: str) -> No
     start = SequenceModel.load_from_checkpoint(folder / LAST).hparams["gate_biases"]["i"]
     assert start in (-3, [-3.0])
     assert -3.1 < SequenceModel.load_from_checkpoint(folder / LAST).lstm.gates()["i"].bias.mean() < -2.9
+
+
+def test_what_is_imported_is_no_garbage_to_look_through() -> None:
+    """The collector is on again after it, and leaves alone what was there before it: else it costs each command two seconds."""
+    program = (
+        "import gc, byhand.__main__ as program\n"
+        "with program._imports_uncollected():\n"
+        "    assert not gc.isenabled()\n"
+        "    import json\n"
+        "assert gc.isenabled() and gc.get_freeze_count() > 10_000\n"
+        "gc.disable()\n"
+        "with program._imports_uncollected():\n"
+        "    pass\n"
+        "assert not gc.isenabled()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

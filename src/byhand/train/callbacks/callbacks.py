@@ -16,7 +16,8 @@ from byhand.explain import saturation
 from byhand.tasks.generated import derived
 from byhand.tasks.task import Sequences
 from byhand.trace.record import record
-from byhand.train.callbacks.figures import characters_of, is_due, pictures
+from byhand.train.callbacks.figures import Budget, characters_of, is_due, pictures
+from byhand.train.callbacks.histograms import add_histogram
 from byhand.train.model.sequence_model import SequenceModel
 
 LOG = logging.getLogger(__name__)
@@ -91,12 +92,20 @@ class GateMonitor(AtValidations):
         warn: of a gate that is saturated in this share of its values or more.
         pictures: log those of byhand.plots, too: gates and memories of each layer and the saturation of all, the first, second, third,
             fifth, ninth, ... time.
+
+    share: of the training's time that pictures may take; those that would take more wait for a later validation.
     """
+
+    share = math.inf
 
     def __init__(self, every_n_epochs: int = 1, warn: float = 0.98, pictures: bool = True) -> None:
         super().__init__(every_n_epochs)
         self.warn, self.pictures = warn, pictures
         self.warned: set[str] = set()
+        self.budget, self.waiting = Budget(), False
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.budget, self.waiting = Budget(self.share), False
 
     def on_validation_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Sequences, batch_idx: int, dataloader_idx: int = 0
@@ -109,15 +118,16 @@ class GateMonitor(AtValidations):
         log = board(trainer)
         if log is not None:
             for name in trace:
-                values = trace[name]
-                if values.isfinite().any():
-                    log.add_histogram(f"sites/{name}", values[values.isfinite()], trainer.global_step)
+                add_histogram(log, f"sites/{name}", trace[name], trainer.global_step)
         for name, shares in saturation(trace, cell=pl_module.lstm.cell).items():
             start = pl_module.gate_start(name.rpartition(".")[2])
             self.judge(trainer, name, float(shares.left.mean()), float(shares.right.mean()), start)
-        if log is not None and self.pictures and is_due(self.times - 1):
-            for name, figure in pictures(trace, characters_of(pl_module.form, batch)):
-                log.add_figure(f"pictures/{name}", figure, trainer.global_step)
+        self.waiting = self.waiting or is_due(self.times - 1)
+        if log is not None and self.pictures and self.waiting and self.budget.allows():
+            self.waiting = False
+            with self.budget.spending():
+                for name, figure in pictures(trace, characters_of(pl_module.form, batch)):
+                    log.add_figure(f"pictures/{name}", figure, trainer.global_step)
 
     def judge(self, trainer: L.Trainer, name: str, shut: float, open: float, start: float) -> None:
         """Log and warn. start: where the gate's bias started; one that was started open or shut is not warned of."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from byhand.explain import saturation
@@ -12,6 +15,33 @@ if TYPE_CHECKING:
 
     from byhand.tasks.task import Form, Sequences
     from byhand.trace import Trace
+
+
+FIRST = 1.0  # seconds that pictures are taken to need before any was drawn: matplotlib is imported then
+
+
+class Budget:
+    """The time that pictures may take, as a share of the time since the training began.
+
+    Args:
+        share: of that time; infinite: whatever they take.
+    """
+
+    def __init__(self, share: float = math.inf) -> None:
+        self.share, self.began = share, time.monotonic()
+        self.spent, self.needed = 0.0, FIRST
+
+    def allows(self) -> bool:
+        """Whether pictures that need as long as the last ones did are within the share."""
+        return math.isinf(self.share) or self.spent + self.needed <= self.share * (time.monotonic() - self.began)
+
+    @contextmanager
+    def spending(self) -> Iterator[None]:
+        """Within, pictures are drawn."""
+        start = time.monotonic()
+        yield
+        self.needed = time.monotonic() - start
+        self.spent += self.needed
 
 
 def is_due(time: int) -> bool:

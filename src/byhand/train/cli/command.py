@@ -60,7 +60,14 @@ class Command(LightningCLI):
     kept: Kept | None = None  # what is in the checkpoint, if there is one
     tunes: bool = False  # whether a new training starts from it
     made: ClassVar[list[Path]] = []  # folders, for this training
+    typed: ClassVar[str] = ""  # the only subcommand that the parser needs to know; "": it knows all
     running: ClassVar[L.Trainer | None] = None  # which an error leaves without a command that holds it
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """Lightning's; of these only the one that was typed: to tell the parser all options of one takes an eighth of a second."""
+        known = LightningCLI.subcommands()
+        return {Command.typed: known[Command.typed]} if Command.typed in known else known
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
         """Ours, for which text is what was typed."""
@@ -144,7 +151,7 @@ class Command(LightningCLI):
         trainer: Any = super().instantiate_trainer(**kwargs)
         ours: list[Callback] = [Reproducible(seed_of(config))]
         ours += [Interruptible(), StopOnNaN()] if training else [Terminable()]
-        ours += [GateMonitor()] if training and not any(isinstance(one, GateMonitor) for one in callbacks) else []
+        ours += [sparing_monitor()] if training and not any(isinstance(one, GateMonitor) for one in callbacks) else []
         ours += [Predictions(config.output)] if self.subcommand == "predict" else []
         if config.trainer.enable_progress_bar is not False and not any(isinstance(one, ProgressBar) for one in callbacks):
             trainer.callbacks[:] = [one for one in trainer.callbacks if not isinstance(one, ProgressBar)]
@@ -162,6 +169,13 @@ class Command(LightningCLI):
             trainer.limit_predict_batches = 1  # what is written comes out of the model itself
         Command.running = trainer
         return trainer
+
+
+def sparing_monitor() -> GateMonitor:
+    """The one of a training that names none: its pictures take a tenth of the training's time at most, and wait where they would not."""
+    monitor = GateMonitor()
+    monitor.share = 0.1
+    return monitor
 
 
 def listed(value: Any) -> list[Any]:
@@ -183,7 +197,7 @@ def main(arguments: list[str]) -> int:
     Command.made, Command.running = [], None
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))  # cells and tasks of one's own
-    with quiet(), interruptions():
+    with quiet(), interruptions(), only(arguments[0]):
         try:
             command = Command(
                 SequenceModel,
@@ -210,6 +224,16 @@ def main(arguments: list[str]) -> int:
         torch.distributed.destroy_process_group()  # else its threads are there when the process ends, which may abort it
     callbacks: list[Callback] = command.trainer.callbacks  # type: ignore[attr-defined]
     return next((128 + one.signal for one in callbacks if isinstance(one, Interruptible) and one.signal), 0)
+
+
+@contextmanager
+def only(subcommand: str) -> Iterator[None]:
+    """Within, the parser is told of this subcommand alone."""
+    Command.typed = subcommand
+    try:
+        yield
+    finally:
+        Command.typed = ""
 
 
 @contextmanager

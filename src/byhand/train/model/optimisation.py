@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
+import torch
 from lightning import Trainer
+from lightning.pytorch.plugins.precision import FSDPPrecision, MixedPrecision, Precision
 from torch import Tensor, optim
 
-Optimiser = Callable[[Iterable[Tensor], float, float], optim.Optimizer]
-OPTIMISERS: dict[str, Optimiser] = {
-    "adam": lambda parameters, rate, decay: optim.AdamW(parameters, rate, weight_decay=decay),
+from byhand.train.model.one_thread import FEW, on_one_thread
+
+OPTIMISERS: dict[str, Callable[..., optim.Optimizer]] = {
+    "adam": lambda parameters, rate, decay, **more: optim.AdamW(parameters, rate, weight_decay=decay, **more),
     "rmsprop": lambda parameters, rate, decay: optim.RMSprop(parameters, rate, weight_decay=decay),
-    "sgd": lambda parameters, rate, decay: optim.SGD(parameters, rate, weight_decay=decay),
-    "momentum": lambda parameters, rate, decay: optim.SGD(parameters, rate, momentum=0.9, nesterov=True, weight_decay=decay),
+    "sgd": lambda parameters, rate, decay, **more: optim.SGD(parameters, rate, weight_decay=decay, **more),
+    "momentum": lambda parameters, rate, decay, **more: optim.SGD(
+        parameters, rate, momentum=0.9, nesterov=True, weight_decay=decay, **more
+    ),
 }
+FUSED = ("adam", "sgd", "momentum")  # that torch has a kernel for, which takes a step of all parameters in one call
+FUSED_ON, FUSED_IN = (
+    ("cpu", "cuda"),
+    (torch.float32, torch.float64),
+)  # in half precision the kernel rounds otherwise, and is slower
 # How much of the rate is left after a share of the training, 0 … 1.
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": lambda share: 1.0,
@@ -22,6 +32,28 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
     "cosine": lambda share: (1 + math.cos(math.pi * share)) / 2,
     "halving": lambda share: 0.5 ** min(3, int(4 * share)),
 }
+
+
+def make_optimiser(name: str, parameters: Sequence[Tensor], rate: float, decay: float, precision: Precision) -> optim.Optimizer:
+    """Return an optimiser, fused where torch has such a kernel for these parameters.
+
+    Args:
+        name: one of OPTIMISERS.
+        parameters: those of the model.
+        rate: the learning rate.
+        decay: the weight decay.
+        precision: the trainer's. With mixed precision Lightning clips no gradients of a fused optimiser, so it is none.
+
+    Returns:
+        The optimiser.
+    """
+    mixed = isinstance(precision, MixedPrecision | FSDPPrecision)
+    fits = all(one.device.type in FUSED_ON and one.dtype in FUSED_IN for one in parameters)
+    if name not in FUSED or not fits or mixed:
+        return OPTIMISERS[name](parameters, rate, decay)
+    made = OPTIMISERS[name](parameters, rate, decay, fused=True)
+    few = all(one.device.type == "cpu" for one in parameters) and sum(one.numel() for one in parameters) <= FEW
+    return on_one_thread(made) if few else made
 
 
 def rate(schedule: str, warmup: int, total: Callable[[], float]) -> Callable[[int], float]:

@@ -22,7 +22,7 @@ from byhand.train.cli.declared import verified
 from byhand.train.model import accumulated
 from byhand.train.model.initialisation import start
 from byhand.train.model.objectives import GOALS, SQUASHES
-from byhand.train.model.optimisation import OPTIMISERS, SCHEDULES, check_end, planned_steps, rate
+from byhand.train.model.optimisation import OPTIMISERS, SCHEDULES, check_end, make_optimiser, planned_steps, rate
 from byhand.train.model.truncated import detached, train_in_pieces
 
 if TYPE_CHECKING:
@@ -228,7 +228,8 @@ class SequenceModel(L.LightningModule):
         return planned_steps(self.trainer, self.pieces)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        optimiser = OPTIMISERS[self.optimiser](self.parameters(), self.learning_rate, self.weight_decay)
+        given = (self.learning_rate, self.weight_decay, self.trainer.precision_plugin)
+        optimiser = make_optimiser(self.optimiser, list(self.parameters()), *given)
         if self.schedule == "constant" and not self.warmup:
             return optimiser  # a schedule would be asked at every step
         check_end(self.schedule, self.trainer.max_epochs, self.trainer.max_steps)
