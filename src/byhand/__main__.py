@@ -9,7 +9,7 @@ import importlib.util
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -47,7 +47,7 @@ def training(command: str) -> Callable[[list[str]], int]:
         missing = [name for name in ("lightning", "jsonargparse", "torchmetrics", "rich") if not importlib.util.find_spec(name)]
         if missing:
             return _refused(f"{command} needs {', '.join(missing)}, not installed here: pip install 'byhand[train]'")
-        with _imports_uncollected():
+        with _imports_uncollected() if "lightning" not in sys.modules else nullcontext():
             module = importlib.import_module("byhand.train.cli.command")
         return module.main([command, *arguments])
 
