@@ -35,8 +35,7 @@ def unflatten(call: Call, tensors: Sequence[Any]) -> Call:
     return call._replace(input=tensors[0], weights=weights, state=tuple(tensors[start:end]), restart=tuple(tensors[end:]))
 
 
-def kernel_inputs(call: Call) -> KernelInputs:
-    """As the kernel wants them: contiguous."""
+def contiguous(call: Call) -> KernelInputs:
     weights = Weights(*(None if one is None else one.contiguous() for one in call.weights[:5]), call.weights.vectors)  # type: ignore[arg-type]
     parameters = tuple(one.contiguous() for one in (*call.weights.vectors, *call.noise))
     return KernelInputs(
@@ -49,6 +48,14 @@ def kernel_inputs(call: Call) -> KernelInputs:
         None if call.cut is None else call.cut.contiguous(),
         tuple(one.contiguous() for one in call.restart),
     )
+
+
+def kernel_inputs(call: Call) -> KernelInputs:
+    """As the kernel wants them: contiguous; in bfloat16 with the first states in float32, too."""
+    inputs = contiguous(call)
+    if call.input.dtype != torch.bfloat16:
+        return inputs
+    return inputs._replace(state=tuple(one.float() for one in inputs.state), rounded=inputs.state)
 
 
 class Layer(torch.autograd.Function):
@@ -67,21 +74,22 @@ class Layer(torch.autograd.Function):
         inputs = kernel_inputs(unflatten(bare, tensors))
         outputs = kernel(bare.cell, inputs.input.dtype).forward(inputs, keep=True)
         ran.append((inputs, outputs))
-        ctx.save_for_backward(*tensors, *outputs.histories, outputs.saved, outputs.unprojected)
-        return (outputs.output if shares_output(inputs) else outputs.output.clone(), *outputs.last)
+        ctx.save_for_backward(*tensors, *outputs.histories, *outputs.rounded, outputs.saved, outputs.unprojected)
+        last = (one.to(inputs.input.dtype) for one in outputs.last)
+        return (outputs.output if shares_output(inputs) else outputs.output.clone(), *last)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         bare: Call = ctx.bare
-        stored, states = ctx.saved_tensors, len(bare.cell.state)
-        tensors, rest = stored[: -(states + 2)], stored[-(states + 2) :]
-        needed = ctx.needs_input_grad[3:]
+        needed, stored, states = ctx.needs_input_grad[3:], ctx.saved_tensors, len(bare.cell.state)
+        tensors, rest = stored[: len(needed)], stored[len(needed) :]
         call = unflatten(bare, tensors)
         if torch.is_grad_enabled():  # the derivative is to be differentiated itself
             return None, None, None, *through_reference(call, grads, needed)
-        outputs = outputs_again(call, rest[:states], rest[-2], rest[-1])
+        outputs = outputs_again(call, rest[:states], rest[states:-2], rest[-2], rest[-1])
         compiled = kernel(bare.cell, call.input.dtype)
-        return None, None, None, *gradients(compiled, kernel_inputs(call), outputs, grads, needed, ctx.listeners)
+        made = gradients(compiled, kernel_inputs(call), outputs, grads, needed, ctx.listeners)
+        return None, None, None, *(one if one is None else one.to(call.input.dtype) for one in made)
 
 
 def shares_output(call: Call | KernelInputs) -> bool:
@@ -92,17 +100,22 @@ def shares_output(call: Call | KernelInputs) -> bool:
 
 
 def outputs_again(
-    call: Call, histories: Sequence[Tensor | None], saved: Tensor | None, unprojected: Tensor | None
+    call: Call,
+    histories: Sequence[Tensor | None],
+    rounded: Sequence[Tensor | None],
+    saved: Tensor | None,
+    unprojected: Tensor | None,
 ) -> KernelOutputs:
     """What the derivative is made from. The last states, which nothing reads again, are not kept: the caller may write into them."""
-    assert histories[0] is not None
-    return KernelOutputs(histories[0], call.state, tuple(histories), saved, unprojected)
+    output = (*rounded, *histories)[0]
+    assert output is not None
+    return KernelOutputs(output, call.state, tuple(histories), saved, unprojected, tuple(rounded))
 
 
 @precision.exact
 def through_reference(call: Call, grads: Sequence[Tensor | None], needed: Sequence[bool]) -> list[Tensor | None]:
     """The same gradients from the reference engine, as functions of the call's tensors and grads."""
-    result = reference.run(call)
+    result = precision.run(call, reference.run)
     made = [(value, grad) for value, grad in zip((result.output, *result.state), grads, strict=True) if grad is not None]
     wanted = [one for one, need in zip(flatten(call), needed, strict=True) if need and one is not None]
     outputs = [value for value, _ in made if value.requires_grad]
@@ -127,7 +140,7 @@ def gradients(
     grad_output = None if grads[0] is None else grads[0].contiguous()
     made = kernel.backward(inputs, outputs, grad_output, grads[1:], wanted, every_state=bool(listeners))
     if listeners:
-        by_site = by_sites(kernel, inputs, outputs, made)
+        by_site = by_sites(kernel, *widened(inputs, outputs), made)
         for listener in listeners:
             listener(by_site)
     gates, hidden = len(kernel.cell.gates), made.bias.numel() // kernel.preactivations
@@ -140,6 +153,18 @@ def gradients(
     )
     products = made[2:6] if made.preactivations is None else large_products(kernel, inputs, outputs, made, needed)
     return [*products[:3], by_x, by_u, products[3], *made.vectors, *made.state, *(made.restart or [None] * len(inputs.restart))]
+
+
+def widened(inputs: KernelInputs, outputs: KernelOutputs) -> tuple[KernelInputs, KernelOutputs]:
+    """The same in float32, where a kernel in bfloat16 ran: with a history of each state that was read."""
+    if not outputs.rounded:
+        return inputs, outputs
+    weights = Weights(*(None if one is None else one.float() for one in inputs.weights[:5]), inputs.weights.vectors)  # type: ignore[arg-type]
+    both = zip(outputs.histories, outputs.rounded, strict=True)
+    histories = tuple(one if one is not None or low is None else low.float() for one, low in both)
+    parameters = tuple(one.float() for one in inputs.parameters)
+    wide = inputs._replace(input=inputs.input.float(), weights=weights, parameters=parameters)
+    return wide, outputs._replace(histories=histories)
 
 
 def by_sites(kernel: Kernel, inputs: KernelInputs, outputs: KernelOutputs, made: KernelGradients) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from byhand.engine import transforms
 from byhand.engine.call import Call, Listener, Result
-from byhand.engine.cpp import operators, prepared
+from byhand.engine.cpp import bfloat16, operators, prepared
 from byhand.engine.cpp.autograd import Layer, flatten, kernel_inputs, without_tensors
 from byhand.engine.cpp.kernel import KernelInputs, KernelOutputs, kernel
 from byhand.engine.cpp.refusal import refuses_cell
@@ -23,7 +23,11 @@ def refuses(call: Call) -> str | None:
     dtype = call.input.dtype
     if call.input.device.type != "cpu":
         return f"the input is on {call.input.device}, the engine runs on the cpu"
-    if dtype not in TYPES:
+    if dtype == torch.bfloat16:
+        reason = bfloat16.refuses(call)
+        if reason is not None:
+            return reason
+    elif dtype not in TYPES:
         return f"the input is of {dtype}: expected {' or '.join(map(str, TYPES))}"
     if call.edited:
         return "values are edited inside the steps"
@@ -44,14 +48,14 @@ def run(call: Call) -> Result:
     else:
         inputs = kernel_inputs(call)
         outputs = kernel(call.cell, call.input.dtype).forward(inputs, keep=call.sites)
-        output, last = outputs.output, outputs.last
+        output, last = outputs.output, tuple(one.to(call.input.dtype) for one in outputs.last)
     sites = sites_of(call, inputs, outputs, output) if call.sites else None
     return Result(output, tuple(last), sites, listeners.append if call.sites else None)
 
 
 def prepare(call: Call, *, pack: bool = False) -> prepared.PreparedCall | None:
     """The call bound to its shape and weights; None if the engine refuses it, or it is not of that kind."""
-    if refuses(call) is not None or call.sites or call.cut is not None:
+    if call.input.dtype not in TYPES or refuses(call) is not None or call.sites or call.cut is not None:
         return None
     return prepared.prepare(call, pack=pack)
 
@@ -65,5 +69,5 @@ def sites_of(call: Call, inputs: KernelInputs, outputs: KernelOutputs, output: T
     """The sites; the states among them are those that were carried on."""
     with torch.no_grad():
         values = kernel(call.cell, inputs.input.dtype).sites(inputs, outputs)
-        made = {call.public_name(name): value for name, value in values.items()}
+        made = {call.public_name(name): value.to(output.dtype) for name, value in values.items()}
     return made | {call.cell.state[0]: output.detach().clone()}  # the caller may write into the output

@@ -6,14 +6,14 @@ import logging
 from functools import cache
 from typing import TYPE_CHECKING
 
+import torch
+
 from byhand.engine.cpp.kernel import kernel
 from byhand.engine.cpp.toolchain import compiler
 from byhand.errors import CompilerError, UntraceableError
 from byhand.ir import partition
 
 if TYPE_CHECKING:
-    import torch
-
     from byhand.cells import Cell
 
 logger = logging.getLogger("byhand")
@@ -35,7 +35,8 @@ def refusal(cell: Cell, dtype: torch.dtype, *settings: str | None) -> str | None
             say_once(cell.name, str(problem))
         return str(problem)
     except CompilerError as problem:
-        say_once("", str(problem))
+        if dtype != torch.bfloat16:  # which is then computed in float32
+            say_once("", str(problem))
         return str(problem)
     return None
 

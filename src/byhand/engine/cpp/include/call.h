@@ -11,6 +11,7 @@
 #endif
 #include "arguments.h"
 #include "cell.h"
+#include "operands.h"
 #include "vector.h"
 
 static INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -22,19 +23,27 @@ static INLINE int64_t read_width(const Call& c) {  // of all that the recurrent 
     return total;
 }
 
-// Where the states of all rows are before step t, one row after the other; 0 where that differs by row.
-static INLINE const T* shared_before(const Call& c, int state, int64_t t) {
-    if (c.cut || (c.reverse && c.lengths)) return nullptr;
-    if (t == (c.reverse ? c.time - 1 : 0)) return c.first[state];
-    return c.history[state] + (c.reverse ? t + 1 : t - 1) * c.history_time[state];
+static INLINE bool is_first(const Call& c, int64_t t, int64_t row) {
+    return c.reverse ? t == (c.lengths ? c.lengths[row] : c.time) - 1 : t == 0;
 }
 // Where a row's state is before step t: the first one, the one to start again from, or that of the step before.
 static INLINE const T* before(const Call& c, int state, int64_t t, int64_t row) {
     const int64_t width = width_of(c, state);
     if (c.cut && c.cut[t * c.batch + row]) return c.restart[state] + row * width;
-    const bool fresh = c.reverse ? t == (c.lengths ? c.lengths[row] : c.time) - 1 : t == 0;
-    if (fresh) return c.first[state] + row * width;
+    if (is_first(c, t, row)) return c.first[state] + row * width;
     return c.history[state] + (c.reverse ? t + 1 : t - 1) * c.history_time[state] + row * width;
+}
+// The same as the recurrent product reads it, rounded where P is narrower than T: for a row, and for all rows, one row after the other; 0
+// where that differs by row.
+static INLINE const P* operand(const Call& c, int state, int64_t t, int64_t row) {
+    if (PAIR == 1) return (const P*)before(c, state, t, row);
+    const int64_t width = width_of(c, state);
+    if (is_first(c, t, row)) return c.first_rounded[state] + row * width;
+    return c.rounded[state] + ((c.reverse ? t + 1 : t - 1) * c.batch + row) * width;
+}
+static INLINE const P* shared_operand(const Call& c, int state, int64_t t) {
+    if (c.cut || (c.reverse && c.lengths)) return nullptr;
+    return operand(c, state, t, 0);
 }
 
 static INLINE V parameter_at(const Call& c, int i, int64_t t, int64_t row, int64_t unit) {
@@ -74,6 +83,9 @@ class Scratch {
     T* get() const { return (T*)(head + 1); }
 };
 
+// What `count` of P take, in T, so that what follows is at a multiple of 64 bytes.
+static INLINE int64_t room(int64_t count) { return ceil_div(count, 16 * PAIR) * 16; }
+
 // Shares of `count` for thread `id`, in whole units.
 struct Range {
     int64_t begin, end;
@@ -92,7 +104,7 @@ struct Plan {
 };
 static Plan plan(const Call& c, int64_t weights) {
     const int64_t step_work = weights * c.batch;
-    const bool heavy = weights * int64_t(sizeof(T)) > (3 << 19), few = c.batch < 4 * c.threads;
+    const bool heavy = weights * int64_t(sizeof(P)) > (3 << 19), few = c.batch < 4 * c.threads;
     const int threads = int(std::max<int64_t>(1, std::min<int64_t>(c.threads, step_work * c.time / 100000)));
     const bool fresh = !c.packed && weights > c.time * c.batch * c.hidden;
     if (threads > 1 && panels_of(c) >= threads && (heavy || few || fresh) && step_work > 16384 * threads) return {threads, true, heavy};
