@@ -100,6 +100,24 @@ def test_reruns_are_equal_to_the_bit(name: str, shape: Shape) -> None:
             assert_equal(on("cpp", *given), on("cpp", *given))
 
 
+@pytest.mark.parametrize("name", ["lstm", "peephole", "gru", "min_lstm"])
+@pytest.mark.parametrize("options", LAYERS.values(), ids=LAYERS)
+@pytest.mark.parametrize("given", [False, True], ids=["from zeros", "given states"])
+def test_prepared_calls_give_the_same_bits(name: str, options: dict[str, Any], given: bool) -> None:
+    lstm, x, hx = example(name, Shape(6, 3, 7, 19), **options)
+    low, first = lstm.to(BFLOAT16), as_hx(tuple(one.to(BFLOAT16) for one in as_tuple(hx))) if given else None
+    usual = on("cpp", low, x.to(BFLOAT16), first)
+    for _ in range(2):
+        assert_equal(answers(low, x.to(BFLOAT16), first), usual)
+    with torch.no_grad():
+        for _ in range(2):
+            y, last = low(x.to(BFLOAT16), first)
+            assert_equal(
+                {"output": y} | {f"last {i}": one for i, one in enumerate(as_tuple(last))},
+                {key: value for key, value in usual.items() if not key.startswith("grad")},
+            )
+
+
 def test_outputs_do_not_depend_on_the_number_of_threads() -> None:
     outputs: list[Named] = []
     for shape in SHAPES:

@@ -35,7 +35,8 @@ def unflatten(call: Call, tensors: Sequence[Any]) -> Call:
     return call._replace(input=tensors[0], weights=weights, state=tuple(tensors[start:end]), restart=tuple(tensors[end:]))
 
 
-def contiguous(call: Call) -> KernelInputs:
+def kernel_inputs(call: Call) -> KernelInputs:
+    """As the kernel wants them: contiguous."""
     weights = Weights(*(None if one is None else one.contiguous() for one in call.weights[:5]), call.weights.vectors)  # type: ignore[arg-type]
     parameters = tuple(one.contiguous() for one in (*call.weights.vectors, *call.noise))
     return KernelInputs(
@@ -48,14 +49,6 @@ def contiguous(call: Call) -> KernelInputs:
         None if call.cut is None else call.cut.contiguous(),
         tuple(one.contiguous() for one in call.restart),
     )
-
-
-def kernel_inputs(call: Call) -> KernelInputs:
-    """As the kernel wants them: contiguous; in bfloat16 with the first states in float32, too."""
-    inputs = contiguous(call)
-    if call.input.dtype != torch.bfloat16:
-        return inputs
-    return inputs._replace(state=tuple(one.float() for one in inputs.state), rounded=inputs.state)
 
 
 class Layer(torch.autograd.Function):
@@ -75,8 +68,7 @@ class Layer(torch.autograd.Function):
         outputs = kernel(bare.cell, inputs.input.dtype).forward(inputs, keep=True)
         ran.append((inputs, outputs))
         ctx.save_for_backward(*tensors, *outputs.histories, *outputs.rounded, outputs.saved, outputs.unprojected)
-        last = (one.to(inputs.input.dtype) for one in outputs.last)
-        return (outputs.output if shares_output(inputs) else outputs.output.clone(), *last)
+        return (outputs.output if shares_output(inputs) else outputs.output.clone(), *outputs.last)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
@@ -164,7 +156,7 @@ def widened(inputs: KernelInputs, outputs: KernelOutputs) -> tuple[KernelInputs,
     histories = tuple(one if one is not None or low is None else low.float() for one, low in both)
     parameters = tuple(one.float() for one in inputs.parameters)
     wide = inputs._replace(input=inputs.input.float(), weights=weights, parameters=parameters)
-    return wide, outputs._replace(histories=histories)
+    return wide._replace(state=tuple(one.float() for one in inputs.state)), outputs._replace(histories=histories)
 
 
 def by_sites(kernel: Kernel, inputs: KernelInputs, outputs: KernelOutputs, made: KernelGradients) -> dict[str, Tensor]:

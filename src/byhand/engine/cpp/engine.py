@@ -48,14 +48,14 @@ def run(call: Call) -> Result:
     else:
         inputs = kernel_inputs(call)
         outputs = kernel(call.cell, call.input.dtype).forward(inputs, keep=call.sites)
-        output, last = outputs.output, tuple(one.to(call.input.dtype) for one in outputs.last)
+        output, last = outputs.output, outputs.last
     sites = sites_of(call, inputs, outputs, output) if call.sites else None
     return Result(output, tuple(last), sites, listeners.append if call.sites else None)
 
 
 def prepare(call: Call, *, pack: bool = False) -> prepared.PreparedCall | None:
     """The call bound to its shape and weights; None if the engine refuses it, or it is not of that kind."""
-    if call.input.dtype not in TYPES or refuses(call) is not None or call.sites or call.cut is not None:
+    if refuses(call) is not None or call.sites or call.cut is not None:
         return None
     return prepared.prepare(call, pack=pack)
 

@@ -29,9 +29,7 @@ LARGE = 3 << 19  # bytes of weights
 
 
 class KernelInputs(NamedTuple):
-    """What a kernel works on: contiguous tensors of one dtype on the CPU. lengths: None if all sequences are of full length. In bfloat16
-    the states are float32 here as in KernelOutputs, and `rounded` is what the recurrent product reads of the first ones.
-    """
+    """What a kernel works on: contiguous tensors of one dtype on the CPU. lengths: None if all sequences are of full length."""
 
     input: Float[Tensor, "time batch input"]
     state: tuple[Float[Tensor, "batch width"], ...]
@@ -41,18 +39,20 @@ class KernelInputs(NamedTuple):
     reverse: bool
     cut: Bool[Tensor, "time batch"] | None = None
     restart: tuple[Float[Tensor, "batch width"], ...] = ()
-    rounded: tuple[Float[Tensor, "batch width"], ...] = ()
 
 
 class KernelOutputs(NamedTuple):
-    """output and last states; and, if it was to be saved, what the derivative and the sites are made from."""
+    """output and last states; and, if it was to be saved, what the derivative and the sites are made from. In bfloat16 histories, of the
+    states that the step itself reads again, and what was saved are in float32; rounded is the output, and all else that the recurrent
+    product reads.
+    """
 
     output: Float[Tensor, "time batch output"]
     last: tuple[Float[Tensor, "batch width"], ...]
     histories: tuple[Tensor | None, ...]  # of each state that is read again, (time, batch, width)
     saved: Float[Tensor, "time batch preactivations*hidden"] | None
     unprojected: Float[Tensor, "time batch hidden"] | None
-    rounded: tuple[Tensor | None, ...] = ()  # in bfloat16: the output, and all that the recurrent product reads
+    rounded: tuple[Tensor | None, ...] = ()
 
 
 class KernelGradients(NamedTuple):
@@ -79,6 +79,7 @@ class Kernel:
     def __init__(self, cell: Cell, dtype: torch.dtype) -> None:
         self.cell, self.partition, self.dtype = cell, partition(cell), dtype
         self.rounds = dtype == torch.bfloat16
+        self.computed = torch.float32 if self.rounds else dtype
         library = compiler.library(source(cell, self.partition, dtype))
         self._forward, self._backward, self._sites = library.forward, library.backward, library.sites
         self._packed_size, self._pack = library.packed_size, library.pack
@@ -93,7 +94,11 @@ class Kernel:
         reads = frozenset().union(*(part.reads() for part in parts))
         self.read_again_by_step = [f"s.{name}" in reads for name in cell.state]
         self.read_again = [i in self.sources or again for i, again in enumerate(self.read_again_by_step)]
-        self.at = Arguments(len(cell.state), len(cell.parameters))
+        # For a derivative: whether a state's history is kept, where the recurrent product reads nothing but the output.
+        self.keeps = self.read_again_by_step if self.rounds else [False, *self.read_again[1:]]
+        self.at = at = Arguments(len(cell.state), len(cell.parameters))
+        self.first, self.last = (at.first_given, at.last_given) if self.rounds else (at.first, at.last)
+        self.output = (at.rounded if self.rounds else at.history).start
         assert library.call_size() == 8 * self.at.size
 
     def arguments(
@@ -119,10 +124,10 @@ class Kernel:
         argv[at.bias_x], argv[at.bias_h] = address(weights.bias_input), address(weights.bias_recurrent)
         argv[at.weight_projection] = address(weights.projection)
         argv[at.saved], argv[at.unprojected], argv[at.packed] = map(address, (outputs.saved, outputs.unprojected, packed))
-        argv[at.first], argv[at.last] = addresses(inputs.state), last
-        histories = outputs.histories
+        argv[self.first], argv[self.last] = addresses(inputs.state), last
+        histories, elsewhere = outputs.histories, at.zeros()[: len(last)] if self.rounds else last
         argv[at.history] = array(
-            "q", [end if one is None else one.data_ptr() for one, end in zip(histories, last, strict=True)]
+            "q", [end if one is None else one.data_ptr() for one, end in zip(histories, elsewhere, strict=True)]
         )
         argv[at.history_time] = array(
             "q", [0 if one is None else batch * (hidden if i else output) for i, one in enumerate(histories)]
@@ -133,7 +138,7 @@ class Kernel:
             put(argv, at.parameter_time, [0 if one is None or len(one) == 1 else one.stride(0) for one in masks])
             put(argv, at.parameter_batch, [0 if one is None or one.shape[1] == 1 else one.stride(1) for one in masks])
         if self.rounds:
-            argv[at.first_rounded], argv[at.rounded] = addresses(inputs.rounded), addresses(outputs.rounded)
+            argv[at.rounded] = addresses(outputs.rounded)
         if inputs.cut is not None:
             argv[at.cut], argv[at.restart] = inputs.cut.data_ptr(), addresses(inputs.restart)
         if grads is not None:
@@ -159,6 +164,14 @@ class Kernel:
         self.check(self._pack(argv.buffer_info()[0]))
         return packed
 
+    def plain_outputs(
+        self, output: Tensor, last: tuple[Tensor, ...], histories: Sequence[Tensor | None], saved: Tensor | None = None
+    ) -> KernelOutputs:
+        """Of a call in which the recurrent product reads nothing but the output. histories: of each state, as `keeps` says."""
+        if self.rounds:
+            return KernelOutputs(output, last, tuple(histories), saved, None, (output, *(None for _ in last[1:])))
+        return KernelOutputs(output, last, (output, *histories[1:]), saved, None)
+
     def call(self, argv: array[int]) -> None:
         """Run the sequence that these arguments describe."""
         self.check(self._forward(argv.buffer_info()[0]))
@@ -177,8 +190,7 @@ class Kernel:
         last = tuple(torch.empty_like(one) for one in inputs.state)
         if self.rounds:
             kept = (keep and again for again in self.read_again_by_step)
-            wide = inputs.state[0].new_empty if inputs.lengths is None else inputs.state[0].new_zeros
-            histories = tuple(wide(time, batch, hidden) if one else None for one in kept)
+            histories = tuple(new(time, batch, hidden, dtype=self.computed) if one else None for one in kept)
             rounded = tuple(
                 output if i == 0 else new(time, batch, hidden) if i in self.sources else None for i in range(len(last))
             )
@@ -192,7 +204,7 @@ class Kernel:
                 for i, one in enumerate(inputs.state)
             )
             rounded = ()
-        saved = last[0].new_empty(time, batch, self.preactivations * hidden) if keep else None
+        saved = x.new_empty(time, batch, self.preactivations * hidden, dtype=self.computed) if keep else None
         unprojected = None if weights.projection is None else new(time, batch, hidden)
         outputs = KernelOutputs(output, last, histories, saved, unprojected, rounded)
         self.call(self.arguments(inputs, outputs, packed=packed))
@@ -214,7 +226,9 @@ class Kernel:
         hidden = saved.shape[-1] // self.preactivations
         new = partial(torch.empty_like if inputs.lengths is None else torch.zeros_like, dtype=saved.dtype)
         state = tuple(
-            torch.zeros_like(one) if grad is None else grad.to(saved.dtype, copy=True, memory_format=torch.contiguous_format)
+            torch.zeros_like(one, dtype=saved.dtype)
+            if grad is None
+            else grad.to(saved.dtype, copy=True, memory_format=torch.contiguous_format)
             for one, grad in zip(inputs.state, grad_last, strict=True)
         )
         empty = partial(torch.empty_like, dtype=saved.dtype)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from byhand.engine.cpp.autograd import Layer, kernel_inputs, shares_output, through_reference, unflatten, without_tensors
-from byhand.engine.cpp.kernel import Kernel, KernelInputs, KernelOutputs, address, kernel, torch_multiplies
+from byhand.engine.cpp.kernel import Kernel, KernelInputs, address, kernel, torch_multiplies
 
 if TYPE_CHECKING:
     from byhand.engine.call import Call
@@ -42,34 +42,36 @@ class PreparedCall:
         self.shape = (time, batch, hidden if projection is None else len(projection))
         self.unprojected = None if projection is None else (time, batch, hidden)
         output = inputs.input.new_empty(self.shape)
-        histories = (output, *(None for _ in inputs.state[1:]))
-        outputs = KernelOutputs(output, inputs.state, histories, None, None)
+        outputs = kernel.plain_outputs(output, inputs.state, [None for _ in inputs.state])
         self.argv = kernel.arguments(inputs, outputs, packed=packed)
-        self.output = self.at.history.start  # where the first state's history goes, which is the output
-        self.others = slice(self.output + 1, self.at.history.stop)  # states that are overwritten where they end
+        others = slice(self.at.history.start + 1, self.at.history.stop)  # states that are overwritten where they end
+        self.others = slice(0, 0) if kernel.rounds else others
         self.bare = without_tensors(call)
         self.trained = TrainedCall(kernel, inputs, self.bare) if is_plain(kernel, inputs) else None
 
     def run(self, input: Tensor, first: Sequence[int], last: Sequence[int]) -> Tensor:
         """The output; the last states are written where `last` says, which may be where the first ones are."""
-        argv, at, output = array("q", self.argv), self.at, input.new_empty(self.shape)
-        argv[at.threads], argv[at.x], argv[self.output] = torch.get_num_threads(), input.data_ptr(), output.data_ptr()
-        argv[at.first], ends = array("q", first), array("q", last)
-        argv[self.others], argv[at.last] = ends[1:], ends
+        argv, at, kernel, output = array("q", self.argv), self.at, self.kernel, input.new_empty(self.shape)
+        argv[at.threads], argv[at.x], argv[kernel.output] = torch.get_num_threads(), input.data_ptr(), output.data_ptr()
+        argv[kernel.first], ends = array("q", first), array("q", last)
+        argv[kernel.last] = ends
+        if not kernel.rounds:
+            argv[self.others] = ends[1:]
         if self.unprojected is not None:
             unprojected = input.new_empty(self.unprojected)
             argv[at.unprojected] = unprojected.data_ptr()
-        self.kernel.call(argv)
+        kernel.call(argv)
         return output
 
     def stepping(self, state: Sequence[Tensor]) -> Callable[[Tensor], Tensor]:
         """A function that takes the next step (batch, input), gives its output (batch, hidden), and moves the state on in place."""
-        argv, x, output, call, shape = array("q", self.argv), self.at.x, self.output, self.kernel.call, self.shape[1:]
+        argv, x, output, call, shape = array("q", self.argv), self.at.x, self.kernel.output, self.kernel.call, self.shape[1:]
         unprojected = None if self.unprojected is None else state[0].new_empty(self.unprojected)
         argv[self.at.unprojected] = address(unprojected)
         addresses = array("q", [one.data_ptr() for one in state])
-        argv[self.at.threads], argv[self.at.first] = torch.get_num_threads(), addresses
-        argv[self.others], argv[self.at.last] = addresses[1:], addresses
+        argv[self.at.threads], argv[self.kernel.first], argv[self.kernel.last] = torch.get_num_threads(), addresses, addresses
+        if not self.kernel.rounds:
+            argv[self.others] = addresses[1:]
 
         def step(input: Tensor, _kept: object = (self, state, unprojected)) -> Tensor:  # whose memory the arguments point to
             made = input.new_empty(shape)
@@ -102,31 +104,31 @@ class TrainedCall:
         self.kernel, self.bare, self.states, self.shares_output = kernel, bare, len(inputs.state), shares_output(inputs)
         self.output, self.saved = (time, batch, hidden), (time, batch, kernel.preactivations * hidden)
         self.gate_rows, self.vectors = len(kernel.cell.gates) * hidden, len(inputs.weights.vectors)
-        output, saved = inputs.input.new_empty(self.output), inputs.input.new_empty(self.saved)
-        histories = tuple(output if again else None for again in kernel.read_again)
-        outputs = KernelOutputs(output, inputs.state, (output, *histories[1:]), saved, None)
-        self.argv = kernel.arguments(inputs, outputs)
+        output, saved = inputs.input.new_empty(self.output), inputs.input.new_empty(self.saved, dtype=kernel.computed)
+        histories = [output if keeps else None for keeps in kernel.keeps]
+        self.argv = kernel.arguments(inputs, kernel.plain_outputs(output, inputs.state, histories, saved))
 
     def forward(self, tensors: tuple[Any, ...]) -> tuple[Tensor, tuple[Tensor, ...], list[Tensor | None], Tensor]:
-        """The output, the last states, the histories of the states but the first, and what the derivative is made from."""
-        new, states = tensors[0].new_empty, self.states
-        output, saved = new(*self.output), new(*self.saved)
-        last = tuple([torch.empty_like(one) for one in tensors[-states:]])
-        again = self.kernel.read_again
-        histories = [new(*self.output) if again[i] else None for i in range(1, states)]
+        """The output, the last states, the histories that are kept beside the output, and what the derivative is made from."""
+        new, computed = tensors[0].new_empty, self.kernel.computed
+        output, saved = new(self.output), new(self.saved, dtype=computed)
+        last = tuple([torch.empty_like(one) for one in tensors[-self.states :]])
+        histories = [new(self.output, dtype=computed) if keeps else None for keeps in self.kernel.keeps]
         self.kernel.call(self.bound(tensors, output, last, histories, saved))
         return output, last, histories, saved
 
     def bound(self, tensors: Any, output: Tensor, last: Any, histories: Any, saved: Tensor) -> array[int]:
-        argv, at, states, vectors = array("q", self.argv), self.at, self.states, self.vectors
+        argv, at, states, vectors, kernel = array("q", self.argv), self.at, self.states, self.vectors, self.kernel
         ends = [one.data_ptr() for one in last]
         argv[at.threads], argv[at.saved], argv[at.x] = torch.get_num_threads(), saved.data_ptr(), tensors[0].data_ptr()
         argv[at.weight_x], argv[at.weight_h] = tensors[1].data_ptr(), address(tensors[2])
         argv[at.bias_x], argv[at.bias_h] = address(tensors[3]), address(tensors[4])
-        argv[at.first] = array("q", [one.data_ptr() for one in tensors[-states:]])
-        others = (end if one is None else one.data_ptr() for one, end in zip(histories, ends[1:], strict=True))
-        argv[at.history] = array("q", [output.data_ptr(), *others])
-        argv[at.last] = array("q", ends)
+        argv[kernel.first] = array("q", [one.data_ptr() for one in tensors[-states:]])
+        elsewhere = [0] * states if kernel.rounds else ends  # of what is overwritten
+        places = [end if one is None else one.data_ptr() for one, end in zip(histories, elsewhere, strict=True)]
+        argv[at.history] = array("q", places)
+        argv[kernel.output] = output.data_ptr()
+        argv[kernel.last] = array("q", ends)
         if vectors:
             start = at.parameter.start
             argv[start : start + vectors] = array("q", [one.data_ptr() for one in tensors[6 : 6 + vectors]])
@@ -136,19 +138,22 @@ class TrainedCall:
         """In the order of autograd.flatten, None where not needed."""
         states, count, at = self.states, 6 + self.vectors, self.at
         tensors, saved = stored[: count + states], stored[-1]
-        output, histories = stored[count + states], stored[-states:-1]
+        output, histories = stored[count + states], stored[-states - 1 : -1]
         argv = self.bound(tensors, output, tensors[-states:], histories, saved)  # nothing reads the last states again
         by_output = None if grads[0] is None else grads[0].contiguous()
         by_state = [
-            torch.zeros_like(one) if grad is None else grad.clone(memory_format=torch.contiguous_format)
+            torch.zeros_like(one, dtype=saved.dtype)
+            if grad is None
+            else grad.to(saved.dtype, copy=True, memory_format=torch.contiguous_format)
             for one, grad in zip(tensors[-states:], grads[1:], strict=True)
         ]
         by_input, by_weight, by_recurrent = [
-            torch.empty_like(one) if need and one is not None else None for one, need in zip(tensors[:3], needed, strict=False)
+            torch.empty_like(one, dtype=saved.dtype) if need and one is not None else None
+            for one, need in zip(tensors[:3], needed, strict=False)
         ]
         by_bias = saved.new_empty(saved.shape[-1])
         wanted = any(needed[6:count])
-        by_vectors = [torch.empty_like(one) if wanted else None for one in tensors[6:count]]
+        by_vectors = [torch.empty_like(one, dtype=saved.dtype) if wanted else None for one in tensors[6:count]]
         argv[at.wants_first] = any(needed[count:])
         argv[at.grad_output] = address(by_output)
         argv[at.grad_state] = array("q", [one.data_ptr() for one in by_state])
@@ -159,7 +164,8 @@ class TrainedCall:
         self.kernel.run_backward(argv)
         bias = by_bias[: self.gate_rows]
         by_biases = [bias if needed[3] else None, bias.clone() if needed[4] else None]  # optimisers write into them
-        return [by_input, by_weight, by_recurrent, *by_biases, None, *by_vectors, *by_state]
+        made = [by_input, by_weight, by_recurrent, *by_biases, None, *by_vectors, *by_state]
+        return [None if one is None else one.to(output.dtype) for one in made] if self.kernel.rounds else made
 
 
 class TrainedLayer(torch.autograd.Function):

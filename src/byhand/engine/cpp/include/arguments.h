@@ -29,8 +29,9 @@ struct Call {
     T* history[STATES];  // (time, batch, width), or (batch, width) overwritten step by step
     int64_t history_time[STATES];  // values from one step's to the next; 0 if overwritten
     T* last[STATES];  // (batch, width): the states after each sequence's last step
-    const P* first_rounded[STATES];  // (batch, width): what the recurrent product reads, where P is narrower than T
-    P* rounded[STATES];  // (time, batch, width), the same; 0 if it is not wanted
+    const P* first_given[STATES];  // (batch, width): instead of first where P is narrower than T; a history that is 0 is then overwritten
+    P* last_given[STATES];  // (batch, width): instead of last
+    P* rounded[STATES];  // (time, batch, width): the new states as the recurrent product reads them; 0 if nobody does
     const P* parameter[PARAMETERS + 1];  // vectors (hidden), then masks
     int64_t parameter_time[PARAMETERS + 1];  // values from one step's to the next; 0 if it is the same at every step
     int64_t parameter_batch[PARAMETERS + 1];  // values from one sequence's to the next; 0 if it is the same for all

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <new>
 #include <vector>
 #if defined(__linux__)
@@ -38,7 +39,7 @@ static INLINE const T* before(const Call& c, int state, int64_t t, int64_t row) 
 static INLINE const P* operand(const Call& c, int state, int64_t t, int64_t row) {
     if (PAIR == 1) return (const P*)before(c, state, t, row);
     const int64_t width = width_of(c, state);
-    if (is_first(c, t, row)) return c.first_rounded[state] + row * width;
+    if (is_first(c, t, row)) return c.first_given[state] + row * width;
     return c.rounded[state] + ((c.reverse ? t + 1 : t - 1) * c.batch + row) * width;
 }
 static INLINE const P* shared_operand(const Call& c, int state, int64_t t) {
@@ -85,6 +86,28 @@ class Scratch {
 
 // What `count` of P take, in T, so that what follows is at a multiple of 64 bytes.
 static INLINE int64_t room(int64_t count) { return ceil_div(count, 16 * PAIR) * 16; }
+
+// The call with its states in T, where they are given in P: the first ones widened, memory for those that are overwritten.
+class Widened {
+    std::unique_ptr<T[]> memory;
+
+  public:
+    Call call;
+    explicit Widened(const Call& given) : call(given) {
+        if (PAIR == 1) return;
+        int64_t size = 0;
+        for (int i = 0; i < STATES; ++i) size += 2 * given.batch * width_of(given, i);
+        memory.reset(new T[size]);
+        T* place = memory.get();
+        for (int i = 0; i < STATES; ++i) {
+            const int64_t count = given.batch * width_of(given, i);
+            for (int64_t k = 0; k < count; k += LANES) store(place + k, load(given.first_given[i] + k, count - k), count - k);
+            call.first[i] = place, place += count;
+            if (!call.history[i]) call.history[i] = place;
+            place += count;
+        }
+    }
+};
 
 // Shares of `count` for thread `id`, in whole units.
 struct Range {

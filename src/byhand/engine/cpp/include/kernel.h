@@ -39,7 +39,8 @@ EXPORT int pack(const Call* c) {
 }
 
 EXPORT int forward(const Call* given) try {
-    const Call& c = *given;
+    const Widened widened(*given);
+    const Call& c = widened.call;
     if (!c.batch) return 0;
     const Plan planned = forward_plan(c);
     const bool by_dots = !c.packed && c.time * c.batch <= 3;
@@ -55,9 +56,11 @@ EXPORT int forward(const Call* given) try {
         work.run(part_of(c, rows, planned.by_units, id, size), planned.by_units, id, size, barrier);
     });
     for (int i = 0; i < STATES; ++i)
-        for (int64_t row = 0; row < c.batch && c.history_time[i]; ++row) {
+        for (int64_t row = 0; row < c.batch && (PAIR > 1 || c.history_time[i]); ++row) {
             const int64_t width = width_of(c, i), t = c.reverse ? 0 : (c.lengths ? c.lengths[row] : c.time) - 1;
-            std::memcpy(c.last[i] + row * width, c.history[i] + t * c.history_time[i] + row * width, width * sizeof(T));
+            const T* from = c.history[i] + t * c.history_time[i] + row * width;
+            if (PAIR == 1) std::memcpy(c.last[i] + row * width, from, width * sizeof(T));
+            for (int64_t k = 0; k < width && PAIR > 1; k += LANES) store(c.last_given[i] + row * width + k, load(from + k, width - k), width - k);
         }
     return 0;
 } catch (const std::bad_alloc&) {
@@ -65,7 +68,8 @@ EXPORT int forward(const Call* given) try {
 }
 
 EXPORT int backward(const Call* given) try {
-    const Call& c = *given;
+    const Widened widened(*given);
+    const Call& c = widened.call;
     const int64_t columns = read_width(c), products = GATES * c.hidden;
     const Plan planned = plan(c, products * std::max<int64_t>(columns, 1));
     const int64_t rows_at_once = 96;  // enough for the sums over them to be worth the way; longer ones would gather more roundings
@@ -105,8 +109,9 @@ EXPORT int backward(const Call* given) try {
 }
 
 // Every value of every step, out of what a forward call kept. to: for each site (time, batch, hidden).
-EXPORT int sites(const Call* given, T* const* to) {
-    const Call& c = *given;
+EXPORT int sites(const Call* given, T* const* to) try {
+    const Widened widened(*given);
+    const Call& c = widened.call;
     together(c.pool, plan(c, 64 * c.hidden).threads, [&](int id, int size) {
         const Range places = share(c.time * c.batch, id, size);
         for (int64_t place = places.begin; place < places.end; ++place) {
@@ -124,4 +129,6 @@ EXPORT int sites(const Call* given, T* const* to) {
         }
     });
     return 0;
+} catch (const std::bad_alloc&) {
+    return 1;
 }
