@@ -11,7 +11,7 @@ from torch import Tensor
 import byhand
 from byhand import cells
 from byhand.engine import transforms
-from byhand.nn import prepared
+from byhand.nn import prepared_stack
 
 
 def as_tuple(value: Any) -> tuple[Tensor, ...]:
@@ -123,7 +123,7 @@ def test_the_short_cut_changes_no_bit(cell: cells.Cell, shape: tuple[int, ...], 
         with torch.no_grad():
             for parameter in layer.parameters():
                 parameter.mul_(0.5)  # in place: the next round must see it
-    assert layer in prepared._prepared
+    assert layer in prepared_stack._prepared
 
 
 def test_the_short_cut_sees_parameters_that_were_replaced() -> None:

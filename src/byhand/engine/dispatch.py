@@ -14,6 +14,9 @@ from byhand.engine.cpp import engine as cpp
 from byhand.engine.protocol import Engine, Prepared
 
 ENGINES: tuple[Engine, ...] = (cpp, aten, reference)
+LOW: tuple[Engine, ...] = (
+    cpp,
+)  # those that keep sums and states in float32 by themselves in bfloat16, where they do not refuse it
 _chosen: ContextVar[str | None] = ContextVar("engine", default=None)
 
 
@@ -26,6 +29,10 @@ def run(call: Call) -> Result:
     """Run the call, in the number type that is right for it, on the engine that was asked for by name, else on the first that does
     not refuse. RuntimeError if the one asked for refuses: nothing falls back silently.
     """
+    if call.input.dtype == torch.bfloat16 and not is_recorded(call):
+        for engine in LOW:
+            if _chosen.get() in (None, engine.name) and engine.refuses(call) is None:
+                return engine.run(call)
     return precision.run(call, run_as_it_is)
 
 
@@ -68,10 +75,12 @@ def states(call: Call) -> list[tuple[str, str]]:
     """Every engine in order, with "ready" (in low precision "ready: ...", with the number types) or why it would not run this call."""
     words = precision.in_words(call)
     ready = "ready" if words is None else f"ready: {words}"
+    low = [engine for engine in LOW if call.input.dtype == torch.bfloat16 and engine.refuses(call) is None]
     computed = precision.computed_in(call)
     with precision.exactly(call.input.device.type):
         asked = call if computed is None else precision.converted(call, computed)
-        return [(engine.name, engine.refuses(asked) or ready) for engine in ENGINES]
+        found = [(engine, engine.refuses(asked) or ready) for engine in ENGINES]
+    return [(engine.name, f"ready: {precision.IN_PAIRS}" if engine in low else words) for engine, words in found]
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 In bfloat16 a memory that counts stops at 256, and a forget gate of 0.998 is 1. So sums and states are kept in float32 from the first
 step of a sequence to the last, and rounded once, when they are returned. Under autocast the weights are not rounded at all: the output
 has autocast's type, the states stay in the weights' own, so that they can be carried on from call to call.
+
+An engine among dispatch.LOW keeps sums and states so by itself in layers of bfloat16 that it does not refuse: those are not converted.
 """
 
 from __future__ import annotations
@@ -24,6 +26,9 @@ COMPUTED_IN = {
     torch.bfloat16: torch.float32,
     torch.float16: torch.float32,
 }
+
+
+IN_PAIRS = "products of bfloat16, sums and states in float32, output in bfloat16"
 
 
 def in_words(call: Call) -> str | None:

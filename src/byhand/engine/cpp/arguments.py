@@ -19,7 +19,7 @@ class Field(NamedTuple):
     words: int = 1
 
 
-NUMBER, READ, WRITTEN = "int64_t", "const T*", "T*"
+NUMBER, READ, WRITTEN, READ_P, WRITTEN_P = "int64_t", "const T*", "T*", "const P*", "P*"  # P: what is multiplied
 STATE, PARAMETER = "STATES", "PARAMETERS + 1"  # no C++ array has length 0
 FIELDS = (
     Field("time", NUMBER, "steps"),
@@ -38,28 +38,41 @@ FIELDS = (
         "const int64_t*",
         "(time): where each step's rows begin, of packed sequences, which have none where they have ended",
     ),
-    Field("x", READ, "(time, batch, input), as all with time and batch; packed, (rows, input)"),
-    Field("weight_x", READ, "weights as torch lays them out; 0 where there is none"),
-    Field("weight_h", READ, ""),
-    Field("bias_x", READ, ""),
-    Field("bias_h", READ, ""),
-    Field("weight_projection", READ, ""),
+    Field("x", READ_P, "(time, batch, input), as all with time and batch; packed, (rows, input)"),
+    Field("weight_x", READ_P, "weights as torch lays them out; 0 where there is none"),
+    Field("weight_h", READ_P, ""),
+    Field("bias_x", READ_P, ""),
+    Field("bias_h", READ_P, ""),
+    Field("weight_projection", READ_P, ""),
     Field("saved", WRITTEN, "(time, batch, preactivations * hidden): what the derivative is made from"),
-    Field("unprojected", WRITTEN, "(time, batch, hidden): the step's own output, where it is then projected"),
-    Field("packed", WRITTEN, "the weights as pack() lays them out; 0: packed during the call"),
+    Field("unprojected", WRITTEN_P, "(time, batch, hidden): the step's own output, where it is then projected"),
+    Field("packed", WRITTEN_P, "the weights as pack() lays them out; 0: packed during the call"),
     Field("first", READ, "(batch, width): the states before the first step", STATE),
     Field("history", WRITTEN, "(time, batch, width), or (batch, width) overwritten step by step", STATE),
     Field("history_time", NUMBER, "values from one step's to the next; 0 if overwritten", STATE),
     Field("last", WRITTEN, "(batch, width): the states after each sequence's last step", STATE),
-    Field("parameter", READ, "vectors (hidden), then masks", PARAMETER),
+    Field(
+        "first_given",
+        READ_P,
+        "(batch, width): instead of first where P is narrower than T; a history that is 0 is then overwritten",
+        STATE,
+    ),
+    Field("last_given", WRITTEN_P, "(batch, width): instead of last", STATE),
+    Field(
+        "rounded",
+        WRITTEN_P,
+        "(time, batch, width): the new states as the recurrent product reads them; 0 if nobody does",
+        STATE,
+    ),
+    Field("parameter", READ_P, "vectors (hidden), then masks", PARAMETER),
     Field("parameter_time", NUMBER, "values from one step's to the next; 0 if it is the same at every step", PARAMETER),
     Field("parameter_batch", NUMBER, "values from one sequence's to the next; 0 if it is the same for all", PARAMETER),
-    Field("grad_output", READ, "(time, batch, output); 0 for zeros. This and all below: backward only"),
+    Field("grad_output", READ_P, "(time, batch, output); 0 for zeros. This and all below: backward only"),
     Field("grad_state", WRITTEN, "(batch, width): by the last states before the call, by the first ones after it", STATE),
     Field(
-        "grad_preactivations", WRITTEN, "(time, batch, preactivations * hidden); 0 where the next but one four are made here"
+        "grad_preactivations", WRITTEN_P, "(time, batch, preactivations * hidden); 0 where the next but one four are made here"
     ),
-    Field("grad_projected", WRITTEN, "(time, batch, output), with grad_preactivations"),
+    Field("grad_projected", WRITTEN_P, "(time, batch, output), with grad_preactivations"),
     Field("grad_x", WRITTEN, "shaped as what they are by; 0 if not wanted"),
     Field("grad_weight_x", WRITTEN, ""),
     Field("grad_weight_h", WRITTEN, ""),

@@ -67,21 +67,21 @@ class Layer(torch.autograd.Function):
         inputs = kernel_inputs(unflatten(bare, tensors))
         outputs = kernel(bare.cell, inputs.input.dtype).forward(inputs, keep=True)
         ran.append((inputs, outputs))
-        ctx.save_for_backward(*tensors, *outputs.histories, outputs.saved, outputs.unprojected)
+        ctx.save_for_backward(*tensors, *outputs.histories, *outputs.rounded, outputs.saved, outputs.unprojected)
         return (outputs.output if shares_output(inputs) else outputs.output.clone(), *outputs.last)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         bare: Call = ctx.bare
-        stored, states = ctx.saved_tensors, len(bare.cell.state)
-        tensors, rest = stored[: -(states + 2)], stored[-(states + 2) :]
-        needed = ctx.needs_input_grad[3:]
+        needed, stored, states = ctx.needs_input_grad[3:], ctx.saved_tensors, len(bare.cell.state)
+        tensors, rest = stored[: len(needed)], stored[len(needed) :]
         call = unflatten(bare, tensors)
         if torch.is_grad_enabled():  # the derivative is to be differentiated itself
             return None, None, None, *through_reference(call, grads, needed)
-        outputs = outputs_again(call, rest[:states], rest[-2], rest[-1])
+        outputs = outputs_again(call, rest[:states], rest[states:-2], rest[-2], rest[-1])
         compiled = kernel(bare.cell, call.input.dtype)
-        return None, None, None, *gradients(compiled, kernel_inputs(call), outputs, grads, needed, ctx.listeners)
+        made = gradients(compiled, kernel_inputs(call), outputs, grads, needed, ctx.listeners)
+        return None, None, None, *(one if one is None else one.to(call.input.dtype) for one in made)
 
 
 def shares_output(call: Call | KernelInputs) -> bool:
@@ -92,17 +92,22 @@ def shares_output(call: Call | KernelInputs) -> bool:
 
 
 def outputs_again(
-    call: Call, histories: Sequence[Tensor | None], saved: Tensor | None, unprojected: Tensor | None
+    call: Call,
+    histories: Sequence[Tensor | None],
+    rounded: Sequence[Tensor | None],
+    saved: Tensor | None,
+    unprojected: Tensor | None,
 ) -> KernelOutputs:
     """What the derivative is made from. The last states, which nothing reads again, are not kept: the caller may write into them."""
-    assert histories[0] is not None
-    return KernelOutputs(histories[0], call.state, tuple(histories), saved, unprojected)
+    output = (*rounded, *histories)[0]
+    assert output is not None
+    return KernelOutputs(output, call.state, tuple(histories), saved, unprojected, tuple(rounded))
 
 
 @precision.exact
 def through_reference(call: Call, grads: Sequence[Tensor | None], needed: Sequence[bool]) -> list[Tensor | None]:
     """The same gradients from the reference engine, as functions of the call's tensors and grads."""
-    result = reference.run(call)
+    result = precision.run(call, reference.run)
     made = [(value, grad) for value, grad in zip((result.output, *result.state), grads, strict=True) if grad is not None]
     wanted = [one for one, need in zip(flatten(call), needed, strict=True) if need and one is not None]
     outputs = [value for value, _ in made if value.requires_grad]
@@ -127,7 +132,7 @@ def gradients(
     grad_output = None if grads[0] is None else grads[0].contiguous()
     made = kernel.backward(inputs, outputs, grad_output, grads[1:], wanted, every_state=bool(listeners))
     if listeners:
-        by_site = by_sites(kernel, inputs, outputs, made)
+        by_site = by_sites(kernel, *widened(inputs, outputs), made)
         for listener in listeners:
             listener(by_site)
     gates, hidden = len(kernel.cell.gates), made.bias.numel() // kernel.preactivations
@@ -142,6 +147,18 @@ def recurrent_bias(kernel: Kernel, by_preactivations: Tensor) -> Tensor:
     """The gradient by the recurrent product's bias, in memory of its own."""
     parts = by_preactivations.view(kernel.preactivations, -1)
     return torch.cat([parts[place] for place in kernel.partition.of_recurrent])
+
+
+def widened(inputs: KernelInputs, outputs: KernelOutputs) -> tuple[KernelInputs, KernelOutputs]:
+    """The same in float32, where a kernel in bfloat16 ran: with a history of each state that was read."""
+    if not outputs.rounded:
+        return inputs, outputs
+    weights = Weights(*(None if one is None else one.float() for one in inputs.weights[:5]), inputs.weights.vectors)  # type: ignore[arg-type]
+    both = zip(outputs.histories, outputs.rounded, strict=True)
+    histories = tuple(one if one is not None or low is None else low.float() for one, low in both)
+    parameters = tuple(one.float() for one in inputs.parameters)
+    wide = inputs._replace(input=inputs.input.float(), weights=weights, parameters=parameters)
+    return wide._replace(state=tuple(one.float() for one in inputs.state)), outputs._replace(histories=histories)
 
 
 def by_sites(kernel: Kernel, inputs: KernelInputs, outputs: KernelOutputs, made: KernelGradients) -> dict[str, Tensor]:

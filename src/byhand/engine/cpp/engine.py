@@ -9,7 +9,7 @@ from torch import Tensor
 
 from byhand.engine import edits, transforms
 from byhand.engine.call import Call, Listener, Result
-from byhand.engine.cpp import operators, prepared
+from byhand.engine.cpp import bfloat16, operators, prepared
 from byhand.engine.cpp.autograd import Layer, flatten, kernel_inputs, without_tensors
 from byhand.engine.cpp.kernel import KernelInputs, KernelOutputs, kernel
 from byhand.engine.cpp.refusal import refuses_cell
@@ -20,11 +20,19 @@ name = "cpp"
 
 def refuses(call: Call) -> str | None:
     """Why it cannot run this call, or None."""
+    return refuses_type(call) or refuses_use(call)
+
+
+def refuses_type(call: Call) -> str | None:
     dtype = call.input.dtype
     if call.input.device.type != "cpu":
         return f"the input is on {call.input.device}, the engine runs on the cpu"
-    if dtype not in TYPES:
-        return f"the input is of {dtype}: expected {' or '.join(map(str, TYPES))}"
+    if dtype == torch.bfloat16:
+        return bfloat16.refuses(call)
+    return None if dtype in TYPES else f"the input is of {dtype}: expected {' or '.join(map(str, TYPES))}"
+
+
+def refuses_use(call: Call) -> str | None:
     asked = edits.as_inputs(call)
     if asked is None:
         return "values are edited by functions, or after a projection"
@@ -33,7 +41,7 @@ def refuses(call: Call) -> str | None:
     tensors = [one for one in (*flatten(asked), *asked.noise) if one is not None]
     if transforms.is_recorded(tensors):
         return "operations are recorded, by torch.jit.trace or a dispatch mode"
-    return transforms.strange_tensor(tensors) or transforms.transform() or refuses_cell(asked.cell, dtype)
+    return transforms.strange_tensor(tensors) or transforms.transform() or refuses_cell(asked.cell, call.input.dtype)
 
 
 def run(call: Call) -> Result:
@@ -69,5 +77,5 @@ def sites_of(call: Call, inputs: KernelInputs, outputs: KernelOutputs, output: T
     """The sites; the states among them are those that were carried on."""
     with torch.no_grad():
         values = kernel(call.cell, inputs.input.dtype).sites(inputs, outputs)
-        made = {call.public_name(name): value for name, value in values.items()}
+        made = {call.public_name(name): value.to(output.dtype) for name, value in values.items()}
     return made | {call.cell.state[0]: output.detach().clone()}  # the caller may write into the output

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 from array import array
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -42,13 +42,17 @@ class KernelInputs(NamedTuple):
 
 
 class KernelOutputs(NamedTuple):
-    """output and last states; and, if it was to be saved, what the derivative and the sites are made from."""
+    """output and last states; and, if it was to be saved, what the derivative and the sites are made from. In bfloat16 histories, of the
+    states that the step itself reads again, and what was saved are in float32; rounded is the output, and all else that the recurrent
+    product reads.
+    """
 
     output: Float[Tensor, "time batch output"]
     last: tuple[Float[Tensor, "batch width"], ...]
     histories: tuple[Tensor | None, ...]  # of each state that is read again, (time, batch, width)
     saved: Float[Tensor, "time batch preactivations*hidden"] | None
     unprojected: Float[Tensor, "time batch hidden"] | None
+    rounded: tuple[Tensor | None, ...] = ()
 
 
 class KernelGradients(NamedTuple):
@@ -74,6 +78,8 @@ class Kernel:
 
     def __init__(self, cell: Cell, dtype: torch.dtype) -> None:
         self.cell, self.partition, self.dtype = cell, partition(cell), dtype
+        self.rounds = dtype == torch.bfloat16
+        self.computed = torch.float32 if self.rounds else dtype
         library = compiler.library(source(cell, self.partition, dtype))
         self._forward, self._backward, self._sites = library.forward, library.backward, library.sites
         self._packed_size, self._pack = library.packed_size, library.pack
@@ -86,8 +92,13 @@ class Kernel:
         self.sources = [cell.state.index(name) for name in cell.sources]
         parts = self.partition.backward, self.partition.sites, self.partition.recompute
         reads = frozenset().union(*(part.reads() for part in parts))
-        self.read_again = [i in self.sources or f"s.{name}" in reads for i, name in enumerate(cell.state)]
-        self.at = Arguments(len(cell.state), len(cell.parameters))
+        self.read_again_by_step = [f"s.{name}" in reads for name in cell.state]
+        self.read_again = [i in self.sources or again for i, again in enumerate(self.read_again_by_step)]
+        # For a derivative: whether a state's history is kept, where the recurrent product reads nothing but the output.
+        self.keeps = self.read_again_by_step if self.rounds else [False, *self.read_again[1:]]
+        self.at = at = Arguments(len(cell.state), len(cell.parameters))
+        self.first, self.last = (at.first_given, at.last_given) if self.rounds else (at.first, at.last)
+        self.output = (at.rounded if self.rounds else at.history).start
         assert library.call_size() == 8 * self.at.size
 
     def arguments(
@@ -113,10 +124,10 @@ class Kernel:
         argv[at.bias_x], argv[at.bias_h] = address(weights.bias_input), address(weights.bias_recurrent)
         argv[at.weight_projection] = address(weights.projection)
         argv[at.saved], argv[at.unprojected], argv[at.packed] = map(address, (outputs.saved, outputs.unprojected, packed))
-        argv[at.first], argv[at.last] = addresses(inputs.state), last
-        histories = outputs.histories
+        argv[self.first], argv[self.last] = addresses(inputs.state), last
+        histories, elsewhere = outputs.histories, at.zeros()[: len(last)] if self.rounds else last
         argv[at.history] = array(
-            "q", [end if one is None else one.data_ptr() for one, end in zip(histories, last, strict=True)]
+            "q", [end if one is None else one.data_ptr() for one, end in zip(histories, elsewhere, strict=True)]
         )
         argv[at.history_time] = array(
             "q", [0 if one is None else batch * (hidden if i else output) for i, one in enumerate(histories)]
@@ -126,6 +137,8 @@ class Kernel:
             masks = [one if one.dim() == 3 else None for one in inputs.parameters]  # a vector is the same everywhere
             put(argv, at.parameter_time, [0 if one is None or len(one) == 1 else one.stride(0) for one in masks])
             put(argv, at.parameter_batch, [0 if one is None or one.shape[1] == 1 else one.stride(1) for one in masks])
+        if self.rounds:
+            argv[at.rounded] = addresses(outputs.rounded)
         if inputs.cut is not None:
             argv[at.cut], argv[at.restart] = inputs.cut.data_ptr(), addresses(inputs.restart)
         if grads is not None:
@@ -151,6 +164,14 @@ class Kernel:
         self.check(self._pack(argv.buffer_info()[0]))
         return packed
 
+    def plain_outputs(
+        self, output: Tensor, last: tuple[Tensor, ...], histories: Sequence[Tensor | None], saved: Tensor | None = None
+    ) -> KernelOutputs:
+        """Of a call in which the recurrent product reads nothing but the output. histories: of each state, as `keeps` says."""
+        if self.rounds:
+            return KernelOutputs(output, last, tuple(histories), saved, None, (output, *(None for _ in last[1:])))
+        return KernelOutputs(output, last, (output, *histories[1:]), saved, None)
+
     def call(self, argv: array[int]) -> None:
         """Run the sequence that these arguments describe."""
         self.check(self._forward(argv.buffer_info()[0]))
@@ -167,17 +188,25 @@ class Kernel:
         new = x.new_empty if inputs.lengths is None else x.new_zeros
         output = new(time, batch, hidden if weights.projection is None else len(weights.projection))
         last = tuple(torch.empty_like(one) for one in inputs.state)
-        histories = tuple(
-            output
-            if i == 0
-            else new(time, batch, one.shape[-1])
-            if i in self.sources or (keep and self.read_again[i])
-            else None
-            for i, one in enumerate(inputs.state)
-        )
-        saved = x.new_empty(time, batch, self.preactivations * hidden) if keep else None
+        if self.rounds:
+            kept = (keep and again for again in self.read_again_by_step)
+            histories = tuple(new(time, batch, hidden, dtype=self.computed) if one else None for one in kept)
+            rounded = tuple(
+                output if i == 0 else new(time, batch, hidden) if i in self.sources else None for i in range(len(last))
+            )
+        else:
+            histories = tuple(
+                output
+                if i == 0
+                else new(time, batch, one.shape[-1])
+                if i in self.sources or (keep and self.read_again[i])
+                else None
+                for i, one in enumerate(inputs.state)
+            )
+            rounded = ()
+        saved = x.new_empty(time, batch, self.preactivations * hidden, dtype=self.computed) if keep else None
         unprojected = None if weights.projection is None else new(time, batch, hidden)
-        outputs = KernelOutputs(output, last, histories, saved, unprojected)
+        outputs = KernelOutputs(output, last, histories, saved, unprojected, rounded)
         self.call(self.arguments(inputs, outputs, packed=packed))
         return outputs
 
@@ -195,11 +224,14 @@ class Kernel:
         assert outputs.saved is not None
         saved, weights = outputs.saved, inputs.weights
         hidden = saved.shape[-1] // self.preactivations
-        new = torch.empty_like if inputs.lengths is None else torch.zeros_like
+        new = partial(torch.empty_like if inputs.lengths is None else torch.zeros_like, dtype=saved.dtype)
         state = tuple(
-            torch.zeros_like(one) if grad is None else grad.clone(memory_format=torch.contiguous_format)
+            torch.zeros_like(one, dtype=saved.dtype)
+            if grad is None
+            else grad.to(saved.dtype, copy=True, memory_format=torch.contiguous_format)
             for one, grad in zip(inputs.state, grad_last, strict=True)
         )
+        empty = partial(torch.empty_like, dtype=saved.dtype)
         apart = torch_multiplies(weights) or (every_state and weights.projection is not None)
         if apart:
             needed = (False, False, False, False, *needed[4:])
@@ -207,11 +239,11 @@ class Kernel:
             new(saved) if apart else None,
             new(outputs.output) if apart and weights.projection is not None else None,
             new(inputs.input) if needed[0] else None,
-            torch.empty_like(weights.input) if needed[1] else None,
-            torch.empty_like(weights.recurrent) if needed[2] and weights.recurrent is not None else None,
-            torch.empty_like(weights.projection) if needed[3] and weights.projection is not None else None,
+            empty(weights.input) if needed[1] else None,
+            empty(weights.recurrent) if needed[2] and weights.recurrent is not None else None,
+            empty(weights.projection) if needed[3] and weights.projection is not None else None,
             saved.new_empty(saved.shape[-1]),
-            tuple(torch.empty_like(one) if needed[4] else None for one in weights.vectors),
+            tuple(empty(one) if needed[4] else None for one in weights.vectors),
             state,
             tuple(new(saved[..., :hidden].contiguous()) for _ in state) if every_state else (),
             tuple(torch.zeros_like(one) for one in inputs.restart) if needed[6] else (),
@@ -254,8 +286,11 @@ def address(tensor: Tensor | None) -> int:
 
 def torch_multiplies(weights: Weights) -> bool:
     """Whether the gradients of such weights are better left to torch's products: of large ones, but not on AMD's processors, where MKL
-    reaches half of what the kernel does (training 16x32x256x256 takes 1.5x as long with it on an EPYC, 30x64x1024x1024 1.1x).
+    reaches half of what the kernel does (training 16x32x256x256 takes 1.5x as long with it on an EPYC, 30x64x1024x1024 1.1x). Never
+    in bfloat16, where the kernel keeps what would be multiplied in pairs.
     """
+    if weights.input.dtype == torch.bfloat16:
+        return False
     size = weights.input.numel() + (0 if weights.recurrent is None else weights.recurrent.numel())
     return size * weights.input.element_size() > LARGE and "AMD" not in processor()
 

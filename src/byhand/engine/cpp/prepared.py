@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from byhand.engine.cpp.autograd import Layer, kernel_inputs, without_tensors
-from byhand.engine.cpp.kernel import Kernel, KernelInputs, KernelOutputs, address, kernel
+from byhand.engine.cpp.kernel import Kernel, KernelInputs, address, kernel
 from byhand.engine.cpp.trained import TrainedCall, TrainedLayer, is_plain, lay_out, shape_of
 
 if TYPE_CHECKING:
@@ -44,35 +44,37 @@ class PreparedCall:
         self.shape = (time, batch, hidden if projection is None else len(projection))
         self.unprojected = None if projection is None else (time, batch, hidden)
         output = inputs.input.new_empty(self.shape)
-        histories = (output, *(None for _ in inputs.state[1:]))
-        outputs = KernelOutputs(output, inputs.state, histories, None, None)
+        outputs = kernel.plain_outputs(output, inputs.state, [None for _ in inputs.state])
         self.argv = kernel.arguments(inputs, outputs, packed=packed)
-        self.output = self.at.history.start  # where the first state's history goes, which is the output
-        self.others = slice(self.output + 1, self.at.history.stop)  # states that are overwritten where they end
+        others = slice(self.at.history.start + 1, self.at.history.stop)  # states that are overwritten where they end
+        self.others = slice(0, 0) if kernel.rounds else others
         self.bare = without_tensors(call)
         self.trained = TrainedCall(kernel, inputs, self.bare) if is_plain(inputs) else None
 
     def run(self, input: Tensor, first: Sequence[int], last: Sequence[int], packing: Packing | None = None) -> Tensor:
         """The output; the last states are written where `last` says, which may be where the first ones are."""
-        argv, at, output = array("q", self.argv), self.at, input.new_empty(shape_of(self.shape, packing))
+        argv, at, kernel, output = array("q", self.argv), self.at, self.kernel, input.new_empty(shape_of(self.shape, packing))
         lay_out(argv, at, packing)
-        argv[at.threads], argv[at.x], argv[self.output] = torch.get_num_threads(), input.data_ptr(), output.data_ptr()
-        argv[at.first], ends = array("q", first), array("q", last)
-        argv[self.others], argv[at.last] = ends[1:], ends
+        argv[at.threads], argv[at.x], argv[kernel.output] = torch.get_num_threads(), input.data_ptr(), output.data_ptr()
+        argv[kernel.first], ends = array("q", first), array("q", last)
+        argv[kernel.last] = ends
+        if not kernel.rounds:
+            argv[self.others] = ends[1:]
         if self.unprojected is not None:
             unprojected = input.new_empty(shape_of(self.unprojected, packing))
             argv[at.unprojected] = unprojected.data_ptr()
-        self.kernel.call(argv)
+        kernel.call(argv)
         return output
 
     def stepping(self, state: Sequence[Tensor]) -> Callable[[Tensor], Tensor]:
         """A function that takes the next step (batch, input), gives its output (batch, hidden), and moves the state on in place."""
-        argv, x, output, call, shape = array("q", self.argv), self.at.x, self.output, self.kernel.call, self.shape[1:]
+        argv, x, output, call, shape = array("q", self.argv), self.at.x, self.kernel.output, self.kernel.call, self.shape[1:]
         unprojected = None if self.unprojected is None else state[0].new_empty(self.unprojected)
         argv[self.at.unprojected] = address(unprojected)
         addresses = array("q", [one.data_ptr() for one in state])
-        argv[self.at.threads], argv[self.at.first] = torch.get_num_threads(), addresses
-        argv[self.others], argv[self.at.last] = addresses[1:], addresses
+        argv[self.at.threads], argv[self.kernel.first], argv[self.kernel.last] = torch.get_num_threads(), addresses, addresses
+        if not self.kernel.rounds:
+            argv[self.others] = addresses[1:]
 
         def step(input: Tensor, _kept: object = (self, state, unprojected)) -> Tensor:  # whose memory the arguments point to
             made = input.new_empty(shape)

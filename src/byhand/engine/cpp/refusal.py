@@ -6,6 +6,8 @@ import logging
 from functools import cache
 from typing import TYPE_CHECKING
 
+import torch
+
 from byhand.engine.cpp.kernel import kernel
 from byhand.engine.cpp.shipped import in_words
 from byhand.engine.cpp.toolchain import compiler
@@ -13,8 +15,6 @@ from byhand.errors import CompilerError, UntraceableError
 from byhand.ir import partition
 
 if TYPE_CHECKING:
-    import torch
-
     from byhand.cells import Cell
 
 logger = logging.getLogger("byhand")
@@ -36,6 +36,8 @@ def refusal(cell: Cell, dtype: torch.dtype, *settings: str | None) -> str | None
             say_once(cell.name, str(problem))
         return str(problem)
     except CompilerError as problem:
+        if dtype == torch.bfloat16:  # which is then computed in float32
+            return str(problem)
         say_once("", str(problem))
         compiled = in_words()
         return f"{problem}; prebuilt kernels are {compiled}" if compiled else str(problem)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from byhand.ir.partition import Partition
 
 TYPES = {torch.float32: "float", torch.float64: "double"}
+NUMBERS = TYPES | {torch.bfloat16: "float"}  # in which sums and states are
 INCLUDE = Path(__file__).parent / "include"
 
 
@@ -46,14 +47,23 @@ def header(name: str) -> str:
 def printed(cell: Cell, partition: Partition, dtype: torch.dtype) -> dict[str, str]:
     """The headers that differ from kernel to kernel. Those in include/ are of cells.lstm in float32, for editors and readers."""
     about = {
-        "number.h": ("The number type.", [], f"typedef {TYPES[dtype]} T;"),
+        "number.h": ("The number type.", [], number(dtype)),
         "cell.h": ("A cell: its sizes, and its programs for LANES units at once.", ["vector.h"], cell_struct(cell, partition)),
-        "arguments.h": ("What Python fills in: see arguments.py. Strides count values.", ["cell.h", "team.h"], struct()),
+        "arguments.h": (
+            "What Python fills in: see arguments.py. Strides count values.",
+            ["cell.h", "operands.h", "team.h"],
+            struct(),
+        ),
     }
     return {
         name: "\n".join([f"// {words}", "#pragma once", *(f'#include "{one}"' for one in includes), "", text, ""])
         for name, (words, includes, text) in about.items()
     }
+
+
+def number(dtype: torch.dtype) -> str:
+    """The type of sums and states; and, for a layer in bfloat16, that pairs of it are multiplied: see operands.h."""
+    return f"typedef {NUMBERS[dtype]} T;" + ("\n#define BFLOAT16" if dtype == torch.bfloat16 else "")
 
 
 def cell_struct(cell: Cell, partition: Partition) -> str:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from byhand.engine.cpp.autograd import recurrent_bias, shares_output, through_reference, unflatten
-from byhand.engine.cpp.kernel import Kernel, KernelInputs, KernelOutputs, address, torch_multiplies
+from byhand.engine.cpp.kernel import Kernel, KernelInputs, address, torch_multiplies
 
 if TYPE_CHECKING:
     from byhand.engine.call import Call
@@ -44,36 +44,36 @@ class TrainedCall:
         self.kernel, self.bare, self.states, self.shares_output = kernel, bare, len(inputs.state), shares_output(inputs)
         self.output, self.saved = (time, batch, hidden), (time, batch, kernel.preactivations * hidden)
         self.gate_rows, self.vectors = len(kernel.cell.gates) * hidden, len(inputs.weights.vectors)
-        output, saved = inputs.input.new_empty(self.output), inputs.input.new_empty(self.saved)
-        histories = tuple(output if again else None for again in kernel.read_again)
-        outputs = KernelOutputs(output, inputs.state, (output, *histories[1:]), saved, None)
-        self.argv = kernel.arguments(inputs, outputs)
+        output, saved = inputs.input.new_empty(self.output), inputs.input.new_empty(self.saved, dtype=kernel.computed)
+        histories = [output if keeps else None for keeps in kernel.keeps]
+        self.argv = kernel.arguments(inputs, kernel.plain_outputs(output, inputs.state, histories, saved))
 
     def forward(
         self, tensors: tuple[Any, ...], packing: Packing | None
     ) -> tuple[Tensor, tuple[Tensor, ...], list[Tensor | None], Tensor]:
-        """The output, the last states, the histories of the states but the first, and what the derivative is made from."""
-        new, states, shape = tensors[0].new_empty, self.states, shape_of(self.output, packing)
-        output, saved = new(*shape), new(*shape_of(self.saved, packing))
-        last = tuple([torch.empty_like(one) for one in tensors[-states:]])
-        again = self.kernel.read_again
-        histories = [new(*shape) if again[i] else None for i in range(1, states)]
+        """The output, the last states, the histories that are kept beside the output, and what the derivative is made from."""
+        new, computed, shape = tensors[0].new_empty, self.kernel.computed, shape_of(self.output, packing)
+        output, saved = new(shape), new(shape_of(self.saved, packing), dtype=computed)
+        last = tuple([torch.empty_like(one) for one in tensors[-self.states :]])
+        histories = [new(shape, dtype=computed) if keeps else None for keeps in self.kernel.keeps]
         self.kernel.call(self.bound(packing, tensors, output, last, histories, saved))
         return output, last, histories, saved
 
     def bound(
         self, packing: Packing | None, tensors: Any, output: Tensor, last: Any, histories: Any, saved: Tensor
     ) -> array[int]:
-        argv, at, states, vectors = array("q", self.argv), self.at, self.states, self.vectors
+        argv, at, states, vectors, kernel = array("q", self.argv), self.at, self.states, self.vectors, self.kernel
         lay_out(argv, at, packing)
         ends = [one.data_ptr() for one in last]
         argv[at.threads], argv[at.saved], argv[at.x] = torch.get_num_threads(), saved.data_ptr(), tensors[0].data_ptr()
         argv[at.weight_x], argv[at.weight_h] = tensors[1].data_ptr(), address(tensors[2])
         argv[at.bias_x], argv[at.bias_h] = address(tensors[3]), address(tensors[4])
-        argv[at.first] = array("q", [one.data_ptr() for one in tensors[-states:]])
-        others = (end if one is None else one.data_ptr() for one, end in zip(histories, ends[1:], strict=True))
-        argv[at.history] = array("q", [output.data_ptr(), *others])
-        argv[at.last] = array("q", ends)
+        argv[kernel.first] = array("q", [one.data_ptr() for one in tensors[-states:]])
+        elsewhere = [0] * states if kernel.rounds else ends  # of what is overwritten
+        places = [end if one is None else one.data_ptr() for one, end in zip(histories, elsewhere, strict=True)]
+        argv[at.history] = array("q", places)
+        argv[kernel.output] = output.data_ptr()
+        argv[kernel.last] = array("q", ends)
         if vectors:
             start = at.parameter.start
             argv[start : start + vectors] = array("q", [one.data_ptr() for one in tensors[6 : 6 + vectors]])
@@ -85,19 +85,22 @@ class TrainedCall:
         """In the order of autograd.flatten, None where not needed."""
         states, count, at = self.states, 6 + self.vectors, self.at
         tensors, saved = stored[: count + states], stored[-1]
-        output, histories = stored[count + states], stored[-states:-1]
+        output, histories = stored[count + states], stored[-states - 1 : -1]
         argv = self.bound(packing, tensors, output, tensors[-states:], histories, saved)  # nothing reads the last states again
         by_output = None if grads[0] is None else grads[0].contiguous()
         by_state = [
-            torch.zeros_like(one) if grad is None else grad.clone(memory_format=torch.contiguous_format)
+            torch.zeros_like(one, dtype=saved.dtype)
+            if grad is None
+            else grad.to(saved.dtype, copy=True, memory_format=torch.contiguous_format)
             for one, grad in zip(tensors[-states:], grads[1:], strict=True)
         ]
         by_input, by_weight, by_recurrent = [
-            torch.empty_like(one) if need and one is not None else None for one, need in zip(tensors[:3], needed, strict=False)
+            torch.empty_like(one, dtype=saved.dtype) if need and one is not None else None
+            for one, need in zip(tensors[:3], needed, strict=False)
         ]
         by_bias = saved.new_empty(saved.shape[-1])
         wanted = any(needed[6:count])
-        by_vectors = [torch.empty_like(one) if wanted else None for one in tensors[6:count]]
+        by_vectors = [torch.empty_like(one, dtype=saved.dtype) if wanted else None for one in tensors[6:count]]
         argv[at.wants_first] = any(needed[count:])
         argv[at.grad_output] = address(by_output)
         argv[at.grad_state] = array("q", [one.data_ptr() for one in by_state])
@@ -110,7 +113,8 @@ class TrainedCall:
             by_bias[: self.gate_rows] if needed[3] else None,
             recurrent_bias(self.kernel, by_bias) if needed[4] else None,
         ]
-        return [by_input, by_weight, by_recurrent, *by_biases, None, *by_vectors, *by_state]
+        made = [by_input, by_weight, by_recurrent, *by_biases, None, *by_vectors, *by_state]
+        return [None if one is None else one.to(output.dtype) for one in made] if self.kernel.rounds else made
 
 
 class TrainedLayer(torch.autograd.Function):

@@ -12,8 +12,8 @@ struct Backward {
     Spread recurrent[SOURCES + 1];
     Spread input, projection;
     int64_t steps;     // in a chunk
-    T* preactivations;  // (steps · batch, preactivations · hidden): gradients by the preactivations of a chunk
-    T* projected;      // (steps · batch, output): by the projected outputs
+    P* preactivations;  // (steps · batch, preactivations · hidden): gradients by the preactivations of a chunk
+    P* projected;      // (steps · batch, output): by the projected outputs
     T* by_output;      // (batch, hidden): by the step's output, where that is then projected
     T* sums;           // for each thread: by biases (preactivations · hidden), by parameters, and by the weights but for the first thread
     static constexpr int SUMS = PREACTIVATIONS + PARAMETERS;
@@ -79,7 +79,7 @@ struct Backward {
   private:
     // Where the values of the chunk's steps and rows are.
     struct Chunk {
-        std::vector<const T*> preactivations, x, read[SOURCES + 1], projected, unprojected;
+        std::vector<const P*> preactivations, x, read[SOURCES + 1], projected, unprojected;
         std::vector<int32_t> from, to;  // the same as places in the chunk and in the sequence
         void add(const Backward& b, int64_t t, int64_t base, const int32_t* rows, int64_t count) {
             const Call& c = b.c;
@@ -89,9 +89,20 @@ struct Backward {
                 to.push_back(int32_t(there));
                 preactivations.push_back(b.preactivations + here * PREACTIVATIONS * c.hidden);
                 x.push_back(c.x + there * c.input);
-                for (int q = 0; q < SOURCES; ++q) read[q].push_back(before(c, Cell::source[q], t, rows[r]));
+                for (int q = 0; q < SOURCES; ++q) read[q].push_back(operand(c, Cell::source[q], t, rows[r]));
                 if (c.weight_projection) projected.push_back(b.projected + here * c.output), unprojected.push_back(c.unprojected + there * c.hidden);
             }
+        }
+        Paired paired_preactivations, paired_x, paired_read[SOURCES + 1], paired_projected, paired_unprojected;
+        // Makes what the sums over rows read ready; of the preactivations for some units.
+        void pair(const Call& c, Range units) {
+            for (int i = 0; i < PREACTIVATIONS; ++i)
+                paired_preactivations.add(preactivations, i * c.hidden + units.begin, units.end - units.begin, PREACTIVATIONS * c.hidden);
+            paired_x.add(x, 0, c.input, c.input);
+            for (int q = 0; q < SOURCES; ++q) paired_read[q].add(read[q], 0, width_of(c, Cell::source[q]), width_of(c, Cell::source[q]));
+            if (!c.weight_projection) return;
+            paired_projected.add(projected, 0, c.output, c.output);
+            paired_unprojected.add(unprojected, 0, c.hidden, c.hidden);
         }
         void clear() {
             for (auto* one : {&preactivations, &x, &projected, &unprojected}) one->clear();
@@ -102,30 +113,33 @@ struct Backward {
 
     // Gradients by input and weights, of a chunk of steps.
     void finish_chunk(Chunk& chunk, const Part& part, bool by_units, int id, int size, bool first) const {
-        const int64_t count = int64_t(chunk.preactivations.size());
+        const int64_t rows_count = int64_t(chunk.preactivations.size());
         const Weights to = weights(id, by_units);
         const Range units{part.begin * LANES, std::min(part.end * LANES, c.hidden)};
         if (c.grad_x) {
-            const Range rows = by_units ? share(count, id, size) : Range{0, count};
+            const Range rows = by_units ? share(rows_count, id, size) : Range{0, rows_count};
             input.run(preactivations, PREACTIVATIONS * c.hidden, c.grad_x, {0, input.panels()}, false, chunk.from.data() + rows.begin, rows.end - rows.begin,
                       chunk.to.data() + rows.begin);
         }
+        chunk.pair(c, units);
+        const P* const* by = chunk.paired_preactivations.rows();
+        const int64_t count = chunk.paired_preactivations.count();
         for (int g = 0; g < GATES; ++g) {
             if (to.x) {
                 const int64_t preactivation = Cell::x_preactivation[g] * c.hidden;
-                outer(chunk.preactivations.data(), {preactivation + units.begin, preactivation + units.end}, chunk.x.data(), c.input, count, to.x + (g * c.hidden - preactivation) * c.input, !first);
+                outer(by, {preactivation + units.begin, preactivation + units.end}, chunk.paired_x.rows(), c.input, count, to.x + (g * c.hidden - preactivation) * c.input, !first);
             }
             int64_t column = 0;
             for (int q = 0; q < SOURCES && to.h; ++q) {
                 const int64_t preactivation = Cell::u_preactivation[g] * c.hidden, width = width_of(c, Cell::source[q]);
-                outer(chunk.preactivations.data(), {preactivation + units.begin, preactivation + units.end}, chunk.read[q].data(), width, count,
+                outer(by, {preactivation + units.begin, preactivation + units.end}, chunk.paired_read[q].rows(), width, count,
                       to.h + (g * c.hidden - preactivation) * read_width(c) + column, !first, read_width(c));
                 column += width;
             }
         }
         if (to.projection) {
             const Range rows = by_units ? share(c.output, id, size) : Range{0, c.output};
-            outer(chunk.projected.data(), rows, chunk.unprojected.data(), c.hidden, count, to.projection, !first);
+            outer(chunk.paired_projected.rows(), rows, chunk.paired_unprojected.rows(), c.hidden, count, to.projection, !first);
         }
         chunk.clear();
     }
@@ -193,10 +207,10 @@ struct Backward {
     void gather_projected(int64_t t, int64_t base, const int32_t* rows, int64_t count, Range panels) const {
         for (int64_t r = 0; r < count; ++r) {
             const int64_t place = (step_at(c, t) + rows[r]) * c.output;
-            T* to = projected + (base + rows[r]) * c.output;
+            P* to = projected + (base + rows[r]) * c.output;
             T* carried = c.grad_state[0] + rows[r] * c.output;
             for (int64_t column = panels.begin * LANES; column < std::min(panels.end * LANES, c.output); ++column) {
-                to[column] = carried[column] + (c.grad_output ? c.grad_output[place + column] : T(0));
+                to[column] = carried[column] + (c.grad_output ? T(c.grad_output[place + column]) : T(0));
                 carried[column] = 0;
             }
         }

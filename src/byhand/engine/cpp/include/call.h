@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <new>
 #include <vector>
 #if defined(__linux__)
@@ -11,6 +12,7 @@
 #endif
 #include "arguments.h"
 #include "cell.h"
+#include "operands.h"
 #include "vector.h"
 
 static INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -29,19 +31,27 @@ static INLINE T* history_at(const Call& c, int state, int64_t t) {
     return c.history[state] + (c.history_time[state] ? step_at(c, t) * width_of(c, state) : 0);
 }
 
-// Where the states of all rows are before step t, one row after the other; 0 where that differs by row.
-static INLINE const T* shared_before(const Call& c, int state, int64_t t) {
-    if (c.cut || (c.reverse && c.lengths)) return nullptr;
-    if (t == (c.reverse ? c.time - 1 : 0)) return c.first[state];
-    return history_at(c, state, c.reverse ? t + 1 : t - 1);
+static INLINE bool is_first(const Call& c, int64_t t, int64_t row) {
+    return c.reverse ? t == (c.lengths ? c.lengths[row] : c.time) - 1 : t == 0;
 }
 // Where a row's state is before step t: the first one, the one to start again from, or that of the step before.
 static INLINE const T* before(const Call& c, int state, int64_t t, int64_t row) {
     const int64_t width = width_of(c, state);
     if (c.cut && c.cut[t * c.batch + row]) return c.restart[state] + row * width;
-    const bool fresh = c.reverse ? t == (c.lengths ? c.lengths[row] : c.time) - 1 : t == 0;
-    if (fresh) return c.first[state] + row * width;
+    if (is_first(c, t, row)) return c.first[state] + row * width;
     return history_at(c, state, c.reverse ? t + 1 : t - 1) + row * width;
+}
+// The same as the recurrent product reads it, rounded where P is narrower than T: for a row, and for all rows, one row after the other; 0
+// where that differs by row.
+static INLINE const P* operand(const Call& c, int state, int64_t t, int64_t row) {
+    if (PAIR == 1) return (const P*)before(c, state, t, row);
+    const int64_t width = width_of(c, state);
+    if (is_first(c, t, row)) return c.first_given[state] + row * width;
+    return c.rounded[state] + (step_at(c, c.reverse ? t + 1 : t - 1) + row) * width;
+}
+static INLINE const P* shared_operand(const Call& c, int state, int64_t t) {
+    if (c.cut || (c.reverse && c.lengths)) return nullptr;
+    return operand(c, state, t, 0);
 }
 
 static INLINE V parameter_at(const Call& c, int i, int64_t t, int64_t row, int64_t unit) {
@@ -81,6 +91,31 @@ class Scratch {
     T* get() const { return (T*)(head + 1); }
 };
 
+// What `count` of P take, in T, so that what follows is at a multiple of 64 bytes.
+static INLINE int64_t room(int64_t count) { return ceil_div(count, 16 * PAIR) * 16; }
+
+// The call with its states in T, where they are given in P: the first ones widened, memory for those that are overwritten.
+class Widened {
+    std::unique_ptr<T[]> memory;
+
+  public:
+    Call call;
+    explicit Widened(const Call& given) : call(given) {
+        if (PAIR == 1) return;
+        int64_t size = 0;
+        for (int i = 0; i < STATES; ++i) size += 2 * given.batch * width_of(given, i);
+        memory.reset(new T[size]);
+        T* place = memory.get();
+        for (int i = 0; i < STATES; ++i) {
+            const int64_t count = given.batch * width_of(given, i);
+            for (int64_t k = 0; k < count; k += LANES) store(place + k, load(given.first_given[i] + k, count - k), count - k);
+            call.first[i] = place, place += count;
+            if (!call.history[i]) call.history[i] = place;
+            place += count;
+        }
+    }
+};
+
 // Shares of `count` for thread `id`, in whole units.
 struct Range {
     int64_t begin, end;
@@ -99,7 +134,7 @@ struct Plan {
 };
 static Plan plan(const Call& c, int64_t weights) {
     const int64_t step_work = weights * c.batch;
-    const bool heavy = weights * int64_t(sizeof(T)) > (3 << 19), few = c.batch < 4 * c.threads;
+    const bool heavy = weights * int64_t(sizeof(P)) > (3 << 19), few = c.batch < 4 * c.threads;
     const int threads = int(std::max<int64_t>(1, std::min<int64_t>(c.threads, step_work * c.time / 100000)));
     const bool fresh = !c.packed && weights > c.time * c.batch * c.hidden;
     if (threads > 1 && panels_of(c) >= threads && (heavy || few || fresh) && step_work > 16384 * threads) return {threads, true, heavy};

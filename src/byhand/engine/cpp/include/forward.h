@@ -21,28 +21,40 @@ struct Chunk {
     T* base(const Call& c) const { return products ? products : c.saved; }
 };
 
+// The rows of a panel: those of the input, and of each state that the recurrent product reads.
+static INLINE int64_t panel_rows(const Call& c) {
+    int64_t total = in_pairs(c.input);
+    for (int q = 0; q < SOURCES; ++q) total += in_pairs(width_of(c, Cell::source[q]));
+    return total;
+}
+
 struct Packed {
-    T *gates, *projection;
+    P *gates, *projection;
     int width;  // gates read at a time
-    int64_t rows(const Call& c) const { return c.input + read_width(c); }
+    int64_t rows(const Call& c) const { return panel_rows(c); }
     int64_t panel_size(const Call& c) const { return rows(c) * GATES * LANES; }
-    T* panel(const Call& c, int64_t index) const { return gates + index * panel_size(c); }
-    // Of a panel: [gates / width][k][width][lane], k first over the input, then over what is read.
+    P* panel(const Call& c, int64_t index) const { return gates + index * panel_size(c); }
+    // Of a panel: [gates / width][k][width][lane], k first over the input, then over what is read; pairs of k as one.
     void pack(const Call& c, Range range) const {
         const int64_t columns = read_width(c), stride = width * LANES;
         for (int64_t index = range.begin; index < range.end; ++index)
             for (int g = 0; g < GATES; ++g) {
                 const int64_t unit = index * LANES, left = c.hidden - unit, row = g * c.hidden + unit;
-                T* to = panel(c, index) + g / width * rows(c) * stride + g % width * LANES;
+                P* to = panel(c, index) + g / width * rows(c) * stride + g % width * LANES * PAIR;
                 transpose(c.weight_x + row * c.input, c.input, std::min<int64_t>(left, LANES), c.input, to, stride);
-                if (SOURCES)
-                    transpose(c.weight_h + row * columns, columns, std::min<int64_t>(left, LANES), columns, to + c.input * stride, stride);
+                const P* from = c.weight_h + row * columns;
+                to += in_pairs(c.input) * stride;
+                for (int q = 0; q < SOURCES; ++q) {
+                    const int64_t read = width_of(c, Cell::source[q]);
+                    transpose(from, columns, std::min<int64_t>(left, LANES), read, to, stride);
+                    from += read, to += in_pairs(read) * stride;
+                }
             }
     }
     void pack_projection(const Call& c, Range range) const {
         for (int64_t index = range.begin; index < range.end; ++index)
             transpose(c.weight_projection + index * LANES * c.hidden, c.hidden, std::min<int64_t>(LANES, c.output - index * LANES), c.hidden,
-                      projection + index * c.hidden * LANES, LANES);
+                      projection + index * in_pairs(c.hidden) * LANES, LANES);
     }
 };
 
@@ -71,6 +83,7 @@ static __attribute__((noinline)) void step_rows(const Call& c, int64_t t, int64_
                 store(c.unprojected + place * c.hidden + unit, n[i], left);
             else
                 store(history[i] + row * width_of(c, i), n[i], left);
+            if (PAIR > 1 && c.rounded[i]) store(c.rounded[i] + place * width_of(c, i) + unit, n[i], left);
         }
     }
 }
@@ -89,7 +102,7 @@ static INLINE V bias_of(const Call& c, int s, int64_t unit, bool of_x, bool of_h
 // WIDTH gates from `first` on of LANES units, for some rows of step t. whole: all products; else those of the input are already there.
 // Goes to preactivations[row][preactivation].
 template <int ROWS, int WIDTH, int AHEAD>
-static INLINE void gates_block(const Call& c, const Chunk& chunk, int64_t t, const T* panel, int first, int64_t unit, const int32_t* rows, int there,
+static INLINE void gates_block(const Call& c, const Chunk& chunk, int64_t t, const P* panel, int first, int64_t unit, const int32_t* rows, int there,
                                V* preactivations) {
     constexpr bool all = WIDTH == GATES;  // then with preactivations for U·h alone, if there are any
     constexpr int count = all ? PREACTIVATIONS : WIDTH;
@@ -104,9 +117,9 @@ static INLINE void gates_block(const Call& c, const Chunk& chunk, int64_t t, con
         UNROLL
         for (int r = 0; r < ROWS; ++r) acc[r][s] = bias;
     }
-    const T* from[ROWS];
+    const P* from[ROWS];
     if (made) {
-        panel += c.input * WIDTH * LANES;
+        panel += in_pairs(c.input) * WIDTH * LANES;
         UNROLL
         for (int r = 0; r < ROWS; ++r) {
             const T* at = chunk.base(c) + chunk.place(c, t, rows[std::min(r, there - 1)]) + unit;
@@ -121,11 +134,11 @@ static INLINE void gates_block(const Call& c, const Chunk& chunk, int64_t t, con
     }
     for (int q = 0; q < SOURCES; ++q) {
         const int64_t width = width_of(c, Cell::source[q]);
-        const T* shared = shared_before(c, Cell::source[q], t);
+        const P* shared = shared_operand(c, Cell::source[q], t);
         UNROLL
         for (int r = 0; r < ROWS; ++r) {
             const int64_t row = rows[std::min(r, there - 1)];
-            from[r] = shared ? shared + row * width : before(c, Cell::source[q], t, row);
+            from[r] = shared ? shared + row * width : operand(c, Cell::source[q], t, row);
         }
         multiply_in_pieces<AHEAD>(acc, u_slot, from, width_of(c, Cell::source[q]), panel);
     }
@@ -136,10 +149,10 @@ static INLINE void gates_block(const Call& c, const Chunk& chunk, int64_t t, con
 }
 
 template <int ROWS, int WIDTH, int AHEAD>
-static __attribute__((noinline)) void forward_block(const Call& c, const Chunk& chunk, int64_t t, const T* panel, int64_t unit, const int32_t* rows,
+static __attribute__((noinline)) void forward_block(const Call& c, const Chunk& chunk, int64_t t, const P* panel, int64_t unit, const int32_t* rows,
                                                     int there) {
     V preactivations[ROWS * PREACTIVATIONS];
-    const int64_t pass = (c.input + read_width(c)) * WIDTH * LANES;
+    const int64_t pass = panel_rows(c) * WIDTH * LANES;
     for (int first = 0; first < GATES; first += WIDTH)
         gates_block<ROWS, WIDTH, AHEAD>(c, chunk, t, panel + first / WIDTH * pass, first, unit, rows, there, preactivations);
     step_rows(c, t, unit, rows, there, preactivations);
@@ -150,7 +163,7 @@ struct Place {
     int64_t from, to;
 };
 template <int ROWS, int WIDTH, int AHEAD>
-static __attribute__((noinline)) void input_block(const Call& c, T* base, const T* panel, int first, int64_t unit, const Place* places, int there) {
+static __attribute__((noinline)) void input_block(const Call& c, T* base, const P* panel, int first, int64_t unit, const Place* places, int there) {
     int preactivation[WIDTH];
     V acc[ROWS][WIDTH];
     UNROLL
@@ -160,7 +173,7 @@ static __attribute__((noinline)) void input_block(const Call& c, T* base, const 
         UNROLL
         for (int r = 0; r < ROWS; ++r) acc[r][g] = bias;
     }
-    const T* from[ROWS];
+    const P* from[ROWS];
     UNROLL
     for (int r = 0; r < ROWS; ++r) from[r] = c.x + places[std::min(r, there - 1)].from;
     multiply_in_pieces<AHEAD>(acc, preactivation, from, c.input, panel);
@@ -173,28 +186,32 @@ static __attribute__((noinline)) void input_block(const Call& c, T* base, const 
 }
 
 // For next to no rows packing does not pay: the products as sums along the rows of the weights as they are.
-static T dot(const T* a, const T* b, int64_t count) {
+static T dot(const P* a, const P* b, int64_t count) {
+    constexpr int MANY = LANES * PAIR;
     V even = {}, odd = {};
     int64_t k = 0;
-    for (; k + 2 * LANES <= count; k += 2 * LANES) even += load(a + k) * load(b + k), odd += load(a + k + LANES) * load(b + k + LANES);
-    for (; k < count; k += LANES) even += load(a + k, count - k) * load(b + k, count - k);
+    for (; k + 2 * MANY <= count; k += 2 * MANY) {
+        add_product(even, load_operand(a + k), load_operand(b + k));
+        add_product(odd, load_operand(a + k + MANY), load_operand(b + k + MANY));
+    }
+    for (; k < count; k += MANY) add_product(even, load_operand(a + k, count - k), load_operand(b + k, count - k));
     return sum(even + odd);
 }
 static void dots(const Call& c, int64_t t, int64_t unit, int32_t row) {
     V preactivations[PREACTIVATIONS] = {};
     const int64_t columns = read_width(c);
-    const T* read[SOURCES + 1];
-    for (int q = 0; q < SOURCES; ++q) read[q] = before(c, Cell::source[q], t, row);
+    const P* read[SOURCES + 1];
+    for (int q = 0; q < SOURCES; ++q) read[q] = operand(c, Cell::source[q], t, row);
     for (int g = 0; g < GATES; ++g)
         for (int lane = 0; lane < LANES && unit + lane < c.hidden; ++lane) {
             const int64_t j = g * c.hidden + unit + lane;
-            const T* weight = c.weight_h + j * columns;
-            T u = c.bias_h && SOURCES ? c.bias_h[j] : T(0);
+            const P* weight = c.weight_h + j * columns;
+            T u = c.bias_h && SOURCES ? T(c.bias_h[j]) : T(0);
             for (int q = 0; q < SOURCES; ++q) {
                 u += dot(weight, read[q], width_of(c, Cell::source[q]));
                 weight += width_of(c, Cell::source[q]);
             }
-            preactivations[Cell::x_preactivation[g]][lane] += (c.bias_x ? c.bias_x[j] : T(0)) + dot(c.weight_x + j * c.input, c.x + (step_at(c, t) + row) * c.input, c.input);
+            preactivations[Cell::x_preactivation[g]][lane] += (c.bias_x ? T(c.bias_x[j]) : T(0)) + dot(c.weight_x + j * c.input, c.x + (step_at(c, t) + row) * c.input, c.input);
             if (SOURCES) preactivations[Cell::u_preactivation[g]][lane] += u;
         }
     step_rows(c, t, unit, &row, 1, preactivations);
@@ -232,7 +249,7 @@ struct Forward {
 
   private:
     void make_panel(int64_t t, int64_t panel, const int32_t* rows, int64_t count) const {
-        const T* weights = packed.panel(c, panel);
+        const P* weights = packed.panel(c, panel);
         if constexpr (HALVES) {
             if (packed.width == 2)
                 return in_blocks<12>(count, [&](int size, int64_t first) {
@@ -282,7 +299,7 @@ struct Forward {
         in_blocks<12>(count, [&](int size, int64_t first) {
             with_rows<12, 4>(size, [&](auto known) {
                 spread_block<known(), 1, 0>(c.unprojected + step_at(c, t) * c.hidden, c.hidden, 1, whole, c.hidden,
-                                            packed.projection + panel * c.hidden * LANES, history_at(c, 0, t) + panel * LANES, c.output,
+                                            packed.projection + panel * in_pairs(c.hidden) * LANES, history_at(c, 0, t) + panel * LANES, c.output,
                                             c.output - panel * LANES, false, rows + first, rows + first, size);
             });
         });

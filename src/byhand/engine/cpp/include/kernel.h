@@ -12,16 +12,16 @@
 
 EXPORT int64_t call_size() { return sizeof(Call); }
 
-static Packed layout(const Call& c, bool heavy, T* memory) {
+static Packed layout(const Call& c, bool heavy, P* memory) {
     Packed packed{memory, nullptr, HALVES && heavy && c.batch > MOST_ROWS ? 2 : GATES};
     packed.projection = memory + panels_of(c) * packed.panel_size(c);
     return packed;
 }
-static int64_t weights_of(const Call& c) { return panels_of(c) * LANES * GATES * (c.input + read_width(c)); }
+static int64_t weights_of(const Call& c) { return panels_of(c) * LANES * GATES * panel_rows(c); }
 // Whether the input product is made for several steps at once: where the weights of both would not stay near the core, or the rows of
 // one step are too few to be worth reading them.
 static bool inputs_apart(const Call& c) {
-    const int64_t bytes = weights_of(c) * int64_t(sizeof(T));
+    const int64_t bytes = weights_of(c) * int64_t(sizeof(P));
     return c.input * 8 > c.hidden && (bytes > (1 << 20) || (c.batch <= 4 && bytes > (1 << 15)));
 }
 static Plan forward_plan(const Call& c) {
@@ -29,7 +29,7 @@ static Plan forward_plan(const Call& c) {
 }
 
 EXPORT int64_t packed_size(const Call* c) {
-    return weights_of(*c) + (c->weight_projection ? ceil_div(c->output, LANES) * LANES * c->hidden : 0);
+    return weights_of(*c) + (c->weight_projection ? ceil_div(c->output, LANES) * LANES * in_pairs(c->hidden) : 0);
 }
 EXPORT int pack(const Call* c) {
     const Packed packed = layout(*c, forward_plan(*c).heavy, c->packed);
@@ -39,25 +39,28 @@ EXPORT int pack(const Call* c) {
 }
 
 EXPORT int forward(const Call* given) try {
-    const Call& c = *given;
+    const Widened widened(*given);
+    const Call& c = widened.call;
     if (!c.batch) return 0;
     const Plan planned = forward_plan(c);
     const bool by_dots = !c.packed && c.time * c.batch <= 3;
     const int64_t rows_at_once = 192;  // enough for the input's weights to be worth the way
     const bool apart = !by_dots && c.time > 1 && inputs_apart(c);
     const int64_t steps = apart ? std::max<int64_t>(1, std::min(c.time, rows_at_once / c.batch)) : 0;
-    const int64_t of_packed = c.packed ? 0 : ceil_div(packed_size(given), 16) * 16;
+    const int64_t of_packed = c.packed ? 0 : room(packed_size(given));
     Scratch scratch(of_packed + (apart && !c.saves ? steps * c.batch * GATES * c.hidden : 0));
-    const Forward work{c, layout(c, planned.heavy, c.packed ? c.packed : scratch.get()), {steps, c.saves ? nullptr : scratch.get() + of_packed}, by_dots};
+    const Forward work{c, layout(c, planned.heavy, c.packed ? c.packed : (P*)scratch.get()), {steps, c.saves ? nullptr : scratch.get() + of_packed}, by_dots};
     const std::vector<int32_t> rows = longest_first(c);
     Barrier barrier;
     together(c.pool, planned.threads, [&](int id, int size) {
         work.run(part_of(c, rows, planned.by_units, id, size), planned.by_units, id, size, barrier);
     });
     for (int i = 0; i < STATES; ++i)
-        for (int64_t row = 0; row < c.batch && c.history_time[i]; ++row) {
+        for (int64_t row = 0; row < c.batch && (PAIR > 1 || c.history_time[i]); ++row) {
             const int64_t width = width_of(c, i), t = c.reverse ? 0 : (c.lengths ? c.lengths[row] : c.time) - 1;
-            std::memcpy(c.last[i] + row * width, history_at(c, i, t) + row * width, width * sizeof(T));
+            const T* from = history_at(c, i, t) + row * width;
+            if (PAIR == 1) std::memcpy(c.last[i] + row * width, from, width * sizeof(T));
+            for (int64_t k = 0; k < width && PAIR > 1; k += LANES) store(c.last_given[i] + row * width + k, load(from + k, width - k), width - k);
         }
     return 0;
 } catch (const std::bad_alloc&) {
@@ -65,13 +68,14 @@ EXPORT int forward(const Call* given) try {
 }
 
 EXPORT int backward(const Call* given) try {
-    const Call& c = *given;
+    const Widened widened(*given);
+    const Call& c = widened.call;
     const int64_t columns = read_width(c), products = GATES * c.hidden;
     const Plan planned = plan(c, products * std::max<int64_t>(columns, 1));
     const int64_t rows_at_once = 96;  // enough for the sums over them to be worth the way; longer ones would gather more roundings
     const int64_t chunk = rows_at_once * (planned.by_units ? 1 : planned.threads) / std::max<int64_t>(c.batch, 1);
     const int64_t steps = c.grad_preactivations ? c.time : std::max<int64_t>(1, std::min(c.time, chunk));
-    Backward work{c, {}, {c.weight_x, c.input, c.input, products, 1, {0}, products * c.input * int64_t(sizeof(T)) > (3 << 19), nullptr},
+    Backward work{c, {}, {c.weight_x, c.input, c.input, products, 1, {0}, products * c.input * int64_t(sizeof(P)) > (3 << 19), nullptr},
                   {c.weight_projection, c.hidden, c.hidden, c.output, 1, {0}, false, nullptr}, steps, nullptr, nullptr, nullptr, nullptr};
     int64_t column = 0, total = 0;
     for (int q = 0; q < SOURCES; ++q) {
@@ -80,18 +84,18 @@ EXPORT int backward(const Call* given) try {
         one = {c.weight_h + column, columns, width, c.hidden, GATES, {}, planned.heavy, nullptr};
         for (int g = 0; g < GATES; ++g) one.segment[g] = Cell::u_preactivation[g] * c.hidden;
         column += width;
-        total += one.size();
+        total += room(one.size());
     }
-    const int64_t of_input = c.grad_x ? work.input.size() : 0, of_projection = c.weight_projection ? work.projection.size() : 0;
-    const int64_t of_preactivations = c.grad_preactivations ? 0 : ceil_div(steps * c.batch * PREACTIVATIONS * c.hidden, 16) * 16;
-    const int64_t of_output = c.weight_projection && !c.grad_preactivations ? steps * c.batch * c.output : 0;
+    const int64_t of_input = c.grad_x ? room(work.input.size()) : 0, of_projection = c.weight_projection ? room(work.projection.size()) : 0;
+    const int64_t of_preactivations = c.grad_preactivations ? 0 : room(steps * c.batch * PREACTIVATIONS * c.hidden);
+    const int64_t of_output = c.weight_projection && !c.grad_preactivations ? room(steps * c.batch * c.output) : 0;
     Scratch scratch(total + of_input + of_projection + of_preactivations + of_output + c.batch * c.hidden + work.sums_size(planned.by_units) * planned.threads);
     T* place = scratch.get();
-    for (int q = 0; q < SOURCES; ++q) work.recurrent[q].packed = place, place += work.recurrent[q].size();
-    work.input.packed = place, place += of_input;
-    work.projection.packed = place, place += of_projection;
-    work.preactivations = c.grad_preactivations ? c.grad_preactivations : place, place += of_preactivations;
-    work.projected = c.grad_preactivations ? c.grad_projected : place, place += of_output;
+    for (int q = 0; q < SOURCES; ++q) work.recurrent[q].packed = (P*)place, place += room(work.recurrent[q].size());
+    work.input.packed = (P*)place, place += of_input;
+    work.projection.packed = (P*)place, place += of_projection;
+    work.preactivations = c.grad_preactivations ? c.grad_preactivations : (P*)place, place += of_preactivations;
+    work.projected = c.grad_preactivations ? c.grad_projected : (P*)place, place += of_output;
     work.by_output = place, place += c.batch * c.hidden;
     work.sums = place;
     const std::vector<int32_t> rows = longest_first(c);
@@ -105,8 +109,9 @@ EXPORT int backward(const Call* given) try {
 }
 
 // Every value of every step, out of what a forward call kept. to: for each site (time, batch, hidden).
-EXPORT int sites(const Call* given, T* const* to) {
-    const Call& c = *given;
+EXPORT int sites(const Call* given, T* const* to) try {
+    const Widened widened(*given);
+    const Call& c = widened.call;
     together(c.pool, plan(c, 64 * c.hidden).threads, [&](int id, int size) {
         const Range places = share(c.time * c.batch, id, size);
         for (int64_t place = places.begin; place < places.end; ++place) {
@@ -124,4 +129,6 @@ EXPORT int sites(const Call* given, T* const* to) {
         }
     });
     return 0;
+} catch (const std::bad_alloc&) {
+    return 1;
 }

@@ -3,36 +3,44 @@
 #include <algorithm>
 #include <type_traits>
 #include "call.h"
+#include "operands.h"
+
+// One k, or pair of them, of multiply(). WHOLE: else it is the last of an odd number.
+template <bool WHOLE, int AHEAD, int ROWS, int WIDTH, int ALL>
+static INLINE void multiply_one(V (&acc)[ROWS][ALL], const int (&preactivation)[WIDTH], const P* const (&from)[ROWS], int64_t k, const P* panel) {
+    if constexpr (AHEAD > 0) {
+        UNROLL
+        for (int g = 0; g < WIDTH; ++g) __builtin_prefetch(panel + (AHEAD * WIDTH + g) * LANES * PAIR);
+    }
+    W w[WIDTH];
+    UNROLL
+    for (int g = 0; g < WIDTH; ++g) w[g] = *(const W*)(panel + g * LANES * PAIR);
+    UNROLL
+    for (int r = 0; r < ROWS; ++r) {
+        const W value = spread<WHOLE>(from[r] + k);
+        UNROLL
+        for (int g = 0; g < WIDTH; ++g) add_product(acc[r][preactivation[g]], w[g], value);
+    }
+}
 
 // acc[r][preactivation] += Σ_k from[r][k] · panel[k][·], WIDTH vectors a row; moves the panel on. AHEAD: for weights that come from afar, how
 // many rows of the panel to fetch beforehand.
 template <int AHEAD, int ROWS, int WIDTH, int ALL>
-static INLINE void multiply(V (&acc)[ROWS][ALL], const int (&preactivation)[WIDTH], const T* const (&from)[ROWS], int64_t count, const T*& panel) {
-    for (int64_t k = 0; k < count; ++k, panel += WIDTH * LANES) {
-        if constexpr (AHEAD > 0) {
-            UNROLL
-            for (int g = 0; g < WIDTH; ++g) __builtin_prefetch(panel + (AHEAD * WIDTH + g) * LANES);
-        }
-        V w[WIDTH];
-        UNROLL
-        for (int g = 0; g < WIDTH; ++g) w[g] = *(const V*)(panel + g * LANES);
-        UNROLL
-        for (int r = 0; r < ROWS; ++r) {
-            const V value = fill(from[r][k]);
-            UNROLL
-            for (int g = 0; g < WIDTH; ++g) acc[r][preactivation[g]] += w[g] * value;
-        }
-    }
+static INLINE void multiply(V (&acc)[ROWS][ALL], const int (&preactivation)[WIDTH], const P* const (&from)[ROWS], int64_t count, const P*& panel) {
+    int64_t k = 0;
+    for (; k + PAIR <= count; k += PAIR, panel += WIDTH * LANES * PAIR) multiply_one<true, AHEAD>(acc, preactivation, from, k, panel);
+    if (PAIR > 1 && k < count) multiply_one<false, 0>(acc, preactivation, from, k, panel), panel += WIDTH * LANES * PAIR;
 }
 
 // The same in pieces of at most 64 that are then added up: a long sum of roundings grows with its length.
 template <int AHEAD, int ROWS, int WIDTH, int ALL>
-static INLINE void multiply_in_pieces(V (&total)[ROWS][ALL], const int (&preactivation)[WIDTH], const T* const (&from)[ROWS], int64_t count, const T*& panel) {
+static INLINE void multiply_in_pieces(V (&total)[ROWS][ALL], const int (&preactivation)[WIDTH], const P* const (&from)[ROWS], int64_t count, const P*& panel) {
+    if constexpr (PAIR > 1) return multiply<AHEAD>(total, preactivation, from, count, panel);  // what is multiplied is rounded far more
     const int64_t pieces = ceil_div(count, 64);
     for (int64_t piece = 0, k = 0; piece < pieces; ++piece) {
         const int64_t size = count * (piece + 1) / pieces - k;
         V acc[ROWS][ALL] = {};
-        const T* at[ROWS];
+        const P* at[ROWS];
         UNROLL
         for (int r = 0; r < ROWS; ++r) at[r] = from[r] + k;
         multiply<AHEAD>(acc, preactivation, at, size, panel);
@@ -74,14 +82,14 @@ static INLINE void in_groups(int64_t begin, int64_t end, Function&& function) {
     }
 }
 
-// `count` rows of a matrix, transposed: to[k · stride + lane] = from[lane · ld + k].
-static void transpose(const T* from, int64_t ld, int64_t count, int64_t columns, T* to, int64_t stride) {
+// `count` rows of a matrix, transposed, pairs of neighbours as one: to[k · stride + lane · PAIR] = from[lane · ld + k].
+static void transpose(const P* from, int64_t ld, int64_t count, int64_t columns, P* to, int64_t stride) {
     int64_t k = 0;
     if (count >= LANES)
-        for (; k + LANES <= columns; k += LANES) {
+        for (; k + LANES * PAIR <= columns; k += LANES * PAIR) {
             V v[LANES];
             UNROLL
-            for (int lane = 0; lane < LANES; ++lane) v[lane] = load(from + lane * ld + k);
+            for (int lane = 0; lane < LANES; ++lane) v[lane] = load_pairs(from + lane * ld + k);
             UNROLL
             for (int d = 1; d < LANES; d *= 2) {  // squares of 2, of 4, … change their corners
                 UNROLL
@@ -89,17 +97,18 @@ static void transpose(const T* from, int64_t ld, int64_t count, int64_t columns,
                     if (!(lane & d)) exchange(v[lane], v[lane + d], d);
             }
             UNROLL
-            for (int lane = 0; lane < LANES; ++lane) *(V*)(to + (k + lane) * stride) = v[lane];
+            for (int lane = 0; lane < LANES; ++lane) *(V*)(to + (k + lane * PAIR) * stride) = v[lane];
         }
-    for (; k < columns; ++k)
-        for (int lane = 0; lane < LANES; ++lane) to[k * stride + lane] = lane < count ? from[lane * ld + k] : T(0);
+    for (; k < columns; k += PAIR)
+        for (int lane = 0; lane < LANES; ++lane)
+            for (int i = 0; i < PAIR; ++i) to[k * stride + lane * PAIR + i] = lane < count && k + i < columns ? from[lane * ld + k + i] : P(0);
 }
 
 // to[row][·] (+)= Σ_k from[row][k] · panel[k][·] for WIDTH vectors of columns; k runs through `segments` pieces of `count`, which lie
 // apart. There may be fewer rows than ROWS: the last is then computed several times.
 template <int ROWS, int WIDTH, int AHEAD>
-static __attribute__((noinline)) void spread_block(const T* from, int64_t ld_from, int segments, const int64_t* segment, int64_t count,
-                                                   const T* panel, T* to, int64_t ld_to, int64_t left, bool adds, const int32_t* rows, const int32_t* goals, int there) {
+static __attribute__((noinline)) void spread_block(const P* from, int64_t ld_from, int segments, const int64_t* segment, int64_t count,
+                                                   const P* panel, T* to, int64_t ld_to, int64_t left, bool adds, const int32_t* rows, const int32_t* goals, int there) {
     constexpr int every[4] = {0, 1, 2, 3};
     int preactivation[WIDTH];
     UNROLL
@@ -113,7 +122,7 @@ static __attribute__((noinline)) void spread_block(const T* from, int64_t ld_fro
                 if (left > v * LANES) acc[r][v] = load(to + goals[std::min(r, there - 1)] * ld_to + v * LANES, left - v * LANES);
     }
     for (int g = 0; g < segments; ++g) {
-        const T* at[ROWS];
+        const P* at[ROWS];
         UNROLL
         for (int r = 0; r < ROWS; ++r) at[r] = from + rows[std::min(r, there - 1)] * ld_from + segment[g];
         multiply_in_pieces<AHEAD>(acc, preactivation, at, count, panel);
@@ -130,28 +139,30 @@ static __attribute__((noinline)) void spread_block(const T* from, int64_t ld_fro
 // A matrix (segments · count, columns) packed for products from the left, and the product itself. heavy: it does not stay near the
 // core, so that fewer vectors at a time for more rows are better.
 struct Spread {
-    const T* matrix;
+    const P* matrix;
     int64_t ld, columns, count;  // count: of each segment
     int segments;
     int64_t segment[GATES];
     bool heavy;
-    T* packed;
+    P* packed;
 
-    int64_t height() const { return segments * count; }
+    int64_t height() const { return segments * in_pairs(count); }
     int64_t panels() const { return ceil_div(columns, LANES); }
     int64_t size() const { return panels() * LANES * height(); }
     void pack(Range range) const {
         groups(range, [&](int64_t panel, int width) {
-            T* to = packed + panel * LANES * height();
-            for (int64_t k = 0; k < height(); ++k)
-                for (int v = 0; v < width; ++v, to += LANES) {
-                    const int64_t column = (panel + v) * LANES;
-                    *(V*)to = load(matrix + k * ld + column, columns - column);
-                }
+            P* to = packed + panel * LANES * height();
+            for (int g = 0; g < segments; ++g)
+                for (int64_t k = 0; k < count; k += PAIR)
+                    for (int v = 0; v < width; ++v, to += LANES * PAIR) {
+                        const int64_t column = (panel + v) * LANES;
+                        const P* row = matrix + (g * count + k) * ld + column;
+                        *(W*)to = joined(row, k + PAIR <= count ? row + ld : nullptr, columns - column);
+                    }
         });
     }
     // rows: of `from`; goals: of `to`, the same if not given.
-    void run(const T* from, int64_t ld_from, T* to, Range range, bool adds, const int32_t* rows, int64_t row_count,
+    void run(const P* from, int64_t ld_from, T* to, Range range, bool adds, const int32_t* rows, int64_t row_count,
              const int32_t* goals = nullptr) const {
         if (!goals) goals = rows;
         groups(range, [&](int64_t panel, int width) {
@@ -170,7 +181,7 @@ struct Spread {
         });
     }
     template <int WIDTH, int MOST, int EACH, int AHEAD>
-    void group(const T* from, int64_t ld_from, T* to, int64_t panel, bool adds, const int32_t* rows, const int32_t* goals, int64_t row_count) const {
+    void group(const P* from, int64_t ld_from, T* to, int64_t panel, bool adds, const int32_t* rows, const int32_t* goals, int64_t row_count) const {
         in_blocks<MOST>(row_count, [&](int size, int64_t first) {
             with_rows<MOST, EACH>(size, [&](auto known) {
                 spread_block<known(), WIDTH, AHEAD>(from, ld_from, segments, segment, count, packed + panel * LANES * height(),
@@ -180,21 +191,49 @@ struct Spread {
     }
 };
 
-// Sums of outer products, to[j][i] (+)= Σ_k a[k][j] · b[k][i], for ROWS of j and WIDTH vectors of i.
+// The rows of a matrix as sums over them read them: pair by pair side by side where PAIR is 2, else as they are.
+class Paired {
+    std::vector<P> memory;
+    std::vector<const P*> places;
+
+  public:
+    // Makes `width` numbers from `column` on ready, of rows of `all` numbers.
+    void add(const std::vector<const P*>& rows, int64_t column, int64_t width, int64_t all) {
+        if (PAIR == 1) {
+            places = rows;
+            return;
+        }
+        const int64_t count = ceil_div(int64_t(rows.size()), PAIR), row_size = (ceil_div(all, LANES) + 1) * LANES * PAIR;
+        memory.resize(count * row_size);
+        places.resize(count);
+        for (int64_t k = 0; k < count; ++k) {
+            P* to = memory.data() + k * row_size;
+            const P *first = rows[k * PAIR], *second = k * PAIR + 1 < int64_t(rows.size()) ? rows[k * PAIR + 1] : nullptr;
+            for (int64_t i = 0; i < width; i += LANES)
+                *(Moved*)(to + (column + i) * PAIR) = joined(first + column + i, second ? second + column + i : nullptr, width - i);
+            places[k] = to;
+        }
+    }
+    const P* const* rows() const { return places.data(); }
+    int64_t count() const { return int64_t(places.size()); }
+};
+
+// Sums of outer products, to[j][i] (+)= Σ_k a[k][j] · b[k][i], for ROWS of j and WIDTH vectors of i. Of a and b, PAIR rows are as one.
 template <int ROWS, int WIDTH>
-static __attribute__((noinline)) void outer_block(const T* const* a, int64_t j, const T* const* b, int64_t i, int64_t count, T* to, int64_t ld,
+static __attribute__((noinline)) void outer_block(const P* const* a, int64_t j, const P* const* b, int64_t i, int64_t count, T* to, int64_t ld,
                                                   int64_t columns, bool adds) {
     const int64_t left = columns - i;
     V acc[ROWS][WIDTH] = {};
     for (int64_t k = 0; k < count; ++k) {
-        V w[WIDTH];
+        W w[WIDTH];
         UNROLL
-        for (int v = 0; v < WIDTH; ++v) w[v] = WIDTH > 1 ? load(b[k] + i + v * LANES) : load(b[k] + i, left);
+        for (int v = 0; v < WIDTH; ++v)
+            w[v] = WIDTH > 1 ? load_operand(b[k] + (i + v * LANES) * PAIR) : load_operand(b[k] + i * PAIR, left * PAIR);
         UNROLL
         for (int r = 0; r < ROWS; ++r) {
-            const V value = fill(a[k][j + r]);
+            const W value = spread<true>(a[k] + (j + r) * PAIR);
             UNROLL
-            for (int v = 0; v < WIDTH; ++v) acc[r][v] += w[v] * value;
+            for (int v = 0; v < WIDTH; ++v) add_product(acc[r][v], w[v], value);
         }
     }
     UNROLL
@@ -207,13 +246,13 @@ static __attribute__((noinline)) void outer_block(const T* const* a, int64_t j, 
 }
 // ROWS of j at a time, then what is left of them by four and one.
 template <int ROWS, int WIDTH>
-static void outer_columns(const T* const* a, Range rows, const T* const* b, int64_t i, int64_t columns, int64_t count, T* to, bool adds, int64_t ld) {
+static void outer_columns(const P* const* a, Range rows, const P* const* b, int64_t i, int64_t columns, int64_t count, T* to, bool adds, int64_t ld) {
     int64_t j = rows.begin;
     for (; rows.end - j >= ROWS; j += ROWS) outer_block<ROWS, WIDTH>(a, j, b, i, count, to, ld, columns, adds);
     for (; rows.end - j >= 4; j += 4) outer_block<4, WIDTH>(a, j, b, i, count, to, ld, columns, adds);
     for (; j < rows.end; ++j) outer_block<1, WIDTH>(a, j, b, i, count, to, ld, columns, adds);
 }
-static void outer(const T* const* a, Range rows, const T* const* b, int64_t columns, int64_t count, T* to, bool adds, int64_t ld = 0) {
+static void outer(const P* const* a, Range rows, const P* const* b, int64_t columns, int64_t count, T* to, bool adds, int64_t ld = 0) {
     if (!ld) ld = columns;
     for (int64_t i = 0; i < columns;) {
         const int64_t left = (columns - i) / LANES;
