@@ -15,6 +15,11 @@ struct P {
     operator float() const { return _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(int(uint32_t(bits) << 16)))); }
 };
 constexpr int PAIR = 2;
+#if defined(__clang__)
+#define UNROLL_PRODUCTS _Pragma("unroll 2")
+#else
+#define UNROLL_PRODUCTS _Pragma("GCC unroll 2")
+#endif
 typedef __m512bh W;
 typedef W Moved __attribute__((aligned(2), may_alias));
 
@@ -45,6 +50,7 @@ static INLINE void add_product(V& sum, W a, W b) { sum = (V)_mm512_dpbf16_ps((__
 #else
 typedef T P;
 constexpr int PAIR = 1;
+#define UNROLL_PRODUCTS
 typedef V W;
 typedef Loose Moved;
 

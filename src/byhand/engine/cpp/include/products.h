@@ -28,6 +28,7 @@ static INLINE void multiply_one(V (&acc)[ROWS][ALL], const int (&preactivation)[
 template <int AHEAD, int ROWS, int WIDTH, int ALL>
 static INLINE void multiply(V (&acc)[ROWS][ALL], const int (&preactivation)[WIDTH], const P* const (&from)[ROWS], int64_t count, const P*& panel) {
     int64_t k = 0;
+    UNROLL_PRODUCTS
     for (; k + PAIR <= count; k += PAIR, panel += WIDTH * LANES * PAIR) multiply_one<true, AHEAD>(acc, preactivation, from, k, panel);
     if (PAIR > 1 && k < count) multiply_one<false, 0>(acc, preactivation, from, k, panel), panel += WIDTH * LANES * PAIR;
 }
@@ -224,6 +225,7 @@ static __attribute__((noinline)) void outer_block(const P* const* a, int64_t j, 
                                                   int64_t columns, bool adds) {
     const int64_t left = columns - i;
     V acc[ROWS][WIDTH] = {};
+    UNROLL_PRODUCTS
     for (int64_t k = 0; k < count; ++k) {
         W w[WIDTH];
         UNROLL
