@@ -127,7 +127,7 @@ static INLINE void gates_block(const Call& c, const Chunk& chunk, int64_t t, con
             for (int g = 0; g < WIDTH; ++g) acc[r][g] += load(at + (first + g) * c.hidden, c.hidden - unit);
         }
     } else {
-        const T* x = c.x + step_at(c, t) * c.input;
+        const P* x = c.x + step_at(c, t) * c.input;
         UNROLL
         for (int r = 0; r < ROWS; ++r) from[r] = x + rows[std::min(r, there - 1)] * c.input;
         multiply_in_pieces<AHEAD>(acc, x_slot, from, c.input, panel);
