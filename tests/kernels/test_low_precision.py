@@ -146,6 +146,23 @@ def test_gradients_and_a_backward_inside_autocast() -> None:
             torch.testing.assert_close(parameter.grad, exact[name], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("low", [torch.bfloat16, torch.float16])
+def test_gradients_by_sites(low: torch.dtype) -> None:
+    """On the reference engine they were all zero: it computed in float32, and the recorder listened at copies in low precision."""
+    torch.manual_seed(2)
+    layer, x = LSTM(3, 5), torch.randn(6, 2, 3)
+    with record(layer, gradients=True) as expected:
+        layer(x)[0].sum().backward()
+    layer = layer.to(low)
+    for engine in ("cpp", "reference"):
+        with use_engine(engine), record(layer, gradients=True) as found:
+            layer(x.to(low))[0].sum().backward()
+        for site in expected:
+            assert found[site].dtype == low
+            torch.testing.assert_close(found.grad[site].float(), expected.grad[site], rtol=0.05, atol=0.02)
+            assert expected.grad[site].abs().max() > 0.05
+
+
 def test_input_of_autocasts_own_type_and_float64_that_it_leaves_alone() -> None:
     layer, x = LSTM(3, 6), torch.randn(7, 2, 3)
     with autocast():

@@ -60,20 +60,16 @@ def computed_in(call: Call) -> torch.dtype | None:
 
 
 def run(call: Call, engine: Callable[[Call], Result]) -> Result:
-    """The engine's answer to the call, computed and returned in the right number types."""
+    """The engine's answer to the call, computed and returned in the right number types; the sites as they were computed, since copies
+    of them would be outside the graph in which gradients by them are to be had.
+    """
     computed = computed_in(call)
     if computed is None:
         return engine(call)
     output, state = autocast_type(call) or call.input.dtype, call.weights.input.dtype
     with exactly(call.input.device.type):
         result = engine(converted(call, computed))
-    sites = None if result.sites is None else {site: cast(values, state) for site, values in result.sites.items()}
-    return Result(result.output.to(output), tuple(one.to(state) for one in result.state), sites, result.on_gradients)
-
-
-def cast(values: Any, dtype: torch.dtype) -> Any:
-    """The steps of a site, one tensor or a list of them, in another number type."""
-    return values.to(dtype) if isinstance(values, Tensor) else [one.to(dtype) for one in values]
+    return result._replace(output=result.output.to(output), state=tuple(one.to(state) for one in result.state))
 
 
 @contextmanager

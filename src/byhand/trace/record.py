@@ -53,6 +53,9 @@ class Recorder:
             site: list(values) for site, values in result.sites.items() if self.wants(join(place, site))
         }
         grads = self.watch(sites, result) if self.gradients else None
+        dtype = call.weights.input.dtype  # of a layer in low precision; its sites may have been computed in a higher one
+        if dtype not in (torch.float32, torch.float64):
+            sites = {site: [step.to(dtype) for step in steps] for site, steps in sites.items()}
         valid = call.valid if call.valid is not None else call.input.new_ones(call.input.shape[:2], dtype=torch.bool)
         initial = dict(zip(call.cell.state, call.state, strict=True))
         run = Run(call.cell.name, call.input, valid, initial, sites, grads, restart=restart(call))
