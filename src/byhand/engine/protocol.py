@@ -45,9 +45,10 @@ class Engine(Protocol):
 
 
 class Prepared(Protocol):
-    """A call of one shape, ready to be repeated. Nothing is checked: the caller sees to shapes, number types and contiguity.
+    """A call of one number of sequences, ready to be repeated, with any number of steps. Nothing is checked: the caller sees to shapes,
+    number types and contiguity.
 
-    packing: of packed sequences, of any lengths; input and output are then (rows, width), and the call's steps do not count.
+    packing: of packed sequences; input and output are then (rows, width).
     """
 
     def run(

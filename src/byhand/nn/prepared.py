@@ -1,8 +1,8 @@
-"""Prepared calls: argument checks and kernel arguments, cached per kind of input.
+"""Prepared calls: argument checks and kernel arguments, cached per kind of input, of any number of steps.
 
 For a single step the checks and the listing of arguments take ten times as long as the arithmetic. A call that is plain in every way
-goes straight to the engine here, with the same result to the bit; any other takes the usual way. Packed sequences of any length are
-run where they lie.
+goes straight to the engine here, with the same result to the bit; any other takes the usual way. Packed sequences are run where
+they lie.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     Made = tuple[Any, list[Tensor]]  # the output, and each state as the module's caller gets it
 
-MOST = 4096  # steps times sequences up to which it is worth the while
-
 
 def run(
     module: nn.Module,
@@ -44,13 +42,19 @@ def run(
         return None
     if type(input) is PackedSequence:
         return run_packed(module, input, hx, calls)
-    if type(input) is not Tensor or input.dim() != 3 or input.shape[0] * input.shape[1] > MOST:
+    if type(input) is not Tensor or input.dim() != 3 or input.numel() == 0 or input.shape[2] != module.input_size:
         return None
     if batch_first:  # the kernel's order: no copy for a single step or a single sequence
         input = input.transpose(0, 1).contiguous()
     elif not input.is_contiguous():
         return None
-    stack = stack_of(module, (input.shape, input.dtype, input.device.type), calls, lambda: input)
+    _, batch, width = input.shape
+    stack = stack_of(
+        module,
+        (batch, width, input.dtype, input.device.type),
+        calls,
+        lambda: input.new_empty(1, batch, width, requires_grad=False),
+    )
     state = states_of(stack, hx)
     made = None if state is None else through(stack, input, state)
     if made is None or not batch_first:

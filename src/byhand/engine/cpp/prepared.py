@@ -14,7 +14,7 @@ from torch import Tensor
 
 from byhand.engine.cpp.autograd import Layer, kernel_inputs, without_tensors
 from byhand.engine.cpp.kernel import Kernel, KernelInputs, address, kernel
-from byhand.engine.cpp.trained import TrainedCall, TrainedLayer, is_plain, lay_out, shape_of
+from byhand.engine.cpp.trained import TrainedCall, TrainedLayer, is_plain, lay_out
 
 if TYPE_CHECKING:
     from byhand.engine.call import Call
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 def prepare(call: Call, *, pack: bool) -> PreparedCall | None:
-    """The call bound to its shape, for other inputs and states; None if it is not of that kind: with ragged lengths, or more read by
-    the recurrent product than the output.
+    """The call bound to its number of sequences, for other inputs and states; None if it is not of that kind: with ragged lengths, or
+    with a recurrent product that reads more than the output.
     """
     compiled, inputs = kernel(call.cell, call.input.dtype), kernel_inputs(call)
     if inputs.lengths is not None or compiled.sources not in ([0], []):
@@ -32,18 +32,18 @@ def prepare(call: Call, *, pack: bool) -> PreparedCall | None:
 
 
 class PreparedCall:
-    """One layer's call, for one shape of input; see byhand.engine.protocol.Prepared. The output's states are overwritten in place.
+    """One layer's call, for one number of sequences; see byhand.engine.protocol.Prepared. Last states are written in place.
 
     packed: the weights as the kernel packs them; without, they are read where they are at each call.
     """
 
     def __init__(self, kernel: Kernel, inputs: KernelInputs, call: Call, packed: Tensor | None) -> None:
-        (time, batch), self.at = inputs.input.shape[:2], kernel.at
+        batch, self.at = inputs.input.shape[1], kernel.at
         self.kernel, self.inputs, self.packed = kernel, inputs, packed  # whose memory the arguments point to
         hidden, projection = inputs.weights.input.shape[0] // len(kernel.cell.gates), inputs.weights.projection
-        self.shape = (time, batch, hidden if projection is None else len(projection))
-        self.unprojected = None if projection is None else (time, batch, hidden)
-        output = inputs.input.new_empty(self.shape)
+        self.step = (batch, hidden if projection is None else len(projection))
+        self.unprojected = None if projection is None else hidden
+        output = inputs.input.new_empty(1, *self.step)
         outputs = kernel.plain_outputs(output, inputs.state, [None for _ in inputs.state])
         self.argv = kernel.arguments(inputs, outputs, packed=packed)
         others = slice(self.at.history.start + 1, self.at.history.stop)  # states that are overwritten where they end
@@ -53,23 +53,24 @@ class PreparedCall:
 
     def run(self, input: Tensor, first: Sequence[int], last: Sequence[int], packing: Packing | None = None) -> Tensor:
         """The output; the last states are written where `last` says, which may be where the first ones are."""
-        argv, at, kernel, output = array("q", self.argv), self.at, self.kernel, input.new_empty(shape_of(self.shape, packing))
-        lay_out(argv, at, packing)
+        argv, at, kernel, rows = array("q", self.argv), self.at, self.kernel, input.shape[:-1]
+        output = input.new_empty(*rows, self.step[1])
+        lay_out(argv, at, input, packing)
         argv[at.threads], argv[at.x], argv[kernel.output] = torch.get_num_threads(), input.data_ptr(), output.data_ptr()
         argv[kernel.first], ends = array("q", first), array("q", last)
         argv[kernel.last] = ends
         if not kernel.rounds:
             argv[self.others] = ends[1:]
         if self.unprojected is not None:
-            unprojected = input.new_empty(shape_of(self.unprojected, packing))
+            unprojected = input.new_empty(*rows, self.unprojected)
             argv[at.unprojected] = unprojected.data_ptr()
         kernel.call(argv)
         return output
 
     def stepping(self, state: Sequence[Tensor]) -> Callable[[Tensor], Tensor]:
         """A function that takes the next step (batch, input), gives its output (batch, hidden), and moves the state on in place."""
-        argv, x, output, call, shape = array("q", self.argv), self.at.x, self.kernel.output, self.kernel.call, self.shape[1:]
-        unprojected = None if self.unprojected is None else state[0].new_empty(self.unprojected)
+        argv, x, output, call, shape = array("q", self.argv), self.at.x, self.kernel.output, self.kernel.call, self.step
+        unprojected = None if self.unprojected is None else state[0].new_empty(shape[0], self.unprojected)
         argv[self.at.unprojected] = address(unprojected)
         addresses = array("q", [one.data_ptr() for one in state])
         argv[self.at.threads], argv[self.kernel.first], argv[self.kernel.last] = torch.get_num_threads(), addresses, addresses

@@ -18,16 +18,13 @@ if TYPE_CHECKING:
     from byhand.engine.packing import Packing
 
 
-def shape_of(shape: tuple[int, ...], packing: Packing | None) -> tuple[int, ...]:
-    """The shape (time, batch, width), or (rows, width) of packed sequences."""
-    return shape if packing is None else (packing.offsets[-1], shape[-1])
-
-
-def lay_out(argv: array[int], at: Arguments, packing: Packing | None) -> None:
-    """Say where the rows of packed sequences are; the arguments are right for others."""
-    if packing is not None:
-        argv[at.time] = len(packing.sizes)
-        argv[at.offsets], argv[at.lengths] = packing.offsets.buffer_info()[0], packing.lengths.buffer_info()[0]
+def lay_out(argv: array[int], at: Arguments, input: Tensor, packing: Packing | None) -> None:
+    """Say how many steps there are, and where the rows of packed sequences are."""
+    if packing is None:
+        argv[at.time] = len(input)
+        return
+    argv[at.time] = len(packing.sizes)
+    argv[at.offsets], argv[at.lengths] = packing.offsets.buffer_info()[0], packing.lengths.buffer_info()[0]
 
 
 def is_plain(inputs: KernelInputs) -> bool:
@@ -36,15 +33,16 @@ def is_plain(inputs: KernelInputs) -> bool:
 
 
 class TrainedCall:
-    """A prepared call with its derivative: one layer, one shape of input, contiguous tensors in the order of autograd.flatten."""
+    """A prepared call with its derivative: one layer, one number of sequences, contiguous tensors in the order of autograd.flatten."""
 
     def __init__(self, kernel: Kernel, inputs: KernelInputs, bare: Call) -> None:
-        (time, batch), self.at = inputs.input.shape[:2], kernel.at
+        batch, self.at = inputs.input.shape[1], kernel.at
         hidden = inputs.weights.input.shape[0] // len(kernel.cell.gates)
         self.kernel, self.bare, self.states, self.shares_output = kernel, bare, len(inputs.state), shares_output(inputs)
-        self.output, self.saved = (time, batch, hidden), (time, batch, kernel.preactivations * hidden)
+        self.hidden, self.saved = hidden, kernel.preactivations * hidden
         self.gate_rows, self.vectors = len(kernel.cell.gates) * hidden, len(inputs.weights.vectors)
-        output, saved = inputs.input.new_empty(self.output), inputs.input.new_empty(self.saved, dtype=kernel.computed)
+        output = inputs.input.new_empty(1, batch, hidden)
+        saved = inputs.input.new_empty(1, batch, self.saved, dtype=kernel.computed)
         histories = [output if keeps else None for keeps in kernel.keeps]
         self.argv = kernel.arguments(inputs, kernel.plain_outputs(output, inputs.state, histories, saved))
 
@@ -52,8 +50,9 @@ class TrainedCall:
         self, tensors: tuple[Any, ...], packing: Packing | None
     ) -> tuple[Tensor, tuple[Tensor, ...], list[Tensor | None], Tensor]:
         """The output, the last states, the histories that are kept beside the output, and what the derivative is made from."""
-        new, computed, shape = tensors[0].new_empty, self.kernel.computed, shape_of(self.output, packing)
-        output, saved = new(shape), new(shape_of(self.saved, packing), dtype=computed)
+        new, computed, rows = tensors[0].new_empty, self.kernel.computed, tensors[0].shape[:-1]
+        shape = (*rows, self.hidden)
+        output, saved = new(shape), new((*rows, self.saved), dtype=computed)
         last = tuple([torch.empty_like(one) for one in tensors[-self.states :]])
         histories = [new(shape, dtype=computed) if keeps else None for keeps in self.kernel.keeps]
         self.kernel.call(self.bound(packing, tensors, output, last, histories, saved))
@@ -63,7 +62,7 @@ class TrainedCall:
         self, packing: Packing | None, tensors: Any, output: Tensor, last: Any, histories: Any, saved: Tensor
     ) -> array[int]:
         argv, at, states, vectors, kernel = array("q", self.argv), self.at, self.states, self.vectors, self.kernel
-        lay_out(argv, at, packing)
+        lay_out(argv, at, tensors[0], packing)
         ends = [one.data_ptr() for one in last]
         argv[at.threads], argv[at.saved], argv[at.x] = torch.get_num_threads(), saved.data_ptr(), tensors[0].data_ptr()
         argv[at.weight_x], argv[at.weight_h] = tensors[1].data_ptr(), address(tensors[2])
