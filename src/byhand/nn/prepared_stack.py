@@ -157,9 +157,13 @@ def differentiable(
 ) -> tuple[Tensor, list[Tensor]] | None:
     """The same, in the graph; None if an engine has no derivative of packed rows."""
     single = stack.zeros[0].dim() == 2  # of a module that takes single steps
+    if len(stack.sublayers) == 1:
+        first = state if single else [one[0] for one in state]
+        made = stack.sublayers[0].differentiable(input, stack.weights[0], first, packing)
+        return None if made is None else (made[0], [*made[1:]] if single else [one.unsqueeze(0) for one in made[1:]])
     x, outputs, lasts = input, [], []
     for index, (sublayer, weights) in enumerate(zip(stack.sublayers, stack.weights, strict=True)):
-        made = sublayer.differentiable(x, weights, state if single else [one[index] for one in state], packing)
+        made = sublayer.differentiable(x, weights, [one[index] for one in state], packing)
         if made is None:
             return None
         output, *last = made
@@ -167,6 +171,4 @@ def differentiable(
         outputs.append(output)
         if len(outputs) == stack.directions:
             x, outputs = joined(outputs), []
-    if len(lasts) == 1:
-        return x, lasts[0] if single else [one.unsqueeze(0) for one in lasts[0]]
     return x, [torch.stack(each) for each in zip(*lasts, strict=True)]

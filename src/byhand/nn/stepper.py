@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from byhand.engine import dispatch, precision
+from byhand.engine import dispatch, precision, transforms
 from byhand.engine.call import Call
 from byhand.nn.indices import Where, check_where, chosen
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
+    from byhand.engine.protocol import Prepared
     from byhand.nn.config import Config
 
     State = Tensor | tuple[Tensor, ...]
@@ -54,10 +55,11 @@ class Stepper:
         """Start from a copy of this memory, and bind the engine to it."""
         with torch.inference_mode(False), torch.no_grad():
             self._state = [tuple(one.clone() for one in each) for each in state]
-            self._bound = self._prepared()
+            self._layers = self._prepared()
+            self._bound = [layer.stepping(memory) for layer, memory in zip(self._layers, self._state, strict=False)]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_bound"}  # which holds addresses
+        return {name: value for name, value in vars(self).items() if name not in ("_layers", "_bound")}  # which hold addresses
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -70,12 +72,10 @@ class Stepper:
             x = weights.input.new_zeros(1, self.batch, weights.input.shape[1])
         return Call(self.config.cell, x, state, weights, noise=self._noise[layer])
 
-    def _prepared(self) -> list[Callable[[Tensor], Tensor]]:
-        """A function a layer that takes one step; none if no engine prepares every layer."""
+    def _prepared(self) -> list[Prepared]:
+        """Every layer with its weights packed; none if no engine prepares every layer."""
         layers = [dispatch.prepare(self._call_of(layer), pack=True) for layer in range(self.config.num_layers)]
-        if None in layers:
-            return []
-        return [layer.stepping(state) for layer, state in zip(layers, self._state, strict=True) if layer is not None]
+        return [] if None in layers else [layer for layer in layers if layer is not None]
 
     def __call__(self, x: Float[Tensor, "*time batch input"]) -> Float[Tensor, "*time batch output"]:
         """Take one step or several."""
@@ -105,14 +105,26 @@ class Stepper:
                 f"stepper expected x of {self._dtype} and shape {tuple(self._shape)}, or that for several steps, got {_described(given)}"
             )
         with torch.no_grad(), precision.exactly(x.device.type):
-            x = x.to(self._kept_in)
-            for layer in range(self.config.num_layers if len(x) else 0):
-                result = dispatch.run(self._call_of(layer, x))
-                for mine, new in zip(self._state[layer], result.state, strict=True):
-                    mine.copy_(new)
-                x = result.output
-            x = x.to(self._dtype)
+            x = self._through(x.to(self._kept_in)).to(self._dtype)
         return x if given.dim() == 3 else x[0] if given.dim() == 2 else x[0, 0]
+
+    def _through(self, x: Tensor) -> Tensor:
+        """All layers, on the packed weights where there are such."""
+        if len(x) == 0:
+            return x
+        plain = type(x) is Tensor and x.device.type == "cpu" and transforms.is_plain() and not dispatch.is_chosen()
+        if self._layers and plain:
+            x = x.contiguous()
+            for layer, memory in zip(self._layers, self._state, strict=True):
+                places = [one.data_ptr() for one in memory]
+                x = layer.run(x, places, places)
+            return x
+        for layer, memory in enumerate(self._state):
+            result = dispatch.run(self._call_of(layer, x))
+            for mine, new in zip(memory, result.state, strict=True):
+                mine.copy_(new)
+            x = result.output
+        return x
 
     @property
     def _kept_in(self) -> torch.dtype:

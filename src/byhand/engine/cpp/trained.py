@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def lay_out(argv: array[int], at: Arguments, input: Tensor, packing: Packing | None) -> None:
     """Say how many steps there are, and where the rows of packed sequences are."""
     if packing is None:
-        argv[at.time] = len(input)
+        argv[at.time] = input.shape[0]
         return
     argv[at.time] = len(packing.sizes)
     argv[at.offsets], argv[at.lengths] = packing.offsets.buffer_info()[0], packing.lengths.buffer_info()[0]
@@ -40,9 +40,13 @@ class TrainedCall:
         hidden = inputs.weights.input.shape[0] // len(kernel.cell.gates)
         self.kernel, self.bare, self.states, self.shares_output = kernel, bare, len(inputs.state), shares_output(inputs)
         self.hidden, self.saved = hidden, kernel.preactivations * hidden
+        self.wide: dict[str, Any] = (
+            {"dtype": kernel.computed} if kernel.rounds else {}
+        )  # of sums and states, where it is another
+        self.biases_alike = kernel.partition.of_recurrent == kernel.partition.of_input
         self.gate_rows, self.vectors = len(kernel.cell.gates) * hidden, len(inputs.weights.vectors)
         output = inputs.input.new_empty(1, batch, hidden)
-        saved = inputs.input.new_empty(1, batch, self.saved, dtype=kernel.computed)
+        saved = inputs.input.new_empty(1, batch, self.saved, **self.wide)
         histories = [output if keeps else None for keeps in kernel.keeps]
         self.argv = kernel.arguments(inputs, kernel.plain_outputs(output, inputs.state, histories, saved))
 
@@ -50,11 +54,11 @@ class TrainedCall:
         self, tensors: tuple[Any, ...], packing: Packing | None
     ) -> tuple[Tensor, tuple[Tensor, ...], list[Tensor | None], Tensor]:
         """The output, the last states, the histories that are kept beside the output, and what the derivative is made from."""
-        new, computed, rows = tensors[0].new_empty, self.kernel.computed, tensors[0].shape[:-1]
+        new, rows = tensors[0].new_empty, tensors[0].shape[:-1]
         shape = (*rows, self.hidden)
-        output, saved = new(shape), new((*rows, self.saved), dtype=computed)
+        output, saved = new(shape), new((*rows, self.saved), **self.wide)
         last = tuple([torch.empty_like(one) for one in tensors[-self.states :]])
-        histories = [new(shape, dtype=computed) if keeps else None for keeps in self.kernel.keeps]
+        histories = [new(shape, **self.wide) if keeps else None for keeps in self.kernel.keeps]
         self.kernel.call(self.bound(packing, tensors, output, last, histories, saved))
         return output, last, histories, saved
 
@@ -88,18 +92,18 @@ class TrainedCall:
         argv = self.bound(packing, tensors, output, tensors[-states:], histories, saved)  # nothing reads the last states again
         by_output = None if grads[0] is None else grads[0].contiguous()
         by_state = [
-            torch.zeros_like(one, dtype=saved.dtype)
-            if grad is None
-            else grad.to(saved.dtype, copy=True, memory_format=torch.contiguous_format)
+            torch.zeros_like(one, **self.wide) if grad is None else grad.clone(memory_format=torch.contiguous_format)
             for one, grad in zip(tensors[-states:], grads[1:], strict=True)
         ]
+        if self.wide:
+            by_state = [one.to(saved.dtype) for one in by_state]
         by_input, by_weight, by_recurrent = [
-            torch.empty_like(one, dtype=saved.dtype) if need and one is not None else None
+            torch.empty_like(one, **self.wide) if need and one is not None else None
             for one, need in zip(tensors[:3], needed, strict=False)
         ]
         by_bias = saved.new_empty(saved.shape[-1])
         wanted = any(needed[6:count])
-        by_vectors = [torch.empty_like(one, dtype=saved.dtype) if wanted else None for one in tensors[6:count]]
+        by_vectors = [torch.empty_like(one, **self.wide) if wanted else None for one in tensors[6:count]]
         argv[at.wants_first] = any(needed[count:])
         argv[at.grad_output] = address(by_output)
         argv[at.grad_state] = array("q", [one.data_ptr() for one in by_state])
@@ -108,11 +112,12 @@ class TrainedCall:
         for place, one in enumerate(by_vectors, at.grad_parameter.start):
             argv[place] = address(one)
         self.kernel.run_backward(argv)
-        by_biases = [
-            by_bias[: self.gate_rows] if needed[3] else None,
-            recurrent_bias(self.kernel, by_bias) if needed[4] else None,
-        ]
-        made = [by_input, by_weight, by_recurrent, *by_biases, None, *by_vectors, *by_state]
+        by_x = by_u = None
+        if needed[3]:
+            by_x = by_bias[: self.gate_rows]
+        if needed[4]:  # in memory of its own: optimisers write into them
+            by_u = by_bias.clone() if self.biases_alike else recurrent_bias(self.kernel, by_bias)
+        made = [by_input, by_weight, by_recurrent, by_x, by_u, None, *by_vectors, *by_state]
         return [None if one is None else one.to(output.dtype) for one in made] if self.kernel.rounds else made
 
 
