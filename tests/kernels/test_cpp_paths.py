@@ -8,7 +8,7 @@ from cases import Shape
 from pairs import assert_close, assert_engines_agree, assert_equal, example, on, packed, run, threads
 
 from byhand import use_engine
-from byhand.engine.cpp import autograd, kernel
+from byhand.engine.cpp import autograd, values
 
 KINDS = ("lstm", "gru", "peephole", "slstm", "min_lstm", "full_gate_recurrence(peephole)", "zoneout(gru)")
 
@@ -53,16 +53,16 @@ multiply = pytest.mark.parametrize("large", WHO_MULTIPLIES.values(), ids=WHO_MUL
 
 def gradients_from(large: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whose products make the gradients by weights: torch's for more bytes of them, whatever the processor."""
-    monkeypatch.setattr(kernel, "LARGE", large)
-    monkeypatch.setattr(kernel, "processor", lambda: "")
+    monkeypatch.setattr(values, "LARGE", large)
+    monkeypatch.setattr(values, "processor", lambda: "")
 
 
 @pytest.mark.parametrize(
     ("processor", "large", "expected"), [("AMD EPYC", 0, False), ("Xeon", 0, True), ("Xeon", 1 << 40, False)]
 )
 def test_whose_products_are_faster(processor: str, large: int, expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernel, "LARGE", large)
-    monkeypatch.setattr(kernel, "processor", lambda: f"model name : {processor}")
+    monkeypatch.setattr(values, "LARGE", large)
+    monkeypatch.setattr(values, "processor", lambda: f"model name : {processor}")
     asked: list[str] = []
     monkeypatch.setattr(autograd, "large_products", lambda *_: asked.append("torch") or (None,) * 4)
     lstm, x, states = example("peephole", Shape(4, 3, 2, 5))

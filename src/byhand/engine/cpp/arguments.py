@@ -8,6 +8,11 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from torch import Tensor
+
 
 class Field(NamedTuple):
     """A member of the struct: a C++ type, and how many of it there are: one, one a state, or one a parameter (and one spare)."""
@@ -112,3 +117,18 @@ class Arguments:
     def zeros(self) -> array[int]:
         """The words, all zero: no tensor anywhere."""
         return array("q", self.empty)
+
+
+def addresses(tensors: Sequence[Tensor | None]) -> array[int]:
+    return array("q", [0 if one is None else one.data_ptr() for one in tensors])
+
+
+def put(argv: array[int], place: slice, values: Iterable[int]) -> None:
+    """Fill in the first of a field's words."""
+    given = array("q", values)
+    assert len(given) <= place.stop - place.start
+    argv[place.start : place.start + len(given)] = given
+
+
+def address(tensor: Tensor | None) -> int:
+    return 0 if tensor is None else tensor.data_ptr()

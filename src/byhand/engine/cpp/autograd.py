@@ -10,7 +10,8 @@ from torch.nn.functional import linear
 
 from byhand.engine import precision, reference
 from byhand.engine.call import Call, Listener, Weights
-from byhand.engine.cpp.kernel import Kernel, KernelGradients, KernelInputs, KernelOutputs, kernel
+from byhand.engine.cpp.kernel import Kernel, kernel
+from byhand.engine.cpp.values import KernelGradients, KernelInputs, KernelOutputs
 from byhand.engine.names import site_names
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ from byhand.engine import edits, transforms
 from byhand.engine.call import Call, Listener, Result
 from byhand.engine.cpp import bfloat16, operators, prepared
 from byhand.engine.cpp.autograd import Layer, flatten, kernel_inputs, without_tensors
-from byhand.engine.cpp.kernel import KernelInputs, KernelOutputs, kernel
+from byhand.engine.cpp.kernel import kernel
 from byhand.engine.cpp.refusal import refuses_cell
 from byhand.engine.cpp.source import TYPES
+from byhand.engine.cpp.values import KernelInputs, KernelOutputs
 
 name = "cpp"
 

@@ -3,74 +3,24 @@
 from __future__ import annotations
 
 import ctypes
-import os
 from array import array
 from functools import cache, partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from byhand.engine.cpp.arguments import Arguments
+from byhand.engine.cpp import threads  # whose pool is another after a fork
+from byhand.engine.cpp.arguments import Arguments, address, addresses, put
 from byhand.engine.cpp.source import source
 from byhand.engine.cpp.toolchain import compiler
-from byhand.engine.cpp.toolchain.processor import processor
+from byhand.engine.cpp.values import KernelGradients, KernelInputs, KernelOutputs, torch_multiplies
 from byhand.ir import partition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from jaxtyping import Bool, Float, Int
+    from collections.abc import Sequence
 
     from byhand.cells import Cell
-    from byhand.engine.call import Weights
-NO_POOL = array("q", [0, 0, 0])
-LARGE = 3 << 19  # bytes of weights
-
-
-class KernelInputs(NamedTuple):
-    """What a kernel works on: contiguous tensors of one dtype on the CPU. lengths: None if all sequences are of full length."""
-
-    input: Float[Tensor, "time batch input"]
-    state: tuple[Float[Tensor, "batch width"], ...]
-    weights: Weights
-    parameters: tuple[Tensor, ...]  # vectors (hidden), then masks (time or 1, batch or 1, hidden)
-    lengths: Int[Tensor, " batch"] | None
-    reverse: bool
-    cut: Bool[Tensor, "time batch"] | None = None
-    restart: tuple[Float[Tensor, "batch width"], ...] = ()
-
-
-class KernelOutputs(NamedTuple):
-    """output and last states; and, if it was to be saved, what the derivative and the sites are made from. In bfloat16 histories, of the
-    states that the step itself reads again, and what was saved are in float32; rounded is the output, and all else that the recurrent
-    product reads.
-    """
-
-    output: Float[Tensor, "time batch output"]
-    last: tuple[Float[Tensor, "batch width"], ...]
-    histories: tuple[Tensor | None, ...]  # of each state that is read again, (time, batch, width)
-    saved: Float[Tensor, "time batch preactivations*hidden"] | None
-    unprojected: Float[Tensor, "time batch hidden"] | None
-    rounded: tuple[Tensor | None, ...] = ()
-
-
-class KernelGradients(NamedTuple):
-    """By all that a run depends on, in the shapes of those; None where not asked for. Where the weights are large, preactivations and
-    projected are there instead of the first four, which are products of them.
-    """
-
-    preactivations: Float[Tensor, "time batch preactivations*hidden"] | None
-    projected: Float[Tensor, "time batch output"] | None
-    input: Tensor | None
-    weight_input: Tensor | None
-    weight_recurrent: Tensor | None
-    projection: Tensor | None
-    bias: Float[Tensor, " preactivations*hidden"]
-    vectors: tuple[Float[Tensor, " hidden"] | None, ...]
-    state: tuple[Float[Tensor, "batch width"], ...]
-    histories: tuple[Float[Tensor, "time batch hidden"], ...]  # by each new state in full, if that was asked for
-    restart: tuple[Float[Tensor, "batch width"], ...]
 
 
 class Kernel:
@@ -117,7 +67,7 @@ class Kernel:
         output = hidden if weights.projection is None else len(weights.projection)
         last, argv = addresses(outputs.last), at.zeros()
         argv[at.time], argv[at.batch], argv[at.input], argv[at.hidden], argv[at.output] = time, batch, width, hidden, output
-        argv[at.reverse], argv[at.threads], argv[at.pool] = inputs.reverse, torch.get_num_threads(), pool()
+        argv[at.reverse], argv[at.threads], argv[at.pool] = inputs.reverse, torch.get_num_threads(), threads.pool()
         argv[at.wants_first], argv[at.saves] = wants_first, outputs.saved is not None
         argv[at.lengths], argv[at.x] = address(inputs.lengths), inputs.input.data_ptr()
         argv[at.weight_x], argv[at.weight_h] = weights.input.data_ptr(), address(weights.recurrent)
@@ -269,54 +219,7 @@ class Kernel:
             raise MemoryError("byhand's C++ kernel could not get the memory for its packed weights")
 
 
-def addresses(tensors: Sequence[Tensor | None]) -> array[int]:
-    return array("q", [0 if one is None else one.data_ptr() for one in tensors])
-
-
-def put(argv: array[int], place: slice, values: Iterable[int]) -> None:
-    """Fill in the first of a field's words."""
-    given = array("q", values)
-    assert len(given) <= place.stop - place.start
-    argv[place.start : place.start + len(given)] = given
-
-
-def address(tensor: Tensor | None) -> int:
-    return 0 if tensor is None else tensor.data_ptr()
-
-
-def torch_multiplies(weights: Weights) -> bool:
-    """Whether the gradients of such weights are better left to torch's products: of large ones, but not on AMD's processors, where MKL
-    reaches half of what the kernel does (training 16x32x256x256 takes 1.5x as long with it on an EPYC, 30x64x1024x1024 1.1x). Never
-    in bfloat16, where the kernel keeps what would be multiplied in pairs.
-    """
-    if weights.input.dtype == torch.bfloat16:
-        return False
-    size = weights.input.numel() + (0 if weights.recurrent is None else weights.recurrent.numel())
-    return size * weights.input.element_size() > LARGE and "AMD" not in processor()
-
-
 @cache
 def kernel(cell: Cell, dtype: torch.dtype) -> Kernel:
     """The kernel of a cell, compiled or fetched if need be."""
     return Kernel(cell, dtype)
-
-
-@cache
-def pool() -> array[int]:
-    """Addresses in the OpenMP library that torch has loaded; zeros if there is none: each call then starts its own threads."""
-    try:
-        loaded = ctypes.CDLL(None)
-        functions = (loaded.GOMP_parallel, loaded.omp_get_thread_num, loaded.omp_get_num_threads)
-    except (AttributeError, OSError):
-        return NO_POOL
-    return array("q", [ctypes.cast(one, ctypes.c_void_p).value or 0 for one in functions])
-
-
-def _after_fork() -> None:
-    """The pool's threads are not there any more in a forked process; each call starts its own."""
-    pool.cache_clear()
-    globals()["pool"] = cache(lambda: NO_POOL)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

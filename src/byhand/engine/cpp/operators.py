@@ -17,9 +17,10 @@ from byhand.cells.names import full_name, named
 from byhand.engine import transforms
 from byhand.engine.call import Call, Result
 from byhand.engine.cpp.autograd import flatten, gradients, kernel_inputs, unflatten
-from byhand.engine.cpp.kernel import KernelOutputs, kernel
+from byhand.engine.cpp.kernel import kernel
 from byhand.engine.cpp.refusal import refuses_cell
 from byhand.engine.cpp.source import TYPES
+from byhand.engine.cpp.values import KernelOutputs
 
 if TYPE_CHECKING:
     from byhand.cells import Cell

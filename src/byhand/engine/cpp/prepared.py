@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from byhand.engine.cpp.arguments import address
 from byhand.engine.cpp.autograd import Layer, kernel_inputs, without_tensors
-from byhand.engine.cpp.kernel import Kernel, KernelInputs, address, kernel
+from byhand.engine.cpp.kernel import Kernel, kernel
 from byhand.engine.cpp.trained import TrainedCall, TrainedLayer, is_plain, lay_out
+from byhand.engine.cpp.values import KernelInputs
 
 if TYPE_CHECKING:
     from byhand.engine.call import Call

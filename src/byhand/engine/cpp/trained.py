@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from byhand.engine.cpp.arguments import address
 from byhand.engine.cpp.autograd import recurrent_bias, shares_output, through_reference, unflatten
-from byhand.engine.cpp.kernel import Kernel, KernelInputs, address, torch_multiplies
+from byhand.engine.cpp.kernel import Kernel
+from byhand.engine.cpp.values import KernelInputs, torch_multiplies
 
 if TYPE_CHECKING:
     from byhand.engine.call import Call
