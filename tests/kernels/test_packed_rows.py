@@ -145,8 +145,12 @@ def test_a_projection_is_trained_the_padded_way(ways: list[bool]) -> None:
 
 
 @pytest.mark.parametrize(("sizes", "count"), [([2, 3], 5), ([2, 0], 2), ([], 0), ([3, 2], 6), ([3, 2], 4)])
-def test_what_is_no_packing_is_not_run_on_rows(sizes: list[int], count: int) -> None:
-    assert packing_of(torch.tensor(sizes, dtype=torch.int64), count) is None
+def test_what_is_no_packing_is_refused(sizes: list[int], count: int) -> None:
+    """torch.nn.LSTM (2.13) takes those with rows too many, and leaves them out of its output without a word."""
+    sizes_given = torch.tensor(sizes, dtype=torch.int64)
+    assert packing_of(sizes_given, count) is None
+    with pytest.raises(RuntimeError, match="batch_sizes of at least 1 that never grow and come to its rows of data, got"):
+        LSTM(3, 5)(PackedSequence(torch.zeros(count, 3), sizes_given))
 
 
 def test_a_packing_says_where_its_rows_are() -> None:

@@ -11,6 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
+from byhand.engine import transforms
+from byhand.engine.packing import packing_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -47,6 +50,19 @@ def check_input(kind: str, input: object, input_size: int, weight: Tensor) -> No
         raise RuntimeError(
             f"input.size(-1) must be equal to input_size. Expected {input_size}, got {data.size(-1)};"
             f" the input has shape {tuple(data.shape)}"
+        )
+    if packed:
+        check_packing(input.batch_sizes, len(data))
+
+
+def check_packing(batch_sizes: Tensor, rows: int) -> None:
+    """RuntimeError for sizes that a PackedSequence made by hand may have, and torch's functions never give; not asked where sizes are
+    recorded and have no numbers.
+    """
+    if not torch.compiler.is_compiling() and transforms.is_plain() and packing_of(batch_sizes, rows) is None:
+        raise RuntimeError(
+            f"a PackedSequence expected batch_sizes of at least 1 that never grow and come to its rows of data, got"
+            f" {batch_sizes.tolist()} for {rows} rows: make it with pack_sequence or pack_padded_sequence"
         )
 
 
