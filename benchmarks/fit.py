@@ -108,7 +108,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("configs", nargs="*", metavar="CONFIG", help=f"of {', '.join(LIMITS)} (all)")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each contender, of which the median counts (3)")
-    parser.add_argument("--max_steps", type=int, help="end every training after so many optimiser steps")
+    parser.add_argument("--max_steps", type=int, help="end every training after this many optimiser steps")
     options = parser.parse_args(argv)
     unknown = set(options.configs) - set(LIMITS)
     if unknown:

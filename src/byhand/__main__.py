@@ -103,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
 
 @contextmanager
 def _imports_uncollected() -> Iterator[None]:
-    """Within, modules are imported, which the garbage collector leaves alone then and later.
+    """Inside the block garbage is not collected; what was imported there is never looked through again.
 
     Torch's and Lightning's are a million objects that stay until the end. To look through them while they come, and again when the
     process ends, takes two seconds of every command.

@@ -149,7 +149,7 @@ def test_what_is_no_packing_is_refused(sizes: list[int], count: int) -> None:
     """torch.nn.LSTM (2.13) takes those with rows too many, and leaves them out of its output without a word."""
     sizes_given = torch.tensor(sizes, dtype=torch.int64)
     assert packing_of(sizes_given, count) is None
-    with pytest.raises(RuntimeError, match="batch_sizes of at least 1 that never grow and come to its rows of data, got"):
+    with pytest.raises(RuntimeError, match="batch_sizes of at least 1 that never increase and add up to its rows of data, got"):
         LSTM(3, 5)(PackedSequence(torch.zeros(count, 3), sizes_given))
 
 

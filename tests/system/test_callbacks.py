@@ -66,7 +66,7 @@ def test_pictures_are_drawn_less_and_less_often(tmp_path: Path) -> None:
 
 
 class Clock:
-    """Time that passes as it is told."""
+    """A clock that the test sets."""
 
     def __init__(self) -> None:
         self.now = 100.0

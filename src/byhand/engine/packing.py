@@ -45,7 +45,7 @@ class Packing(NamedTuple):
 
 
 def packing_of(batch_sizes: Tensor, count: int) -> Packing | None:
-    """The packing of `count` rows; None if they cannot be packed so: sizes that grow, are 0, or do not come to the count."""
+    """The packing of `count` rows; None if the sizes increase, are 0, or do not add up to the count."""
     sizes: list[int] = batch_sizes.tolist()
     if not sizes or sizes[-1] < 1 or any(one < later for one, later in pairwise(sizes)):
         return None

@@ -61,7 +61,7 @@ def check_packing(batch_sizes: Tensor, rows: int) -> None:
     """
     if not torch.compiler.is_compiling() and transforms.is_plain() and packing_of(batch_sizes, rows) is None:
         raise RuntimeError(
-            f"a PackedSequence expected batch_sizes of at least 1 that never grow and come to its rows of data, got"
+            f"a PackedSequence expected batch_sizes of at least 1 that never increase and add up to its rows of data, got"
             f" {batch_sizes.tolist()} for {rows} rows: make it with pack_sequence or pack_padded_sequence"
         )
 

@@ -73,7 +73,7 @@ def edit_function(name: str, spec: Changes) -> EditFunction:
     if callable(spec):
         return lambda value, time, steps: fitted(name, spec(value), value)
     if isinstance(spec, Tensor) or (isinstance(spec, int | float) and not isinstance(spec, bool)):
-        return Replacing(name, spec if isinstance(spec, Tensor) else torch.tensor(spec, dtype=torch.float64))
+        return Replacing(name, spec if isinstance(spec, Tensor) else torch.tensor(spec, dtype=torch.float64, device="cpu"))
     raise TypeError(
         f"edit of {name} expected a number, a tensor, a function or byhand.at(...), or a list of them, got a {type(spec).__name__}"
     )

@@ -38,11 +38,19 @@ def refuses(call: Call) -> str | None:
 
 @cache
 def refuses_cell(cell: Cell) -> str | None:
-    """A memory that goes through the recurrent product at each step would be rounded to bfloat16 there, and count to 256."""
+    """A memory that goes through the recurrent product at each step would be rounded to bfloat16 there, and count to 256. What the
+    product reads has to be carried on by the step itself, to be made from a state that is, or to be a gate, which cannot count.
+    """
     try:
-        carried = partition(cell).backward.results
+        parts = partition(cell)
     except UntraceableError as problem:
         return str(problem)
-    if all(carried[f"s.{name}"] == 0.0 for name in cell.state):
+    carried = {f"s.{name}" for name in cell.state if parts.backward.results[f"s.{name}"] != 0.0}
+    if not carried:
         return "the cell carries no state on by itself"
+    gates = {line.name for line in parts.forward.lines if line.function in ("sigmoid", "tanh")}
+    for name in cell.sources:
+        value = parts.forward.results[name]
+        if f"s.{name}" not in carried and value not in gates and not carried & parts.forward.only({name: value}).reads():
+            return f"the cell carries {name!r} on through the recurrent product alone"
     return None

@@ -34,15 +34,18 @@ def refuses_type(call: Call) -> str | None:
 
 
 def refuses_use(call: Call) -> str | None:
+    if call.in_graph and torch.is_grad_enabled():
+        return "the values inside the steps are wanted in the graph"
+    tensors = [one for one in (*flatten(call), *call.noise) if one is not None]
+    if transforms.is_recorded(tensors):
+        return "operations are recorded, by torch.jit.trace or a dispatch mode"
+    strange = transforms.strange_tensor(tensors) or transforms.transform()
+    if strange is not None:
+        return strange
     asked = edits.as_inputs(call)
     if asked is None:
         return "values are edited by functions, or after a projection"
-    if call.in_graph and torch.is_grad_enabled():
-        return "the values inside the steps are wanted in the graph"
-    tensors = [one for one in (*flatten(asked), *asked.noise) if one is not None]
-    if transforms.is_recorded(tensors):
-        return "operations are recorded, by torch.jit.trace or a dispatch mode"
-    return transforms.strange_tensor(tensors) or transforms.transform() or refuses_cell(asked.cell, call.input.dtype)
+    return refuses_cell(asked.cell, call.input.dtype)
 
 
 def run(call: Call) -> Result:

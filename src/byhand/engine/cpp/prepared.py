@@ -1,6 +1,6 @@
 """Prepared calls: for short sequences, where listing the arguments takes longer than the kernel.
 
-The arguments of one shape are listed once; a call copies them and fills in what differs: addresses and the number of threads.
+The arguments for a number of sequences are listed once; a call copies them and fills in what differs: addresses and the number of threads.
 """
 
 from __future__ import annotations

@@ -228,7 +228,7 @@ def main(arguments: list[str]) -> int:
 
 @contextmanager
 def only(subcommand: str) -> Iterator[None]:
-    """Within, the parser is told of this subcommand alone."""
+    """Inside the block the parser knows this subcommand only."""
     Command.typed = subcommand
     try:
         yield
