@@ -11,6 +11,7 @@ from byhand.interop.torch import convert
 from byhand.interop.torch_layers import TorchLSTM
 from byhand.nn import LSTM, LSTMCell
 from byhand.nn.engines import engines
+from byhand.nn.frozen import frozen
 from byhand.trace import Trace
 from byhand.trace.edit import at, edit
 from byhand.trace.finite import check_finite
@@ -37,6 +38,7 @@ __all__ = [
     "engines",
     "explain",
     "explore",
+    "frozen",
     "plots",
     "record",
     "use_engine",

@@ -124,6 +124,7 @@ def test_every_suite_runs(bench_says) -> None:
         "cells",
         "engines",
         "compilers",
+        "frozen",
     ]
     assert "shapes are left out" in out and "torch.compile: left out" in out
     assert re.search(r"^byhand: geometric mean [\d.]+x, least [\d.]+x, below 1.0x \d of 2$", out, re.MULTILINE)
@@ -195,7 +196,10 @@ def test_a_stepper_is_timed_where_there_is_one(bench_says, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["grids"], "expected a suite out of layers, grid, kinds, step, cells, engines, compilers, cuda, all; got 'grids'"),
+        (
+            ["grids"],
+            "expected a suite out of layers, grid, kinds, step, cells, engines, compilers, frozen, cuda, all; got 'grids'",
+        ),
         (["--suite", "steam"], "expected a suite out of "),
         (["--rounds", "0"], "--rounds expected at least 1, got 0"),
         (["--rounds", "many"], "argument --rounds: invalid int value: 'many'"),

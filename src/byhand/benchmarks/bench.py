@@ -2,7 +2,7 @@
 
     byhand bench [SUITE ...] [--threads 2 --threads 1] [--cases TEXT] [--results FOLDER] ...
 
-Suites: layers (the default), grid, kinds, step, cells, engines, compilers; all, which is all of these; and cuda.
+Suites: layers (the default), grid, kinds, step, cells, engines, compilers, frozen; all, which is all of these; and cuda.
 
 All contenders of a case have the same weights and run in turn in one process, round after round, each round beginning with another
 one; a turn repeats its call for at least 5 ms. Medians count, and of the ratios those within a round. Before the clock starts all

@@ -155,4 +155,8 @@ EVERY_CELL = tuple(
     for cell, against in (*((cell, "lstm") for cell in CELLS), (cells.gru, "nn.GRU"))
 )
 ENGINES = plain(*(Shape(100, batch, width, width) for batch in (8, 32) for width in (8, 16, 32, 64)))
+FROZEN = plain(
+    *(SMALL, STEP, Shape(100, 1, 64, 64), MIDDLE, Shape(1000, 1, 128, 128), Shape(100, 8, 128, 128)),
+    *(Shape(100, 1, 512, 512), Shape(100, 32, 256, 256), Shape(100, 1, 1024, 1024)),
+)
 COMPILED = plain(SMALL, Shape(20, 32, 64, 64), Shape(20, 32, 128, 128), MIDDLE)

@@ -1,10 +1,13 @@
 """What others make of the same layer: torch.compile of the plain loop, and ONNX Runtime's LSTM operator."""
 
+import logging
 import signal
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -88,19 +91,36 @@ def within(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def onnx_runtime(lstm: nn.LSTM, task: Given) -> Contender | str:
-    """Inference by ONNX Runtime with as many threads as torch has, or why not."""
+def onnx_runtime(lstm: nn.LSTM, task: Given, *, int8: bool = False) -> Contender | str:
+    """Inference by ONNX Runtime with as many threads as torch has, or why not. int8: quantised dynamically."""
     try:
         onnx, runtime = import_module("onnx"), import_module("onnxruntime")
     except ImportError as problem:
         return f"not measured, {problem}: pip install --group bench"
+    model = onnx_model(onnx, lstm)
     options = runtime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.add_session_config_entry("session.force_spinning_stop", "1")  # or its threads spin on in the next contender's turn
-    session = runtime.InferenceSession(onnx_model(onnx, lstm).SerializeToString(), options, ["CPUExecutionProvider"])
+    session = runtime.InferenceSession(
+        (quantised(model) if int8 else model).SerializeToString(), options, ["CPUExecutionProvider"]
+    )
     x = task.x
     assert isinstance(x, Tensor)
     return Contender("", {"forward": onnx_call(session.run, x)})
+
+
+def quantised(model: Any) -> Any:
+    """The model with the weights of its LSTM as integers of 8 bits."""
+    log = logging.getLogger()
+    level = log.level
+    log.setLevel(logging.ERROR)  # it advises of a step that one operator does not need
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "int8.onnx"
+            import_module("onnxruntime.quantization").quantize_dynamic(model, file, op_types_to_quantize=["LSTM"])
+            return import_module("onnx").load(file)
+    finally:
+        log.setLevel(level)
 
 
 def onnx_call(run: Callable[..., list[Any]], x: Tensor) -> Callable[[], list[Tensor]]:

@@ -9,6 +9,7 @@ from byhand.benchmarks.comparisons import cell, engines, step
 from byhand.benchmarks.compilers import compilers
 from byhand.benchmarks.contenders import Work, layer, layer_in_detail
 from byhand.benchmarks.cuda import cudnn
+from byhand.benchmarks.frozen import frozen
 
 
 class Suite(NamedTuple):
@@ -40,6 +41,7 @@ SUITES = {
     ),
     "engines": Suite("every engine", cases.ENGINES, engines, ("100x8x8x8",)),
     "compilers": Suite("other compilers", cases.COMPILED, compilers, ("100x32x64x64",)),
+    "frozen": Suite("frozen layers", cases.FROZEN, frozen, ("20x8x16x16",)),
     "cuda": Suite(
         "nn.LSTM on cuDNN",
         cases.grid(cases.GPU_LIMITS),

@@ -66,7 +66,7 @@ def run(call: Call) -> Result:
     return Result(output, state, values, on_gradients(call, (output, *state)))  # type: ignore[arg-type]
 
 
-def prepare(call: Call, *, pack: bool = False) -> None:
+def prepare(call: Call, *, pack: bool = False, frozen: str | None = None) -> None:
     """Nothing: torch's operators are prepared for nothing."""
 
 

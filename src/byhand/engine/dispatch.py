@@ -20,6 +20,11 @@ LOW: tuple[Engine, ...] = (
 _chosen: ContextVar[str | None] = ContextVar("engine", default=None)
 
 
+def chosen() -> str | None:
+    """The engine that was asked for by name, or None."""
+    return _chosen.get()
+
+
 def is_chosen() -> bool:
     """Whether an engine was asked for by name."""
     return _chosen.get() is not None
@@ -56,11 +61,12 @@ def run_as_it_is(call: Call) -> Result:
     raise AssertionError("the reference engine refuses nothing")
 
 
-def prepare(call: Call, *, pack: bool = False) -> Prepared | None:
+def prepare(call: Call, *, pack: bool = False, frozen: str | None = None) -> Prepared | None:
     """The call prepared by the engine that would run it; see Engine.prepare."""
+    low = {} if frozen is None else {"frozen": frozen}
     for engine in ENGINES:
         if _chosen.get() in (None, engine.name) and engine.refuses(call) is None:
-            return engine.prepare(call, pack=pack)
+            return engine.prepare(call, pack=pack, **low)
     return None
 
 

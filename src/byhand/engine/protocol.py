@@ -32,10 +32,12 @@ class Engine(Protocol):
         """The answer, in autograd's graph where gradients are enabled and wanted."""
         ...
 
-    def prepare(self, call: Call, *, pack: bool = False) -> Prepared | None:
+    def prepare(self, call: Call, *, pack: bool = False, frozen: str | None = None) -> Prepared | None:
         """The call bound to its shape, for calls that differ in input and states only; None if it has nothing faster for it.
 
         pack: lay the weights out for many calls, as they are now; without, they are read where they are at each call.
+        frozen: with pack, in which low precision the packed weights are multiplied, as byhand.engine.frozen says. Not given to an
+            engine otherwise.
         """
         ...
 

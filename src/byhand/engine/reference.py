@@ -47,7 +47,7 @@ def run(call: Call) -> Result:
     return Result(output, state, sites)
 
 
-def prepare(call: Call, *, pack: bool = False) -> None:
+def prepare(call: Call, *, pack: bool = False, frozen: str | None = None) -> None:
     """Nothing: a loop has nothing to prepare."""
 
 

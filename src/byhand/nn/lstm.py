@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import torch
@@ -27,7 +29,10 @@ from byhand.nn.stepper import Stepper
 if TYPE_CHECKING:
     from jaxtyping import Bool
 
+    from byhand.engine.call import Result
+
     State = Tensor | tuple[Tensor, ...]
+    RunCall = Callable[[nn.Module, Sublayer, Call], Result]
 
 
 class LSTM(nn.Module):
@@ -188,9 +193,9 @@ class LSTM(nn.Module):
         return self.run(input, hx, reset)
 
     def run(
-        self, input: Tensor | PackedSequence, hx: State | None, reset: Tensor | None
+        self, input: Tensor | PackedSequence, hx: State | None, reset: Tensor | None, run_call: RunCall = run_observed
     ) -> tuple[Tensor | PackedSequence, State]:
-        """Check what is given, and run layer after layer."""
+        """Check what is given, and run layer after layer, each direction by run_call."""
         config = Config.of(self)
         reader = self._reader(config)
         batch = reader.read(input, hx, reset)
@@ -207,7 +212,7 @@ class LSTM(nn.Module):
                     if batch.reset is not None:
                         cut = cut_before(batch.reset, reverse=sublayer.reverse)
                         call = call._replace(cut=cut, restart=tuple(value[index] for value in restart))
-                    result = run_observed(self, sublayer, call)
+                    result = run_call(self, sublayer, call)
                     outputs.append(result.output)
                     states.append(result.state)
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
@@ -254,19 +259,18 @@ class LSTM(nn.Module):
 
     def stepper(self, batch: int = 1) -> Stepper:
         """For signals that come step by step: keeps packed weights and the states between calls. See byhand.nn.stepper.Stepper."""
+        return Stepper(Config.of(self), partial(self.first_calls, batch), batch)
 
-        def first_calls() -> list[Call]:
-            """Each layer's, on a step of zeros, with masks at their means."""
-            made = []
-            for index, sublayer in enumerate(self.sublayers):
-                weights = parameters.weights(self.layer_parameters(sublayer))
-                x = weights.input.new_zeros(1, batch, weights.input.shape[1])
-                state = tuple(value[index] for value in self.reader.first_states(x))
-                noise = parameters.draw_noise(self.cell, x, self.hidden_size, training=False)
-                made.append(Call(self.cell, x, state, weights, noise=noise))
-            return made
-
-        return Stepper(Config.of(self), first_calls, batch)
+    def first_calls(self, batch: int) -> list[Call]:
+        """Each layer's call, on a step of zeros, with masks at their means."""
+        made = []
+        for index, sublayer in enumerate(self.sublayers):
+            weights = parameters.weights(self.layer_parameters(sublayer))
+            x = weights.input.new_zeros(1, batch, weights.input.shape[1])
+            state = tuple(value[index] for value in self.reader.first_states(x))
+            noise = parameters.draw_noise(self.cell, x, self.hidden_size, training=False)
+            made.append(Call(self.cell, x, state, weights, noise=noise))
+        return made
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Write config.json, model.safetensors and a model card into a folder; see byhand.nn.pretrained.save. ValueError, OSError."""

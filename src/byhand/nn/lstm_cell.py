@@ -23,6 +23,8 @@ from byhand.nn.parameters import Gate, LayerParameters
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from byhand.nn.lstm import RunCall
+
     State = Tensor | tuple[Tensor, ...]
 
 ARGUMENTS = ("input_size", "hidden_size", "bias", "cell", "forget_bias")  # those of Config that a single step has
@@ -119,11 +121,11 @@ class LSTMCell(nn.Module):
                 return self.run(input, hx) if left is None else left
         return self.run(input, hx)
 
-    def run(self, input: Tensor, hx: State | None) -> State:
-        """Check what is given, and run the step."""
+    def run(self, input: Tensor, hx: State | None, run_call: RunCall = run_observed) -> State:
+        """Check what is given, and run the step, by run_call."""
         state = self.reader.read_step(input, hx)
         x = (input if input.dim() == 2 else input.unsqueeze(0)).unsqueeze(0)
-        result = run_observed(self, Sublayer(None), self.call(x, state))
+        result = run_call(self, Sublayer(None), self.call(x, state))
         new = apart(result.state, state)
         return bare(new if input.dim() == 2 else [value.squeeze(0) for value in new])
 

@@ -33,15 +33,17 @@ def run(
     calls: Callable[[Tensor], Calls | None],
     *,
     batch_first: bool = False,
+    frozen: str | None = None,
 ) -> Made | None:
     """The output for input (time, batch, input) or packed sequences, laid out like it, and each state laid out as hx; None if it has to
     go the usual way, which it has if hx is not as it should be. The caller has seen to it that nobody watches or chooses, and that
     nothing is random. calls: makes the module's calls for an input; None if they are not plain. batch_first: input is (batch, time, input).
+    frozen: in which number type the module's weights, which cannot change, are packed.
     """
     if not transforms.is_plain():
         return None
     if type(input) is PackedSequence:
-        return run_packed(module, input, hx, calls)
+        return run_packed(module, input, hx, calls, frozen)
     if type(input) is not Tensor or input.dim() != 3 or input.numel() == 0 or input.shape[2] != module.input_size:
         return None
     if batch_first:  # the kernel's order: no copy for a single step or a single sequence
@@ -54,6 +56,7 @@ def run(
         (batch, width, input.dtype, input.device.type),
         calls,
         lambda: input.new_empty(1, batch, width, requires_grad=False),
+        frozen,
     )
     state = states_of(stack, hx)
     made = None if state is None else through(stack, input, state)
@@ -63,7 +66,7 @@ def run(
 
 
 def run_packed(
-    module: nn.Module, packed: PackedSequence, hx: Any, calls: Callable[[Tensor], Calls | None]
+    module: nn.Module, packed: PackedSequence, hx: Any, calls: Callable[[Tensor], Calls | None], frozen: str | None
 ) -> tuple[PackedSequence, list[Tensor]] | None:
     """The same for packed sequences: the kernel reads and writes their rows where they are."""
     data, batch_sizes, order, back = packed
@@ -73,7 +76,11 @@ def run_packed(
         return None
     batch, width = packing.sizes[0], data.shape[1]
     stack = stack_of(
-        module, ("packed", batch, width, data.dtype), calls, lambda: data.new_empty(1, batch, width, requires_grad=False)
+        module,
+        ("packed", batch, width, data.dtype),
+        calls,
+        lambda: data.new_empty(1, batch, width, requires_grad=False),
+        frozen,
     )
     state = states_of(stack, hx)
     if state is None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from byhand.engine import dispatch
+from byhand.engine.frozen import packed
 from byhand.engine.packing import Packing
 from byhand.engine.protocol import Engine, Prepared
 
@@ -43,9 +44,15 @@ _prepared: WeakKeyDictionary[nn.Module, dict[Any, PreparedStack]] = WeakKeyDicti
 
 
 def stack_of(
-    module: nn.Module, key: Any, calls: Callable[[Tensor], Calls | None], input: Callable[[], Tensor]
+    module: nn.Module,
+    key: Any,
+    calls: Callable[[Tensor], Calls | None],
+    input: Callable[[], Tensor],
+    frozen: str | None = None,
 ) -> PreparedStack:
-    """What is known of the module and this kind of input; prepared now if it is not, or the parameters are others."""
+    """What is known of the module and this kind of input; prepared now if it is not, or the parameters are others. frozen: in which
+    number type weights that cannot change are packed.
+    """
     of_module = _prepared.get(module)
     if of_module is None:
         of_module = _prepared[module] = {}
@@ -53,7 +60,7 @@ def stack_of(
     if stack is None or not is_current(module, stack):
         if len(of_module) > 16:  # ever new shapes
             of_module.clear()
-        stack = of_module[key] = prepare(module, input(), calls)
+        stack = of_module[key] = prepare(module, input(), calls, frozen)
     return stack
 
 
@@ -100,7 +107,7 @@ def matches(given: Any, expected: Tensor) -> bool:
     )
 
 
-def prepare(module: nn.Module, input: Tensor, calls: Callable[[Tensor], Calls | None]) -> PreparedStack:
+def prepare(module: nn.Module, input: Tensor, calls: Callable[[Tensor], Calls | None], frozen: str | None) -> PreparedStack:
     """Without sublayers if a call of this kind is not plain, so that nobody asks again while the parameters are the same."""
     names = [(name, one, one.data_ptr()) for name, one in module._parameters.items() if one is not None]
     refused = PreparedStack(tuple(names), len(module._parameters), (), 1, (), (), dispatch.ENGINES)
@@ -114,11 +121,11 @@ def prepare(module: nn.Module, input: Tensor, calls: Callable[[Tensor], Calls | 
     sublayers, weights = [], []
     for one in found[0]:
         flat = (*one.weights[:5], *one.weights.vectors)
-        if any(
+        if frozen is None and any(
             not each.is_contiguous() or not any(each is parameter for parameter in own) for each in flat if each is not None
         ):
             return refused  # computed from the parameters again at each call
-        sublayer = dispatch.prepare(one)
+        sublayer = dispatch.prepare(one) if frozen is None else packed(one, frozen)
         if sublayer is None:
             return refused
         sublayers.append(sublayer)

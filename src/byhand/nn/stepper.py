@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from byhand.engine import dispatch, precision, transforms
+from byhand.engine import dispatch, frozen, precision, transforms
 from byhand.engine.call import Call
 from byhand.nn.indices import Where, check_where, chosen
 
@@ -33,14 +33,14 @@ class Stepper:
         TypeError.
     """
 
-    def __init__(self, config: Config, first_calls: Callable[[], list[Call]], batch: int) -> None:
+    def __init__(self, config: Config, first_calls: Callable[[], list[Call]], batch: int, weights: str = "float32") -> None:
         if config.bidirectional:
             raise ValueError(
                 "stepper expected a layer of one direction, got bidirectional=True: its reverse half begins at the end"
             )
         if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
             raise ValueError(f"stepper expected a batch of at least 1, got {batch!r}")
-        self.config, self.batch = config, batch
+        self.config, self.batch, self._packed_in = config, batch, weights
         with torch.inference_mode(False), torch.no_grad():  # the memory outlives the caller's mode
             given = first_calls()
             self._dtype = given[0].input.dtype
@@ -74,7 +74,7 @@ class Stepper:
 
     def _prepared(self) -> list[Prepared]:
         """Every layer with its weights packed; none if no engine prepares every layer."""
-        layers = [dispatch.prepare(self._call_of(layer), pack=True) for layer in range(self.config.num_layers)]
+        layers = [frozen.packed(self._call_of(layer), self._packed_in) for layer in range(self.config.num_layers)]
         return [] if None in layers else [layer for layer in layers if layer is not None]
 
     def __call__(self, x: Float[Tensor, "*time batch input"]) -> Float[Tensor, "*time batch output"]:
@@ -120,7 +120,7 @@ class Stepper:
                 x = layer.run(x, places, places)
             return x
         for layer, memory in enumerate(self._state):
-            result = dispatch.run(self._call_of(layer, x))
+            result = frozen.run(self._call_of(layer, x), self._packed_in)
             for mine, new in zip(memory, result.state, strict=True):
                 mine.copy_(new)
             x = result.output

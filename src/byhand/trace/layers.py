@@ -8,6 +8,7 @@ from torch import nn
 
 from byhand.engine.names import Sublayer, join, site_names
 from byhand.nn import LSTM, LSTMCell
+from byhand.nn.frozen_layers import Frozen
 
 
 def layers(model: nn.Module, purpose: str) -> dict[nn.Module, str]:
@@ -19,7 +20,9 @@ def layers(model: nn.Module, purpose: str) -> dict[nn.Module, str]:
     }
     if not found:
         torchs = [path or "itself" for path, module in model.named_modules() if isinstance(module, nn.RNNBase | nn.RNNCellBase)]
+        frozen = [path or "itself" for path, module in model.named_modules() if isinstance(module, Frozen)]
         hint = f"; it holds torch's own ({', '.join(torchs)}): byhand.convert(model) first" if torchs else ""
+        hint = f"; it holds frozen layers ({', '.join(frozen)}): take the model that they were made from" if frozen else hint
         raise ValueError(f"{purpose} found no byhand.LSTM inside {type(model).__name__}{hint}")
     return found
 

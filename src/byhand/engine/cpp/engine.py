@@ -17,6 +17,7 @@ from byhand.engine.cpp.source import TYPES
 from byhand.engine.cpp.values import KernelInputs, KernelOutputs
 
 name = "cpp"
+WIDEST = 65_000  # of a sum of products of 8 bits each
 
 
 def refuses(call: Call) -> str | None:
@@ -65,11 +66,22 @@ def run(call: Call) -> Result:
     return Result(output, tuple(last), sites, listeners.append if call.sites else None)
 
 
-def prepare(call: Call, *, pack: bool = False) -> prepared.PreparedCall | None:
+def prepare(call: Call, *, pack: bool = False, frozen: str | None = None) -> prepared.PreparedCall | None:
     """The call bound to its shape and weights; None if the engine refuses it, or it is not of that kind."""
     if refuses(call) is not None or call.sites or call.edited or call.cut is not None:
         return None
-    return prepared.prepare(call, pack=pack)
+    if frozen is not None and refuses_frozen(call, frozen) is not None:
+        return None
+    return prepared.prepare(call, pack=pack, frozen=frozen)
+
+
+def refuses_frozen(call: Call, frozen: str) -> str | None:
+    """Why there is no kernel that multiplies the call's weights in this low precision, or None."""
+    if call.input.dtype != torch.float32:
+        return f"the input is of {call.input.dtype}: expected torch.float32"
+    if max(one.shape[1] for one in call.weights[:2] if one is not None) > WIDEST:
+        return f"a sum of more than {WIDEST} products of integers may be too large for 32 bits"
+    return refuses_cell(call.cell, call.input.dtype, frozen)
 
 
 def traced(call: Call) -> Result | None:

@@ -24,18 +24,21 @@ if TYPE_CHECKING:
 
 
 class Kernel:
-    """For one cell and dtype. Raises UntraceableError, CompilerError."""
+    """For one cell and dtype. frozen: of weights that are multiplied in another number type, which has no derivative and no sites.
+    Raises UntraceableError, CompilerError.
+    """
 
-    def __init__(self, cell: Cell, dtype: torch.dtype) -> None:
-        self.cell, self.partition, self.dtype = cell, partition(cell), dtype
+    def __init__(self, cell: Cell, dtype: torch.dtype, frozen: str | None = None) -> None:
+        self.cell, self.partition, self.dtype, self.frozen = cell, partition(cell), dtype, frozen
         self.rounds = dtype == torch.bfloat16
         self.computed = torch.float32 if self.rounds else dtype
-        library = compiler.library(source(cell, self.partition, dtype))
-        self._forward, self._backward, self._sites = library.forward, library.backward, library.sites
-        self._packed_size, self._pack = library.packed_size, library.pack
-        for function in (self._forward, self._backward, self._packed_size, self._pack):
+        library = compiler.library(source(cell, self.partition, dtype, frozen))
+        self._forward, self._packed_size, self._pack = library.forward, library.packed_size, library.pack
+        for function in (self._forward, self._packed_size, self._pack):
             function.argtypes = [ctypes.c_void_p]
-        self._sites.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+        if frozen is None:
+            self._backward, self._sites = library.backward, library.sites
+            self._backward.argtypes, self._sites.argtypes = [ctypes.c_void_p], [ctypes.c_void_p, ctypes.c_void_p]
         self._packed_size.restype = ctypes.c_int64
         library.call_size.restype = ctypes.c_int64
         self.preactivations = len(self.partition.preactivations)
@@ -220,6 +223,6 @@ class Kernel:
 
 
 @cache
-def kernel(cell: Cell, dtype: torch.dtype) -> Kernel:
+def kernel(cell: Cell, dtype: torch.dtype, frozen: str | None = None) -> Kernel:
     """The kernel of a cell, compiled or fetched if need be."""
-    return Kernel(cell, dtype)
+    return Kernel(cell, dtype, frozen)

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from byhand.engine.packing import Packing
 
 
-def prepare(call: Call, *, pack: bool) -> PreparedCall | None:
+def prepare(call: Call, *, pack: bool, frozen: str | None = None) -> PreparedCall | None:
     """The call bound to its number of sequences, for other inputs and states; None if it is not of that kind: with ragged lengths, or
-    with a recurrent product that reads more than the output.
+    with a recurrent product that reads more than the output. frozen: see Engine.prepare.
     """
-    compiled, inputs = kernel(call.cell, call.input.dtype), kernel_inputs(call)
+    compiled, inputs = kernel(call.cell, call.input.dtype, frozen), kernel_inputs(call)
     if inputs.lengths is not None or compiled.sources not in ([0], []):
         return None
     return PreparedCall(compiled, inputs, call, compiled.pack(inputs) if pack else None)
@@ -51,7 +51,7 @@ class PreparedCall:
         others = slice(self.at.history.start + 1, self.at.history.stop)  # states that are overwritten where they end
         self.others = slice(0, 0) if kernel.rounds else others
         self.bare = without_tensors(call)
-        self.trained = TrainedCall(kernel, inputs, self.bare) if is_plain(inputs) else None
+        self.trained = TrainedCall(kernel, inputs, self.bare) if is_plain(inputs) and kernel.frozen is None else None
 
     def run(self, input: Tensor, first: Sequence[int], last: Sequence[int], packing: Packing | None = None) -> Tensor:
         """The output; the last states are written where `last` says, which may be where the first ones are."""

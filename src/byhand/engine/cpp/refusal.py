@@ -20,23 +20,26 @@ if TYPE_CHECKING:
 logger = logging.getLogger("byhand")
 
 
-def refuses_cell(cell: Cell, dtype: torch.dtype) -> str | None:
-    """Why there is no kernel for this cell, or None: then there is one from here on."""
-    return refusal(cell, dtype, *compiler.settings())
+def refuses_cell(cell: Cell, dtype: torch.dtype, frozen: str | None = None) -> str | None:
+    """Why there is no kernel for this cell, or None: then there is one from here on. frozen: of weights packed in low precision."""
+    return refusal(cell, dtype, frozen, *compiler.settings())
 
 
 @cache
-def refusal(cell: Cell, dtype: torch.dtype, *settings: str | None) -> str | None:
+def refusal(cell: Cell, dtype: torch.dtype, frozen: str | None, *settings: str | None) -> str | None:
     """settings: what a person may change so that another compiler or folder is found."""
     try:
         partition(cell)
-        kernel(cell, dtype)
+        kernel(cell, dtype, frozen)
     except UntraceableError as problem:
         if cell.elementwise:
             say_once(cell.name, str(problem))
         return str(problem)
     except CompilerError as problem:
         if dtype == torch.bfloat16:  # which is then computed in float32
+            return str(problem)
+        if frozen is not None:
+            logger.warning("layers frozen in %s run as a Python loop, for want of compiled code: %s", frozen, problem)
             return str(problem)
         say_once("", str(problem))
         compiled = in_words()

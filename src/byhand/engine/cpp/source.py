@@ -23,9 +23,15 @@ NUMBERS = TYPES | {torch.bfloat16: "float"}  # in which sums and states are
 INCLUDE = Path(__file__).parent / "include"
 
 
-def source(cell: Cell, partition: Partition, dtype: torch.dtype) -> str:
-    """One file, which includes nothing but the standard library: the headers, with what is printed for this cell and number type."""
-    return "\n".join(inlined("kernel.h", printed(cell, partition, dtype), set()))
+def source(cell: Cell, partition: Partition, dtype: torch.dtype, frozen: str | None = None) -> str:
+    """One file, which includes nothing but the standard library: the headers, with what is printed for this cell and number type.
+    frozen: "bfloat16" or "int8", in which weights are multiplied that were packed once.
+    """
+    if frozen is None:
+        return "\n".join(inlined("kernel.h", printed(cell, partition, dtype), set()))
+    headers = printed(cell, partition, dtype)
+    headers["number.h"] += f"#define FROZEN_{frozen.upper()}\n"
+    return "\n".join(inlined("frozen.h", headers, set()))
 
 
 def inlined(name: str, printed: Mapping[str, str], seen: set[str]) -> Iterator[str]:

@@ -305,3 +305,14 @@ struct Forward {
         });
     }
 };
+
+// The states after each sequence's last step, out of the histories.
+static void keep_last(const Call& c) {
+    for (int i = 0; i < STATES; ++i)
+        for (int64_t row = 0; row < c.batch && (PAIR > 1 || c.history_time[i]); ++row) {
+            const int64_t width = width_of(c, i), t = c.reverse ? 0 : (c.lengths ? c.lengths[row] : c.time) - 1;
+            const T* from = history_at(c, i, t) + row * width;
+            if (PAIR == 1) std::memcpy(c.last[i] + row * width, from, width * sizeof(T));
+            for (int64_t k = 0; k < width && PAIR > 1; k += LANES) store(c.last_given[i] + row * width + k, load(from + k, width - k), width - k);
+        }
+}

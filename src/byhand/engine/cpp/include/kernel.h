@@ -55,13 +55,7 @@ EXPORT int forward(const Call* given) try {
     together(c.pool, planned.threads, [&](int id, int size) {
         work.run(part_of(c, rows, planned.by_units, id, size), planned.by_units, id, size, barrier);
     });
-    for (int i = 0; i < STATES; ++i)
-        for (int64_t row = 0; row < c.batch && (PAIR > 1 || c.history_time[i]); ++row) {
-            const int64_t width = width_of(c, i), t = c.reverse ? 0 : (c.lengths ? c.lengths[row] : c.time) - 1;
-            const T* from = history_at(c, i, t) + row * width;
-            if (PAIR == 1) std::memcpy(c.last[i] + row * width, from, width * sizeof(T));
-            for (int64_t k = 0; k < width && PAIR > 1; k += LANES) store(c.last_given[i] + row * width + k, load(from + k, width - k), width - k);
-        }
+    keep_last(c);
     return 0;
 } catch (const std::bad_alloc&) {
     return 1;
