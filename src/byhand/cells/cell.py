@@ -6,12 +6,12 @@ import keyword
 from collections import namedtuple
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 
-from byhand.cells.inner_product import product
+from byhand.cells.inner_product import with_products
 from byhand.cells.outside_modes import outside_modes
 
 if TYPE_CHECKING:
@@ -201,8 +201,8 @@ class Cell:
         a tensor, one weight a unit.
         """
         gates = record_of(*self.gates)
-        u = tuple(partial(product, one) if gate in self.inner else one for gate, one in zip(self.gates, u, strict=True)) if self.inner else u
-        return self.step(gates(*x), gates(*u) if u else None, record_of(*self.state)(*s), record_of(*self.parameters)(*p))
+        given = with_products(gates(*u), self.inner) if u else None
+        return self.step(gates(*x), given, record_of(*self.state)(*s), record_of(*self.parameters)(*p))
 
     @property
     def sites(self) -> tuple[str, ...]:
