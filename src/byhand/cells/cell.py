@@ -70,7 +70,8 @@ class Cell:
         state: names of what is carried from step to step; the first is the output.
         step: step(x, u, s, p) -> (new state, sites). x.i is gate i's part of W·x_t + b, u.i its part of U·h_{t-1} + b_hh (u
             is None where `recurrent` is empty; a function for the gates of `inner`), s.c the state c before, p.p_i a vector or
-            a mask. Pure; every tensor in it is (..., hidden). Sites are the named intermediate values, {"i": i, ...}, the new states among them.
+            a mask. Pure; every tensor in it is (..., hidden). Sites are the named intermediate values, {"i": i, ...}, the new states
+            among them.
         recurrent: the states that the recurrent product reads; a mapping gate -> states where gates differ in that.
         vectors: learnable per-unit vectors; a mapping name -> constant where they do not start like the weights.
         noise: masks drawn outside the step.
@@ -122,7 +123,9 @@ class Cell:
             self._refuse(f"recurrent to name each state once, got {self.recurrent!r}")
         if isinstance(self.inner, str) or len({*self.inner} & {*self.gates}) < len(self.inner):
             self._refuse(f"inner to name gates out of {self.gates!r}, each once, got {self.inner!r}")
-        plain = len(self.sources) == 1 and not (isinstance(self.recurrent, Mapping) or self.shared or self.truncated or self.elementwise)
+        plain = len(self.sources) == 1 and not (
+            isinstance(self.recurrent, Mapping) or self.shared or self.truncated or self.elementwise
+        )
         if self.inner and not plain:
             self._refuse(
                 "a cell with inner products to have elementwise=False, one recurrent state for all gates, no shared units and no"

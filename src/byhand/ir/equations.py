@@ -30,7 +30,8 @@ class TooLongError(Exception):
 def cell_equations(cell: Cell) -> tuple[str, ...]:
     """The equation of every site, in the order in which a step computes them; a state after the step bears a ′.
 
-    Of a cell that is not elementwise, the equations at the head of its file; of one with inner products and no such file, those of its step. Empty where one would be longer than LONGEST.
+    Of a cell that is not elementwise, the equations at the head of its file; of one with inner products and no such file, those of its
+    step. Empty where one would be longer than LONGEST.
 
     Raises:
         UntraceableError: as program_of does, if the file says none either.

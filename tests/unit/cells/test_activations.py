@@ -68,7 +68,11 @@ def test_numbers_that_need_not_be_typed_are_those_of_onnxs_operators() -> None:
         "leaky_relu(0.01)",
         "elu(1.0)",
     ]
-    for name in ("affine", "scaled_tanh", "thresholded_relu"):  # in which ONNX's text and onnxruntime differ, or there is no operator
+    for name in (
+        "affine",
+        "scaled_tanh",
+        "thresholded_relu",
+    ):  # in which ONNX's text and onnxruntime differ, or there is no operator
         with pytest.raises(ValueError, match=f"^activation {name} expected (one|two) finite number"):
             read(name)
 

@@ -86,7 +86,8 @@ def test_equations_of_a_cell_with_a_product_inside_its_step(cell: Cell) -> None:
     generator = torch.Generator().manual_seed(1)
     kinds = {"x": cell.gates, "u": cell.gates, "s": cell.state, "p": cell.parameters}
     given = {
-        kind: {name: torch.randn(40, generator=generator, dtype=torch.float64) for name in names} for kind, names in kinds.items()
+        kind: {name: torch.randn(40, generator=generator, dtype=torch.float64) for name in names}
+        for kind, names in kinds.items()
     }
     sites = cell.apply(*(tuple(part.values()) for part in given.values()))[1]
     lines = [line.replace("U_n·(r ⊙ h)", "u_n * (r * h)") for line in cell_equations(cell)]
