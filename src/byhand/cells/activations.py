@@ -101,7 +101,7 @@ class Kind(NamedTuple):
     """A function of one value and up to two numbers.
 
     onnx: the name in ONNX's attribute `activations`. defaults: its numbers where a name is typed without them; None: they have to be
-    typed, since ONNX's text and its runtimes differ in them. runtime_defaults: what onnxruntime 1.31 takes where a file gives none.
+    typed, since ONNX's text and its runtimes differ in them. runtime_defaults: what onnxruntime 1.32 takes where a file gives none.
     """
 
     function: Function

@@ -14,7 +14,8 @@ with_activations(lstm, gates='hard_sigmoid(0.2, 0.5)', output='relu')
 >>> cell.worked({"i": 0.62, "f": 1.62, "g": -0.32, "o": 0.59}, c=1.0)
 {'i': 0.624, 'f': 0.824, 'g': -0.3095, 'o': 0.618, 'c': 0.6309, 'squashed_c': 0.6309, 'h': 0.3899}
 
-The operators LSTM, GRU and RNN of ONNX (activations f, g, h) and the layers of Keras (recurrent_activation, activation) have them.
+The operators LSTM, GRU and RNN of ONNX have them (activations f, g, h), and the layers of Keras (recurrent_activation, activation), whose
+hard sigmoid is, from Keras 3 on, hard_sigmoid(0.16666666666666666, 0.5).
 """
 
 from __future__ import annotations
