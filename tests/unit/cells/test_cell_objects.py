@@ -80,6 +80,11 @@ def test_a_cell_refuses_what_does_not_fit_together(change: dict[str, Any], messa
         mine(change)
 
 
+def added_step(x: Any, u: Any, s: Any, p: Any) -> Any:
+    h = s.h + x.a + u.a
+    return (h,), {"h": h}
+
+
 REFUSED: list[tuple[Callable[[Any], Any], type[Exception], str]] = [
     (
         lambda c: c.no_input_gate("lstm"),
@@ -112,6 +117,11 @@ REFUSED: list[tuple[Callable[[Any], Any], type[Exception], str]] = [
         lambda c: c.clipped(c.layernorm_lstm, 1.0),
         ValueError,
         r"of 'layernorm_lstm': gate 'i' does not go into its step as one sum",
+    ),
+    (
+        lambda c: c.clipped(mine({"step": added_step}), 1.0),
+        ValueError,
+        r"clipped cannot be made of 'mine': gate 'a' is added to a state, without an activation function between",
     ),
     (
         lambda c: c.coupled_input(c.gru),

@@ -102,7 +102,7 @@ def test_clip_and_activations_in_either_order(name: str) -> None:
     assert_same_run(other, lstm, x, states)
 
 
-@pytest.mark.parametrize("name", ["lstm", "peephole", "gru", "rnn"])
+@pytest.mark.parametrize("name", ["lstm", "peephole", "gru", "rnn", "min_lstm", "slstm"])
 def test_no_gradient_passes_a_clipped_sum(name: str) -> None:
     """Of each gate's sum, as of torch.clamp."""
     x, u, s, p = step_inputs(CASES[name][0], units=200)
