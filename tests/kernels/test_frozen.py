@@ -84,7 +84,9 @@ def test_projections_and_given_states(cell: Cell, weights: str) -> None:
 
 
 @pytest.mark.parametrize("weights", WEIGHTS)
-@pytest.mark.parametrize("cell", [cells.layernorm_lstm, cells.lstm_1997, cells.zoneout(cells.lstm)], ids=repr)
+@pytest.mark.parametrize(
+    "cell", [cells.layernorm_lstm, cells.lstm_1997, cells.zoneout(cells.lstm), cells.gru_reset_before], ids=repr
+)
 def test_cells_that_no_engine_packs_for(cell: Cell, weights: str) -> None:
     layer = LSTM(5, 9, cell=cell).eval()
     frozen, x = byhand.frozen(layer, weights), torch.randn(7, 3, 5)

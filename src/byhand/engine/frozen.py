@@ -16,7 +16,7 @@ from torch.nn.functional import linear
 
 from byhand.engine import dispatch, precision
 from byhand.engine.call import Call, Result
-from byhand.engine.reference import chosen, parameters, project, reader
+from byhand.engine.reference import chosen, parameters, project, reader, recurrent_products
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -46,14 +46,14 @@ def run(call: Call, weights: str) -> Result:
 def step_by_step(weights: str, call: Call) -> Result:
     """The call in low precision, as a loop over time."""
     cell, gates = call.cell, len(call.cell.gates)
-    by_input, by_states = multiply(call.weights.input, weights), None
-    if call.weights.recurrent is not None:
-        by_states = multiply(call.weights.recurrent, weights)
-    x, read, further = plus(by_input(call.input), call.weights.bias_input).unbind(0), reader(cell), parameters(call)
+    linear_of = partial(multiply, weights)
+    x = linear_of(call.weights.input, call.weights.bias_input)(call.input).unbind(0)
+    read, further = reader(cell), parameters(call)
+    products = None if call.weights.recurrent is None else recurrent_products(call, linear_of)
     state, outputs = call.state, [x[0]] * len(x)
     for t in reversed(range(len(x))) if call.reverse else range(len(x)):
-        u = () if by_states is None else plus(by_states(read(state)), call.weights.bias_recurrent).chunk(gates, -1)
-        new, _ = cell.apply(x[t].chunk(gates, -1), u, state, further(t))
+        u = () if products is None else products(read(state))
+        new, _ = cell.apply(x[t].chunk(gates, -1), tuple(u), state, further(t))
         if call.weights.projection is not None:
             new, _ = project(call, t, new, {})
         outputs[t], state = new[0], new if call.valid is None else chosen(call.valid[t], new, state)
@@ -61,16 +61,17 @@ def step_by_step(weights: str, call: Call) -> Result:
     return Result(output if call.valid is None else torch.where(call.valid.unsqueeze(-1), output, 0), state, None)
 
 
-def multiply(weight: Float[Tensor, "rows columns"], weights: str) -> Callable[[Tensor], Tensor]:
-    """A function of (..., columns): the products with all rows, (..., rows)."""
+def multiply(weights: str, weight: Float[Tensor, "rows columns"], bias: Tensor | None) -> Callable[[Tensor], Tensor]:
+    """A function of (..., columns): the products with all rows, and the bias, (..., rows)."""
     if weights == "bfloat16":
         rounded = weight.bfloat16().to(weight.dtype)
-        return lambda x: linear(x.bfloat16().to(x.dtype), rounded)
+        return lambda x: linear(x.bfloat16().to(x.dtype), rounded, bias)
     levels, scales = quantised(weight)
 
     def product(x: Tensor) -> Tensor:
         integers, scale = quantised(x)
-        return linear(integers.double(), levels.double()).to(x.dtype) * (scales.squeeze(-1) * scale)
+        made = linear(integers.double(), levels.double()).to(x.dtype) * (scales.squeeze(-1) * scale)
+        return made if bias is None else made + bias
 
     return product
 
@@ -81,7 +82,3 @@ def quantised(rows: Float[Tensor, "*rows columns"]) -> tuple[Tensor, Float[Tenso
     inverse = 127 / largest
     plain = inverse.isfinite() & (largest < torch.inf)
     return torch.round(torch.where(plain, rows * inverse, 0)), torch.where(plain, largest / 127, largest * 0)
-
-
-def plus(product: Tensor, bias: Tensor | None) -> Tensor:
-    return product if bias is None else product + bias

@@ -81,27 +81,37 @@ def all_arguments(call: Call, step: Compiled) -> Callable[[Tensor, States, int],
     if step.fused:
         across = weight.t()
         return lambda x, state, t: (*torch.addmm(x, read(state), across).chunk(gates, -1), *state, *further(t))
-    products = recurrent_products(call)
+    products = recurrent_products(call, linear_of)
     return lambda x, state, t: (*x.chunk(gates, -1), *products(read(state)), *state, *further(t))
 
 
-def recurrent_products(call: Call) -> Callable[[Tensor], Sequence[Tensor | Callable[[Tensor], Tensor]]]:
-    """A function of what is read of the states: U·h gate by gate, and for a gate of cell.inner a function of what its rows multiply."""
+def linear_of(weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
+    """The function x ↦ weight·x + bias."""
+    return partial(linear, weight=weight, bias=bias)
+
+
+def recurrent_products(
+    call: Call, linear_of: Callable[[Tensor, Tensor | None], Callable[[Tensor], Tensor]]
+) -> Callable[[Tensor], Sequence[Tensor | Callable[[Tensor], Tensor]]]:
+    """A function of what is read of the states: U·h gate by gate, and for a gate of cell.inner a function of what its rows multiply.
+    linear_of: how rows multiply.
+    """
     weight, bias, gates, inner = call.weights.recurrent, call.weights.bias_recurrent, call.cell.gates, call.cell.inner
     assert weight is not None
     if not inner:
-        return lambda h: linear(h, weight, bias).chunk(len(gates), -1)
+        whole = linear_of(weight, bias)
+        return lambda h: whole(h).chunk(len(gates), -1)
     rows = dict(zip(gates, weight.chunk(len(gates)), strict=True))
     biases = dict.fromkeys(gates) if bias is None else dict(zip(gates, bias.chunk(len(gates)), strict=True))
-    functions = {gate: partial(linear, weight=rows[gate], bias=biases[gate]) for gate in inner}
+    functions = {gate: linear_of(rows[gate], biases[gate]) for gate in inner}
     before = [gate for gate in gates if gate not in inner]
     if not before:
         return lambda h: [functions[gate] for gate in gates]
-    across = torch.cat([rows[gate] for gate in before])
     offset = None if bias is None else torch.cat([biases[gate] for gate in before])  # type: ignore[arg-type]
+    across = linear_of(torch.cat([rows[gate] for gate in before]), offset)
 
     def products(h: Tensor) -> list[Tensor | Callable[[Tensor], Tensor]]:
-        made: dict[str, Any] = dict(zip(before, linear(h, across, offset).chunk(len(before), -1), strict=True))
+        made: dict[str, Any] = dict(zip(before, across(h).chunk(len(before), -1), strict=True))
         return [(made | functions)[gate] for gate in gates]
 
     return products
