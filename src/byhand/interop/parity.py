@@ -102,7 +102,7 @@ def difference(ours: Tensor, theirs: Tensor) -> float:
         return math.inf
     a, b = (one.detach().to("cpu", torch.float64) for one in (ours, theirs))
     same = (a == b) | (a.isnan() & b.isnan())
-    apart = (a - b).abs().nan_to_num(nan=math.inf).masked_fill(same, 0.0)
+    apart = (a - b).abs().nan_to_num(nan=math.inf, posinf=math.inf).masked_fill(same, 0.0)
     return apart.max().item() if apart.numel() else 0.0
 
 
