@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence
 
-from byhand.nn import LSTM, LSTMCell
+from byhand.interop.onnx_out.torch_export import run_lengths
+from byhand.nn import LSTM, LSTMCell, export
 
 PAIRS = ((5, 9), (3, 7), (4, 11), (6, 13))  # sizes of the first free axis that is named, of the second, ...
 Axes = dict[str, dict[int, str]]
@@ -57,13 +58,13 @@ class Alone(nn.Module):
         if isinstance(self.layer, LSTMCell):
             made: Any = self.layer(input, hx)
             return dict(zip((f"{name}_1" for name in names), [made] if isinstance(made, Tensor) else made, strict=True))
+        record = export.recorder.get()
         if lengths is None:
             output, last = self.layer(input, hx)
+        elif record is not None:
+            output, last = record(self.layer, input, hx, None, lengths)
         else:
-            first, axis = self.layer.batch_first, 1 if self.layer.batch_first else 0
-            packed = pack_padded_sequence(input, lengths, batch_first=first, enforce_sorted=False)
-            given, last = self.layer(packed, hx)
-            output, _ = pad_packed_sequence(given, batch_first=first, total_length=input.size(axis))
+            output, last = run_lengths(lambda packed, hx, _: self.layer(packed, hx), input, lengths, hx, batch_first=self.layer.batch_first)
         return {"output": output} | dict(
             zip((f"{name}_n" for name in names), [last] if isinstance(last, Tensor) else last, strict=True)
         )

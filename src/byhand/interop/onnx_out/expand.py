@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from byhand.interop.onnx_out.layer import Layer, Sequences, write_layer
-from byhand.interop.onnx_out.nodes import Graph, Nodes
-from byhand.interop.onnx_out.packing import Padded, rows, sizes_of, spread, unpacked
+from byhand.interop.onnx_out.nodes import Graph, Nodes, load
+from byhand.interop.onnx_out.packing import INT64, Padded, rows, sizes_of, spread, unpacked
 from byhand.interop.onnx_out.torch_export import DOMAIN
 from byhand.nn import LSTM
 
@@ -28,12 +28,13 @@ class Expansion:
 
     def run(self) -> None:
         """Every node, in order."""
+        helper = load("onnx").helper
         kinds = {"Layer": self.layer, "Pack": self.pack, "Unpack": self.unpack}
         for node in self.model.graph.node:
             if node.domain != DOMAIN:
                 self.made.append(node)
                 continue
-            options = {one.name: one.f if one.name == "value" else one.i for one in node.attribute}
+            options = {one.name: helper.get_attribute_value(one) for one in node.attribute}
             kinds[node.op_type](list(node.input), list(node.output), options)
         del self.model.graph.node[:]
         self.model.graph.node.extend(self.made)
@@ -81,11 +82,11 @@ class Expansion:
 
     def layer(self, given: list[str], made: list[str], options: Mapping[str, Any]) -> None:
         """One call of a layer."""
-        layer, count = self.layers[options["number"]], options["states"]
-        layer.forms.add("Scan" if layer.operator is None or options["reset"] else layer.operator.kind)
+        layer, count, further = self.layers[options["number"]], options["states"], options["last"].decode()
+        layer.forms.add("Scan" if layer.operator is None or further == "reset" else layer.operator.kind)
         n = Nodes(f"/{layer.path or 'layer'}", layer.dtype, self.graph)
         x, states, rest = given[0], given[1 : 1 + count], given[1 + count :]
-        if options["packed"]:
+        if further == "packed":
             found = self.packed.get(x) or spread(n, x, rest[0])
             output, last = write_layer(n, layer, Sequences(found.padded, states or None, found.lengths))
             kept = self.keep(n, made[0], found._replace(padded=output))
@@ -93,8 +94,9 @@ class Expansion:
             return
         way = Layout.of(layer, options["rank"])
         start = [way.brought(n, one, states=True) for one in states]
-        reset = way.brought(n, rest[0], axes=2) if options["reset"] else None
-        output, last = write_layer(n, layer, Sequences(way.brought(n, x), start or None, reset=reset))
+        lengths = n.op("Cast", rest[0], to=INT64) if further == "lengths" else None
+        reset = way.brought(n, rest[0], axes=2) if further == "reset" else None
+        output, last = write_layer(n, layer, Sequences(way.brought(n, x), start or None, lengths, reset))
         found = [way.given_back(n, one, states=True) for one in last]
         if not way.single:
             found.insert(0, way.given_back(n, output))

@@ -1,7 +1,7 @@
 """One layer of a stack as ONNX's Scan: W·x of all steps before it in one product, the rest of a step as its body.
 
-The body is printed from the cell's checked program, an operator a line; of a cell that is not elementwise, from torch's graph of its
-step. Sequences that have ended keep their states and give 0, as in the reference engine.
+The body is printed from the cell's checked program, an operator a line; of a cell that has none, such as one that is not elementwise,
+from torch's graph of its step. Sequences that have ended keep their states and give 0, as in the reference engine.
 """
 
 from __future__ import annotations
@@ -11,26 +11,36 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
+from byhand.errors import UntraceableError
 from byhand.interop.onnx_out.nodes import element_type, load
 from byhand.interop.onnx_out.step_graph import write_step_graph
 from byhand.interop.onnx_out.steps import write_program
 from byhand.ir import partition, program_of
 
 if TYPE_CHECKING:
+    from byhand.cells import Cell
     from byhand.engine.call import Weights
     from byhand.engine.names import Sublayer
     from byhand.interop.onnx_out.layer import Layer, Sequences
     from byhand.interop.onnx_out.nodes import Nodes
+    from byhand.ir import Program
 
 
 class Direction(NamedTuple):
-    """One layer and direction. index: its place among the states of this layer. fused: W·x and U·h are only ever read as their sum."""
+    """One layer and direction. index: its place among the states of this layer. program: of the step, from W·x + U·h where it reads nothing
+    else of them (a.GATE), or from both (x.GATE, u.GATE), to the new states; None if there is none.
+    """
 
     layer: Layer
     sublayer: Sublayer
     index: int
     weights: Weights
-    fused: bool
+    program: Program | None
+
+    @property
+    def fused(self) -> bool:
+        """Whether the program reads sums."""
+        return self.program is not None and any(name.startswith("a.") for name in self.program.inputs)
 
     def tensor(self, n: Nodes, name: str, value: torch.Tensor) -> str:
         """A weight of it, by its name without the layer."""
@@ -40,15 +50,29 @@ class Direction(NamedTuple):
 def write_scan(n: Nodes, layer: Layer, sublayers: Sequence[Sublayer], given: Sequences) -> tuple[str, list[str]]:
     """The output (time, batch, directions * width) and the last states, (directions, batch, width) each."""
     cell = layer.config.cell
-    fused = cell.elementwise and all(name[0] != "u" for name in partition(cell).preactivations)
+    program = program_from(cell)
     valid = None if given.lengths is None else valid_steps(n, given.input, given.lengths)
     outputs, last = [], [list[str]() for _ in cell.state]
     for index, sublayer in enumerate(sublayers):
-        output, states = write_direction(n, Direction(layer, sublayer, index, layer.weights(sublayer), fused), given, valid)
+        output, states = write_direction(n, Direction(layer, sublayer, index, layer.weights(sublayer), program), given, valid)
         outputs.append(output)
         for found, state in zip(last, states, strict=True):
             found.append(n.unsqueeze(state, 0))
     return n.concat(outputs, 2), [n.concat(found, 0) for found in last]
+
+
+def program_from(cell: Cell) -> Program | None:
+    """The program of a Direction; None of a cell that is not elementwise, or whose step no program can hold."""
+    if not cell.elementwise:
+        return None
+    try:
+        parts = partition(cell)
+    except UntraceableError:
+        return None
+    if cell.sources and all(name.startswith("a.") for name in parts.preactivations):
+        return parts.forward.only({name: parts.forward.results[name] for name in cell.state})
+    whole = program_of(cell)
+    return whole.only({name: whole.results[f"n.{name}"] for name in cell.state})
 
 
 def valid_steps(n: Nodes, x: str, lengths: str) -> str:
@@ -141,30 +165,63 @@ def graph_of(body: Nodes, one: Direction, names: dict[str, str], made: list[str]
 def write_step(body: Nodes, one: Direction, products: str, state: dict[str, str]) -> list[str]:
     """The new states, in order, before a projection."""
     cell, weights = one.layer.config.cell, one.weights
-    recurrent = None
-    if weights.recurrent is not None:
-        read = body.concat([state[name] for name in cell.sources], 1)
-        recurrent = body.op("MatMul", read, one.tensor(body, "weight_hh_transposed", weights.recurrent.t()))
-        if weights.bias_recurrent is not None and not one.fused:
-            recurrent = body.op("Add", recurrent, one.tensor(body, "bias_hh", weights.bias_recurrent))
     given = {f"s.{name}": value for name, value in state.items()}
     for name, value in zip(cell.vectors, weights.vectors, strict=True):
         given[f"p.{name}"] = one.tensor(body, name, value)
     given |= {f"p.{noise.name}": body.number(noise.mean) for noise in cell.noise}
+    recurrent = recurrent_product(body, one, state)
     if one.fused and recurrent is not None:
-        given |= parts(body, one, "a", body.op("Add", products, recurrent))
+        given |= parts(body, one, "a", body.op("Add", products, recurrent), cell.gates)
     else:
-        given |= parts(body, one, "x", products) | ({} if recurrent is None else parts(body, one, "u", recurrent))
-    if not cell.elementwise:
-        return write_step_graph(body, cell, one.layer.config.hidden_size, given)
-    whole = partition(cell).forward if one.fused else program_of(cell)
-    wanted = {name: whole.results[name if one.fused else f"n.{name}"] for name in cell.state}
-    made = write_program(body, whole.only(wanted), given)
+        given |= parts(body, one, "x", products, cell.gates)
+        if recurrent is not None:
+            given |= parts(body, one, "u", recurrent, outer(cell))
+    if one.program is None:
+        return write_step_graph(body, cell, one.layer.config.hidden_size, given | inner_weights(body, one))
+    made = write_program(body, one.program, given)
     return [made[name] for name in cell.state]
 
 
-def parts(body: Nodes, one: Direction, kind: str, product: str) -> dict[str, str]:
+def recurrent_product(body: Nodes, one: Direction, state: dict[str, str]) -> str | None:
+    """U·h + b of the gates whose product the step does not make itself; None if there are none, or the cell reads no state."""
+    cell, weight, bias = one.layer.config.cell, one.weights.recurrent, one.weights.bias_recurrent
+    if weight is None or not outer(cell):
+        return None
+    if cell.inner:
+        weight, bias = (None if value is None else rows_of(cell, value, outer(cell)) for value in (weight, bias))
+        assert weight is not None
+    read = body.concat([state[name] for name in cell.sources], 1)
+    product = body.op("MatMul", read, one.tensor(body, "weight_hh_transposed", weight.t()))
+    if bias is None or one.fused:
+        return product
+    return body.op("Add", product, one.tensor(body, "bias_hh", bias))
+
+
+def outer(cell: Cell) -> tuple[str, ...]:
+    """The gates whose recurrent product comes before the step."""
+    return tuple(gate for gate in cell.gates if gate not in cell.inner)
+
+
+def rows_of(cell: Cell, value: torch.Tensor, gates: Sequence[str]) -> torch.Tensor:
+    """The rows of some gates, of a weight or bias of all."""
+    named = dict(zip(cell.gates, value.chunk(len(cell.gates)), strict=True))
+    return torch.cat([named[gate] for gate in gates])
+
+
+def inner_weights(body: Nodes, one: Direction) -> dict[str, str]:
+    """The weights and biases of the products that the step makes itself."""
+    cell, weights, found = one.layer.config.cell, one.weights, {}
+    for gate in cell.inner:
+        assert weights.recurrent is not None
+        found[f"weight.{gate}"] = one.tensor(body, f"weight_hh_{gate}", rows_of(cell, weights.recurrent, [gate]))
+        bias = weights.bias_recurrent
+        bias = weights.recurrent.new_zeros(one.layer.config.hidden_size) if bias is None else rows_of(cell, bias, [gate])
+        found[f"bias.{gate}"] = one.tensor(body, f"bias_hh_{gate}", bias)
+    return found
+
+
+def parts(body: Nodes, one: Direction, kind: str, product: str, gates: Sequence[str]) -> dict[str, str]:
     """A product gate by gate."""
-    gates, hidden = one.layer.config.cell.gates, one.layer.config.hidden_size
+    hidden = one.layer.config.hidden_size
     made = [product] if len(gates) == 1 else body.ops("Split", product, body.ints(*[hidden] * len(gates)), outputs=len(gates), axis=1)
     return {f"{kind}.{gate}": value for gate, value in zip(gates, made, strict=True)}

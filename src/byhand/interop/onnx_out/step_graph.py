@@ -1,10 +1,12 @@
-"""The step of a cell that is not elementwise, as torch's exporter writes it, put into the body of a Scan."""
+"""The step of a cell that no program can hold, as torch's exporter writes it, put into the body of a Scan."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn.functional import linear
 
 from byhand.cells.graph import as_it_is
 from byhand.interop.onnx_out.nodes import load
@@ -19,31 +21,46 @@ if TYPE_CHECKING:
     from byhand.interop.onnx_out.nodes import Nodes
 
 
+def arguments_of(cell: Cell) -> dict[str, str]:
+    """The arguments of a step, one by one -> their kind: of a step that makes products itself, the weights and biases of these, too."""
+    found = {f"x.{gate}": "values" for gate in cell.gates}
+    for gate in cell.gates if cell.sources else ():
+        found |= {f"weight.{gate}": "weight", f"bias.{gate}": "vector"} if gate in cell.inner else {f"u.{gate}": "values"}
+    return found | {f"s.{name}": "values" for name in cell.state} | {f"p.{name}": "vector" for name in cell.parameters}
+
+
 def step_of(cell: Cell) -> Callable[..., tuple[Tensor, ...]]:
-    """A cell's step as a function of its arguments, one by one."""
-    run = as_it_is(cell)
-    return lambda *values: tuple(run(*values)[0])
+    """A cell's step as a function of arguments_of it."""
+
+    def step(*values: Tensor) -> tuple[Tensor, ...]:
+        named: dict[str, Any] = dict(zip(arguments_of(cell), values, strict=True))
+        inner = {f"u.{gate}": partial(linear, weight=named[f"weight.{gate}"], bias=named[f"bias.{gate}"]) for gate in cell.inner}
+        named |= inner
+        u = [named[f"u.{gate}"] for gate in cell.gates] if cell.sources else []
+        x, s, p = ([named[f"{kind}.{one}"] for one in names] for kind, names in zip("xsp", (cell.gates, cell.state, cell.parameters), strict=True))
+        return tuple(as_it_is(cell)(*x, *u, *s, *p)[0])
+
+    return step
 
 
 def write_step_graph(body: Nodes, cell: Cell, hidden: int, given: dict[str, str]) -> list[str]:
-    """The new states. given: x.GATE, u.GATE, s.STATE and p.NAME -> names in the graph, in any order.
+    """The new states. given: arguments_of the cell -> names in the graph.
 
     Raises:
-        ValueError: torch cannot write an operation of the step, or not for every batch.
+        ValueError: torch cannot write an operation of the step.
     """
-    parts = {"x": cell.gates, "u": cell.gates if cell.sources else (), "s": cell.state, "p": cell.parameters}
-    inputs = [f"{kind}.{name}" for kind, names in parts.items() for name in names]
-    example = tuple(torch.rand(*([] if name[0] == "p" else [3]), hidden, dtype=body.dtype) for name in inputs)
     from torch.fx.experimental.proxy_tensor import make_fx  # noqa: PLC0415 (it takes a second to load)
 
-    outputs = [f"n.{name}" for name in cell.state]
-    axes = {name: {0: "batch"} for name in inputs if name[0] != "p"}
+    shapes = {"values": (3, hidden), "vector": (hidden,), "weight": (hidden, hidden)}
+    arguments = arguments_of(cell)
+    example = tuple(torch.rand(*shapes[kind], dtype=body.dtype) for kind in arguments.values())
+    axes = {name: {0: "batch"} for name, kind in arguments.items() if kind == "values"}
     try:
         graph = make_fx(step_of(cell))(*example)  # torch's other recorder, for which widths are numbers
-        model, _ = exported(graph, example, inputs, outputs, axes, body.graph.opset)
+        model, _ = exported(graph, example, list(arguments), [f"n.{name}" for name in cell.state], axes, body.graph.opset)
     except Exception as problem:  # the exporter has errors of many kinds
         raise ValueError(
-            f"export_onnx cannot write the step of cell {cell.name!r}, which is not elementwise, since torch.onnx.export cannot:"
+            f"export_onnx cannot write the step of cell {cell.name!r}, for which there is no program, since torch.onnx.export cannot:"
             f" {' '.join(str(problem).split())[:300]}"
         ) from problem
     return inlined(body, model.graph, given)

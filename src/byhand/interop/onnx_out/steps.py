@@ -41,7 +41,9 @@ def log1p(n: Nodes, x: str) -> str:
     rounded = n.op("Sub", u, one)
     gone = n.op("Equal", rounded, n.number(0.0))
     quotient = n.op("Div", x, n.op("Where", gone, one, rounded))
-    return n.op("Where", gone, x, n.op("Mul", n.op("Log", u), quotient))
+    log = n.op("Log", u)
+    large = n.op("Where", n.op("Equal", u, x), log, n.op("Mul", log, quotient))  # ∞ / ∞ would be NaN
+    return n.op("Where", gone, x, large)
 
 
 def expm1(n: Nodes, x: str) -> str:

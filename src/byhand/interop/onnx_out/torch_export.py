@@ -10,14 +10,14 @@ from __future__ import annotations
 import io
 import threading
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from byhand.interop.onnx_out.nodes import load
 from byhand.nn import LSTM, export
@@ -27,44 +27,55 @@ _modules: ContextVar[list[nn.Module]] = ContextVar("modules")  # those that were
 _exporting = threading.RLock()  # the exporter's registry belongs to the process
 
 library = torch.library.Library(DOMAIN, "FRAGMENT")
-library.define("onnx_layer(Tensor input, Tensor[] rest, int states, bool packed, bool reset, int rank, int number) -> Tensor[]")
+library.define("onnx_layer(Tensor input, Tensor[] rest, int states, str last, int rank, int number) -> Tensor[]")
 
 
 @torch.library.impl(library, "onnx_layer", "CompositeExplicitAutograd")
-def _run(input: Tensor, rest: list[Tensor], states: int, packed: bool, reset: bool, rank: int, number: int) -> list[Tensor]:
-    """The layer itself. rest: states, then the sizes of packed batches, then resets, as there are. rank: the input's dimensions."""
+def _run(input: Tensor, rest: list[Tensor], states: int, last: str, rank: int, number: int) -> list[Tensor]:
+    """The layer itself. rest: states, then what `last` names: packed (the sizes of batches), reset or lengths; rank: the input's dimensions."""
     module: Any = _modules.get()[number]
     hx: Any = None if not states else rest[0] if states == 1 else tuple(rest[:states])
-    given = PackedSequence(input, rest[states]) if packed else input
     if not isinstance(module, LSTM):
-        made = module.run(given, hx)
+        made = module.run(input, hx)
         return [one.clone() for one in ([made] if isinstance(made, Tensor) else made)]
-    output, last = module.run(given, hx, rest[-1] if reset else None)
-    data = output.data if packed else output
-    return [one.clone() for one in (data, *([last] if isinstance(last, Tensor) else last))]
+    if last == "lengths":
+        output, after = run_lengths(module.run, input, rest[-1], hx, batch_first=module.batch_first)
+    else:
+        given = PackedSequence(input, rest[-1]) if last == "packed" else input
+        output, after = module.run(given, hx, rest[-1] if last == "reset" else None)
+    output = output.data if last == "packed" else output
+    return [one.clone() for one in (output, *([after] if isinstance(after, Tensor) else after))]
 
 
-def recorded(module: Any, input: Tensor | PackedSequence, hx: Any, reset: Tensor | None) -> Any:
+def run_lengths(run: Callable[..., Any], input: Tensor, lengths: Tensor, hx: Any, *, batch_first: bool) -> tuple[Tensor, Any]:
+    """A layer on sequences of these lengths; its output is padded with zeros to the input's length."""
+    packed = pack_padded_sequence(input, lengths.cpu(), batch_first=batch_first, enforce_sorted=False)
+    output, last = run(packed, hx, None)
+    steps = input.shape[1 if batch_first else 0]
+    return pad_packed_sequence(output, batch_first=batch_first, total_length=steps)[0], last
+
+
+def recorded(module: Any, input: Tensor | PackedSequence, hx: Any, reset: Tensor | None, lengths: Tensor | None = None) -> Any:
     """What a layer gives, as a node of the recorded model; what byhand.nn.export asks in place of its own answer."""
     packed = input if isinstance(input, PackedSequence) else None
     if packed is not None and reset is not None:
         raise ValueError("export_onnx expected reset=... beside padded input, got a PackedSequence: hand the layer the padded input")
-    order = packed.sorted_indices if packed is not None else None
     states = [] if hx is None else [hx] if isinstance(hx, Tensor) else list(hx)
-    if order is not None:
-        states = [one.index_select(1, order) for one in states]
-    rest = [*states, *([] if packed is None else [packed.batch_sizes]), *([] if reset is None else [reset])]
+    if packed is not None and packed.sorted_indices is not None:
+        states = [one.index_select(1, packed.sorted_indices) for one in states]
     data = input if packed is None else packed.data
-    number = numbered(module)
-    made = torch.ops.byhand.onnx_layer(data, rest, len(states), packed is not None, reset is not None, data.dim(), number)
+    further = {"packed": None if packed is None else packed.batch_sizes, "reset": reset, "lengths": lengths}
+    last = next((name for name, value in further.items() if value is not None), "")
+    rest = [*states, *(value for value in further.values() if value is not None)]
+    made = torch.ops.byhand.onnx_layer(data, rest, len(states), last, data.dim(), numbered(module))
     if not isinstance(module, LSTM):
         return made[0] if len(made) == 1 else tuple(made)
-    output, *last = made
+    output, *after = made
     if packed is not None:
         output = PackedSequence(output, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices)
         if packed.unsorted_indices is not None:
-            last = [one.index_select(1, packed.unsorted_indices) for one in last]
-    return output, last[0] if len(last) == 1 else tuple(last)
+            after = [one.index_select(1, packed.unsorted_indices) for one in after]
+    return output, after[0] if len(after) == 1 else tuple(after)
 
 
 def numbered(module: nn.Module) -> int:
@@ -74,15 +85,16 @@ def numbered(module: nn.Module) -> int:
     return found.index(module)
 
 
-def layer_symbol(g: Any, input: Any, rest: Any, states: Any, packed: Any, reset: Any, rank: Any, number: Any) -> Any:
+def layer_symbol(g: Any, input: Any, rest: Any, states: Any, last: Any, rank: Any, number: Any) -> Any:
     """The node, with the ranks of its outputs, which those after it need."""
     from torch.onnx import symbolic_helper  # noqa: PLC0415 (it loads the exporter)
 
     given = symbolic_helper._unpack_list(rest)
-    counts = {"states": states, "packed": packed, "reset": reset, "rank": rank, "number": number}
-    known = {f"{name}_i": int(symbolic_helper._maybe_get_const(value, "i")) for name, value in counts.items()}
+    counts = {"states": states, "rank": rank, "number": number}
+    known: dict[str, Any] = {f"{name}_i": int(symbolic_helper._maybe_get_const(value, "i")) for name, value in counts.items()}
+    known["last_s"] = symbolic_helper._maybe_get_const(last, "s")
     module: Any = _modules.get()[known["number_i"]]
-    shapes = output_shapes(module, known["rank_i"], packed=bool(known["packed_i"]))
+    shapes = output_shapes(module, known["rank_i"], packed=known["last_s"] == "packed")
     made = g.op(f"{DOMAIN}::Layer", input, *given, **known, outputs=len(shapes))
     for one, shape in zip([made] if len(shapes) == 1 else made, shapes, strict=True):
         one.setType(input.type().with_sizes(shape))
