@@ -109,13 +109,47 @@ def test_every_opset(name: str, opset: int, tmp_path: Path) -> None:
 
 
 BINARY = ("add", "sub", "mul", "div", "maximum", "minimum", "pow", "atan2", *COMPARISONS, "and", "or")
-VALUES = [-30.0, -2.5, -1.5, -0.99, -0.5, -0.1, -1e-4, -1e-7, 0.0, 1e-7, 1e-4, 0.1, 0.4999, 0.5, 0.99, 1.0, 1.5, 2.5, 10.0, 30.0, 95.0]
+VALUES = [
+    -30.0,
+    -2.5,
+    -1.5,
+    -0.99,
+    -0.5,
+    -0.1,
+    -1e-4,
+    -1e-7,
+    0.0,
+    1e-7,
+    1e-4,
+    0.1,
+    0.4999,
+    0.5,
+    0.99,
+    1.0,
+    1.5,
+    2.5,
+    10.0,
+    30.0,
+    95.0,
+]
 VALUES += [math.inf, -math.inf, math.nan]
-ROUNDED = ("erfc", "erf", "tan", "sinh", "asin", "acos", "atanh", "asinh", "acosh", "tanh", "sigmoid")  # onnxruntime's own, near 0 and 1
+ROUNDED = (
+    "erfc",
+    "erf",
+    "tan",
+    "sinh",
+    "asin",
+    "acos",
+    "atanh",
+    "asinh",
+    "acosh",
+    "tanh",
+    "sigmoid",
+)  # onnxruntime's own, near 0 and 1
 
 
 def program_of(name: str) -> Program:
-    """h = function(a, b), with masks as 1 and 0."""
+    """The result h of the function of a and b, with masks as 1 and 0."""
     make = Builder()
     given: list[Any] = ["x.a", "x.b"][: 2 if name in BINARY else 1]
     if name in CONNECTIVES:
@@ -139,6 +173,12 @@ def test_every_function_of_a_program(name: str, tmp_path: Path) -> None:
     a, b = torch.cartesian_prod(torch.tensor(VALUES), torch.tensor(VALUES)).unbind(1)
     (theirs,) = run_file(tmp_path / "lines.onnx", {"a": a, "b": b})
     ours = program.run({"x.a": a, "x.b": b})["h"]
-    if name in ("maximum", "minimum", "sign", "pow", "atan2"):  # of NaN, and of infinite powers and angles, runtimes say what they like
+    if name in (
+        "maximum",
+        "minimum",
+        "sign",
+        "pow",
+        "atan2",
+    ):  # of NaN, and of infinite powers and angles, runtimes say what they like
         ours, theirs = (one[a.isfinite() & b.isfinite()] for one in (ours, theirs))
     torch.testing.assert_close(theirs, ours, rtol=2e-6, atol=3e-7 if name in ROUNDED else 0, equal_nan=True)

@@ -39,7 +39,9 @@ def run_file(file: Path, feeds: Mapping[str, Tensor]) -> list[Tensor]:
     return [torch.from_numpy(one) for one in session.run(None, {name: value.numpy() for name, value in feeds.items()})]
 
 
-def worst(file: Path, module: nn.Module, given: Callable[[int, int], Mapping[str, Tensor]], call: Callable[..., Any] | None = None) -> float:
+def worst(
+    file: Path, module: nn.Module, given: Callable[[int, int], Mapping[str, Tensor]], call: Callable[..., Any] | None = None
+) -> float:
     """The greatest difference at SIZES. given(time, batch): the inputs by name; call: the module as a function of them."""
     found = 0.0
     for time, batch in SIZES:
@@ -86,11 +88,16 @@ def layer_call(layer: LSTM) -> Callable[..., Any]:
     return call
 
 
-def assert_layer_exports(layer: LSTM, file: Path, limit: float = 1e-5, *, lengths: bool = False, states: bool = False, **options: Any) -> onnx.ModelProto:
+def assert_layer_exports(
+    layer: LSTM, file: Path, limit: float = 1e-5, *, lengths: bool = False, states: bool = False, **options: Any
+) -> onnx.ModelProto:
     """Write a layer alone, and hold the file against it. The model that was written."""
     export_onnx(layer, file, lengths=lengths or None, states=states, **options)
     difference_there = worst(
-        file, layer, lambda time, batch: layer_given(layer, time, batch, lengths=lengths, states=states), layer_call(layer.eval())
+        file,
+        layer,
+        lambda time, batch: layer_given(layer, time, batch, lengths=lengths, states=states),
+        layer_call(layer.eval()),
     )
     assert difference_there <= limit, difference_there
     return onnx.load(file)

@@ -27,7 +27,9 @@ LAYERS: dict[str, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn
 SINGLE: dict[str, type[nn.RNNCellBase]] = {"lstm": nn.LSTMCell, "gru": nn.GRUCell, "rnn": nn.RNNCell}
 OPTIONS = ("num_layers", "bias", "batch_first", "dropout", "bidirectional")
 WRITES = "byhand.export_onnx(model, file, {'x': x}, axes={'x': {0: 'time', 1: 'batch'}}) writes it"
-recorder: ContextVar[Callable[..., Any] | None] = ContextVar("recorder", default=None)  # inside byhand.export_onnx: writes each layer
+recorder: ContextVar[Callable[..., Any] | None] = ContextVar(
+    "recorder", default=None
+)  # inside byhand.export_onnx: writes each layer
 
 
 def is_leaving(input: Any) -> bool:
@@ -93,7 +95,9 @@ def check_exported(module: Any, input: Any, theirs: Twin | None) -> None:
     """RuntimeError where torch.onnx.export would write something wrong, or fail without saying what to do."""
     sizes = input.data.shape if isinstance(input, Tensor | PackedSequence) else ()
     if theirs is not None and getattr(module, "proj_size", 0):
-        raise RuntimeError(f"torch.onnx.export leaves out the weights of a projection or refuses it, got proj_size={module.proj_size}: {WRITES}")
+        raise RuntimeError(
+            f"torch.onnx.export leaves out the weights of a projection or refuses it, got proj_size={module.proj_size}: {WRITES}"
+        )
     if any(isinstance(size, torch.SymInt) for size in sizes):
         raise RuntimeError(
             f"torch.onnx.export(dynamo=True) writes an LSTM of one length and batch only, got dynamic_shapes: {WRITES}; or use"
@@ -101,8 +105,8 @@ def check_exported(module: Any, input: Any, theirs: Twin | None) -> None:
         )
     if theirs is None:
         raise RuntimeError(
-            f"torch.onnx.export knows no operator for cell {module.cell.name!r}, nor for reset=... and learnt first states: {WRITES}; or put"
-            " `with byhand.use_engine('reference'):` around it, which writes the steps one by one, for the length of the example"
+            f"torch.onnx.export knows no operator for cell {module.cell.name!r}, nor for reset=... and learnt first states: {WRITES}; or"
+            " put `with byhand.use_engine('reference'):` around it, which writes the steps one by one, for the length of the example"
         )
 
 

@@ -1,19 +1,18 @@
-"""How a model is called in ONNX: its inputs and outputs as flat lists of named tensors, and inputs of other sizes to check it with."""
+"""How a model is called in ONNX: its inputs and outputs as flat lists of named tensors."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from byhand.interop.onnx_out.torch_export import run_lengths
+from byhand.interop.onnx_out.recorded import run_lengths
 from byhand.nn import LSTM, LSTMCell, export
 
-PAIRS = ((5, 9), (3, 7), (4, 11), (6, 13))  # sizes of the first free axis that is named, of the second, ...
 Axes = dict[str, dict[int, str]]
 
 
@@ -64,7 +63,9 @@ class Alone(nn.Module):
         elif record is not None:
             output, last = record(self.layer, input, hx, None, lengths)
         else:
-            output, last = run_lengths(lambda packed, hx, _: self.layer(packed, hx), input, lengths, hx, batch_first=self.layer.batch_first)
+            output, last = run_lengths(
+                lambda packed, hx, _: self.layer(packed, hx), input, lengths, hx, batch_first=self.layer.batch_first
+            )
         return {"output": output} | dict(
             zip((f"{name}_n" for name in names), [last] if isinstance(last, Tensor) else last, strict=True)
         )
@@ -84,7 +85,9 @@ def flat(name: str, value: Any) -> dict[str, Tensor]:
     if isinstance(value, Tensor):
         return {name: value}
     if isinstance(value, PackedSequence):
-        raise TypeError(f"export_onnx expected tensors, got a PackedSequence for {name}: pad it in the model, by pad_packed_sequence")
+        raise TypeError(
+            f"export_onnx expected tensors, got a PackedSequence for {name}: pad it in the model, by pad_packed_sequence"
+        )
     if isinstance(value, Mapping):
         parts = [(str(key), one) for key, one in value.items()]
     elif isinstance(value, tuple | list):
@@ -94,9 +97,7 @@ def flat(name: str, value: Any) -> dict[str, Tensor]:
     return {key: tensor for part, one in parts for key, tensor in flat(part, one).items()}
 
 
-def read_inputs(
-    module: nn.Module, inputs: Any, axes: Mapping[str, Any] | None, lengths: str | None
-) -> Inputs:
+def read_inputs(module: nn.Module, inputs: Any, axes: Mapping[str, Any] | None, lengths: str | None) -> Inputs:
     """The example and its free axes, checked. TypeError, ValueError."""
     example = named_inputs(module, inputs)
     tensors = {key: tensor for name, value in example.items() for key, tensor in flat(name, value).items()}
@@ -116,7 +117,9 @@ def read_inputs(
             f"export_onnx expected the axes that may have any size, got none: axes={{{first!r}: {{0: 'time', 1: 'batch'}}}}"
         )
     if lengths is not None and (lengths not in tensors or tensors[lengths].dtype not in (torch.int64, torch.int32)):
-        raise ValueError(f"export_onnx expected lengths to name an input of whole numbers out of {', '.join(tensors)}, got {lengths!r}")
+        raise ValueError(
+            f"export_onnx expected lengths to name an input of whole numbers out of {', '.join(tensors)}, got {lengths!r}"
+        )
     return Inputs(example, tensors, free, lengths)
 
 
@@ -158,51 +161,12 @@ def alone_inputs(layer: LSTM | LSTMCell, *, states: bool, lengths: bool) -> Inpu
         example["lengths"] = torch.tensor([time, 4], device="cpu")
         axes["lengths"] = {0: "batch"}
     if states:
-        widths = [(layer.proj_size if not single else 0) or layer.hidden_size, *[layer.hidden_size] * (len(layer.cell.state) - 1)]
+        widths = [
+            (layer.proj_size if not single else 0) or layer.hidden_size,
+            *[layer.hidden_size] * (len(layer.cell.state) - 1),
+        ]
         for name, width in zip(layer.cell.state, widths, strict=True):
             sizes = (batch, width) if single else (len(layer.sublayers), batch, width)
             example[f"{name}_0"] = weight.new_zeros(sizes).normal_()
             axes[f"{name}_0"] = {0 if single else 1: "batch"}
     return Inputs(example, dict(example), axes, "lengths" if lengths else None)
-
-
-def settings(inputs: Inputs, sizes: Mapping[str, Sequence[int]] | None) -> list[dict[str, int]]:
-    """Sizes of the free axes to check the file at: each of the first axes' two with each of the others'."""
-    names = list(dict.fromkeys(name for axes in inputs.axes.values() for name in axes.values()))
-    unknown = sorted({*(sizes or {})} - {*names})
-    if unknown:
-        raise ValueError(f"export_onnx expected sizes for the axes {', '.join(names)}, got {', '.join(unknown)}")
-    pairs = {name: tuple((sizes or {}).get(name, PAIRS[index % len(PAIRS)])) for index, name in enumerate(names)}
-    for name, pair in pairs.items():
-        if len(pair) != 2 or pair[0] == pair[1] or not all(isinstance(one, int) and one > 0 for one in pair):
-            raise ValueError(f"export_onnx expected two different sizes for axis {name!r}, got {pair}: sizes={{{name!r}: (5, 9)}}")
-    found = [{name: pairs[name][(number >> (index % 2)) & 1] for index, name in enumerate(names)} for number in range(4)]
-    return [one for index, one in enumerate(found) if one not in found[:index]]
-
-
-def resized(inputs: Inputs, setting: Mapping[str, int], generator: torch.Generator) -> list[Tensor]:
-    """Random inputs of these sizes. Whole numbers are drawn from those of the example, lengths from 1 up to the longest."""
-    made = []
-    for name, tensor in inputs.tensors.items():
-        axes = inputs.axes.get(name, {})
-        shape = [setting[axes[axis]] if axis in axes else size for axis, size in enumerate(tensor.shape)]
-        if name == inputs.lengths:
-            made.append(drawn_lengths(inputs, setting, shape[0], tensor, generator))
-        elif tensor.is_floating_point():
-            made.append(torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu").to(tensor))
-        else:
-            values = tensor.flatten().cpu()
-            picked = torch.randint(len(values), shape, generator=generator, device="cpu")
-            made.append(values[picked].to(tensor.device))
-    return made
-
-
-def drawn_lengths(
-    inputs: Inputs, setting: Mapping[str, int], count: int, example: Tensor, generator: torch.Generator
-) -> Tensor:
-    own = set(inputs.axes.get(str(inputs.lengths), {}).values())
-    longest = next((setting[word] for axes in inputs.axes.values() for word in axes.values() if word not in own), 1)
-    found = torch.randint(1, longest + 1, (count,), generator=generator, device="cpu")
-    found[count // 2] = longest
-    in_order = bool((example[:-1] >= example[1:]).all())
-    return (found.sort(descending=True).values if in_order else found).to(example)

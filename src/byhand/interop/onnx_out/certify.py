@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from byhand.interop.onnx_out.calls import Called, Inputs, resized
+from byhand.interop.onnx_out.calls import Called, Inputs
 from byhand.interop.onnx_out.nodes import load
+from byhand.interop.onnx_out.sizes import resized
 from byhand.interop.parity import ParityReport, difference, versions_of
 
 LOOP = (
@@ -25,12 +27,19 @@ def checked(model: Any) -> bytes:
         content = model.SerializeToString()
         onnx.checker.check_model(content, full_check=True)
     except Exception as problem:  # protobuf and the checker have errors of their own
-        raise RuntimeError(f"export_onnx wrote what onnx.checker refuses; nothing is left on disk: {first_lines(problem)}") from problem
+        raise RuntimeError(
+            f"export_onnx wrote what onnx.checker refuses; nothing is left on disk: {first_lines(problem)}"
+        ) from problem
     return content
 
 
 def compared(
-    called: Called, inputs: Inputs, content: bytes, settings: Sequence[Mapping[str, int]], tolerance: float, notes: tuple[str, ...]
+    called: Called,
+    inputs: Inputs,
+    content: bytes,
+    settings: Sequence[Mapping[str, int]],
+    tolerance: float,
+    notes: tuple[str, ...],
 ) -> tuple[ParityReport, list[dict[str, tuple[int, ...]]]]:
     """How far onnxruntime is from the module, and the shapes of the outputs at each of the settings. RuntimeError if it cannot run."""
     runtime = load("onnxruntime")
@@ -40,7 +49,9 @@ def compared(
         options.log_severity_level = 4
         session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as problem:  # onnxruntime's errors have no base of their own
-        raise RuntimeError(f"export_onnx wrote what onnxruntime cannot load; nothing is left on disk: {first_lines(problem)}") from problem
+        raise RuntimeError(
+            f"export_onnx wrote what onnxruntime cannot load; nothing is left on disk: {first_lines(problem)}"
+        ) from problem
     values: dict[str, float] = {}
     shapes = []
     for setting in [None, *settings]:
@@ -53,10 +64,11 @@ def compared(
             raise RuntimeError(
                 f"export_onnx wrote what onnxruntime cannot run at {where}; nothing is left on disk: {first_lines(problem)}; {LOOP}"
             ) from problem
-        for name, mine, other in zip(called.names, ours, theirs, strict=True):
+        names = [one.name for one in session.get_outputs()]
+        for name, mine, other in zip(names, ours, theirs, strict=True):
             values[f"{name}, {where}"] = relative(mine, other)
         if setting is not None:
-            shapes.append({name: tuple(mine.shape) for name, mine in zip(called.names, ours, strict=True)})
+            shapes.append({name: tuple(mine.shape) for name, mine in zip(names, ours, strict=True)})
     what = "the file in onnxruntime, the module in eval mode"
     return ParityReport(what, values, tolerance, versions_of(("onnx", "onnxruntime")), notes), shapes
 
@@ -70,6 +82,21 @@ def sensitivity(called: Called, inputs: Inputs, settings: Sequence[Mapping[str, 
         pairs = zip(run_module(called, tensors, ""), run_module(called, moved, ""), strict=True)
         found = max([found, *(relative(one, other) for one, other in pairs)])
     return found
+
+
+def judged(report: ParityReport, rounding: float, loosest: float) -> ParityReport:
+    """The report, if what it found is rounding. RuntimeError if it is more, with the figures.
+
+    rounding: how far the module's own outputs move when its inputs are rounded once more.
+    """
+    allowed = min(10 * rounding, loosest)
+    moved = f"inputs that are rounded once more move the module's own outputs by {rounding:.1e}"
+    if report.worst <= allowed:
+        return replace(report, tolerance=allowed, notes=(*report.notes, f"tolerance: ten times that, since {moved}"))
+    raise RuntimeError(
+        f"export_onnx wrote a file that computes something else; nothing is left on disk. Where rounding is the reason ({moved}), give"
+        f" another tolerance=...\n{report}"
+    )
 
 
 def run_module(called: Called, tensors: list[Tensor], where: str) -> list[Tensor]:

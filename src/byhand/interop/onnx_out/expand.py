@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from byhand.interop.onnx_out.layer import Layer, Sequences, write_layer
 from byhand.interop.onnx_out.nodes import Graph, Nodes, load
 from byhand.interop.onnx_out.packing import INT64, Padded, rows, sizes_of, spread, unpacked
-from byhand.interop.onnx_out.torch_export import DOMAIN
+from byhand.interop.onnx_out.recorded import DOMAIN
 from byhand.nn import LSTM
 
 if TYPE_CHECKING:

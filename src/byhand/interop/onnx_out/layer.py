@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from byhand.interop.onnx_out.operators import Operator
 from byhand.interop.onnx_out.recurrent import write_operator
@@ -11,7 +11,6 @@ from byhand.nn import parameters
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
 
     from byhand.engine.call import Weights
     from byhand.engine.names import Sublayer
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 class Layer(NamedTuple):
     """A layer that is written. path: its name in the model. operator: what holds its cell; None for a Scan. forms: in which it was."""
 
-    module: nn.Module
+    module: Any  # an LSTM or LSTMCell
     path: str
     config: Config
     operator: Operator | None
@@ -30,7 +29,7 @@ class Layer(NamedTuple):
 
     def weights(self, sublayer: Sublayer) -> Weights:
         """As an engine multiplies by them."""
-        layer = self.module.layer_parameters
+        layer: Any = self.module.layer_parameters
         return parameters.weights(layer(sublayer) if callable(layer) else layer)
 
     @property

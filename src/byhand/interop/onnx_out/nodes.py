@@ -13,7 +13,7 @@ INSTALL = "export_onnx needs {}, not installed here: pip install 'byhand[onnx]'"
 
 
 def load(name: str) -> ModuleType:
-    """onnx or onnxruntime. ImportError with what to type."""
+    """Onnx or onnxruntime. ImportError with what to type."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as problem:

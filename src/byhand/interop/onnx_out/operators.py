@@ -34,7 +34,17 @@ if TYPE_CHECKING:
     from byhand.engine.call import Weights
 
 SIGMOID, TANH, IDENTITY = Activation("sigmoid"), Activation("tanh"), Activation("identity")
-DECIDING = ("step", "gates", "state", "recurrent", "vectors", "noise", "shared", "biases", "inner")  # what a cell computes; not its words
+DECIDING = (
+    "step",
+    "gates",
+    "state",
+    "recurrent",
+    "vectors",
+    "noise",
+    "shared",
+    "biases",
+    "inner",
+)  # what a cell computes; not its words
 
 
 @dataclass(frozen=True)
@@ -103,7 +113,9 @@ BASES: tuple[tuple[Cell, Operator], ...] = (
     (cells.peephole, replace(LSTM, vectors=("p_i", "p_o", "p_f"))),
     (
         cells.cifg,
-        replace(LSTM, rows=("f", "o", None, "g"), functions=(("f", "o"), *COUPLED[1:]), negated=("f",), further={"input_forget": 1}),
+        replace(
+            LSTM, rows=("f", "o", None, "g"), functions=(("f", "o"), *COUPLED[1:]), negated=("f",), further={"input_forget": 1}
+        ),
     ),
     (cells.gru, replace(GRU, further={"linear_before_reset": 1})),
     (cells.gru_reset_before, replace(GRU, further={"linear_before_reset": 0})),

@@ -34,10 +34,15 @@ def step_of(cell: Cell) -> Callable[..., tuple[Tensor, ...]]:
 
     def step(*values: Tensor) -> tuple[Tensor, ...]:
         named: dict[str, Any] = dict(zip(arguments_of(cell), values, strict=True))
-        inner = {f"u.{gate}": partial(linear, weight=named[f"weight.{gate}"], bias=named[f"bias.{gate}"]) for gate in cell.inner}
+        inner = {
+            f"u.{gate}": partial(linear, weight=named[f"weight.{gate}"], bias=named[f"bias.{gate}"]) for gate in cell.inner
+        }
         named |= inner
         u = [named[f"u.{gate}"] for gate in cell.gates] if cell.sources else []
-        x, s, p = ([named[f"{kind}.{one}"] for one in names] for kind, names in zip("xsp", (cell.gates, cell.state, cell.parameters), strict=True))
+        x, s, p = (
+            [named[f"{kind}.{one}"] for one in names]
+            for kind, names in zip("xsp", (cell.gates, cell.state, cell.parameters), strict=True)
+        )
         return tuple(as_it_is(cell)(*x, *u, *s, *p)[0])
 
     return step
@@ -75,7 +80,9 @@ def inlined(body: Nodes, graph: Any, given: dict[str, str]) -> list[str]:
         body.graph.initializers.append(tensor)
     for node in graph.node:
         if any(attribute.HasField("g") for attribute in node.attribute):
-            raise ValueError(f"export_onnx cannot write a step with {node.op_type} in it, which torch made of a decision: write torch.where")
+            raise ValueError(
+                f"export_onnx cannot write a step with {node.op_type} in it, which torch made of a decision: write torch.where"
+            )
         made = copy()
         made.CopyFrom(node)
         names |= {name: body.graph.unique(f"{body.scope}/{name}") for name in node.output}

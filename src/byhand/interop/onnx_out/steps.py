@@ -86,6 +86,6 @@ def write_program(n: Nodes, program: Program, given: Mapping[str, str]) -> dict[
 
     for line in program.lines:
         arguments = [name(one) for one in line.arguments]
-        made = COMPOSED[line.function] if line.function in COMPOSED else None
+        made = COMPOSED.get(line.function)
         values[line.name] = made(n, *arguments) if made else n.op(ALIKE[line.function], *arguments)
     return {result: name(value) for result, value in program.results.items()}
