@@ -2,11 +2,11 @@
 # torch 2.13.0: torch.onnx.export (dynamo=True, the default) of an nn.LSTM with proj_size says that it succeeded, and onnx.checker accepts the
 # file; the projection's weights are in no node. ONNX's LSTM has no projection, so the node says hidden_size=3 beside W of 4 x 5 rows, and
 # onnxruntime refuses to run it. dynamo=False refuses to export.
-# Seen: W [1, 20, 4], hidden_size 3, no tensor of weight_hr's shape (3, 5) or (5, 3); onnxruntime 1.31.1 fails; dynamo=False: SymbolicValueError.
+# Seen: W [1, 20, 4], hidden_size 3, no tensor of weight_hr's shape (3, 5) or (5, 3); onnxruntime 1.32.0 fails; dynamo=False: SymbolicValueError.
 set -eu
 folder=$(mktemp -d) && trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/env"
-"$folder/env/bin/pip" install --quiet --disable-pip-version-check torch==2.13.0 numpy==2.3.4 onnx==1.22.0 onnxscript==0.7.2 onnxruntime==1.31.1
+"$folder/env/bin/pip" install --quiet --disable-pip-version-check torch==2.13.0 numpy==2.3.4 onnx==1.23.2 onnxscript==0.7.2 onnxruntime==1.32.0
 cd "$folder"
 "$folder/env/bin/python" - <<'PYTHON'
 import warnings

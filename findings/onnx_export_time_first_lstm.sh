@@ -3,11 +3,11 @@
 # as free; the example's length stands as a number in a Reshape behind the LSTM. A sequence of 12 steps, where the example had 6, comes back
 # as 6 steps of twice the batch, without an error, where the size divides; elsewhere the run fails. batch_first=True is right at every size,
 # and so is dynamo=False.
-# Seen (onnxruntime 1.31.1): input ['time', 'batch', 4]; (12, 3, 4) in: (6, 6, 5) out, where the model gives (12, 3, 5); (9, 5, 4): the run fails.
+# Seen (onnxruntime 1.32.0): input ['time', 'batch', 4]; (12, 3, 4) in: (6, 6, 5) out, where the model gives (12, 3, 5); (9, 5, 4): the run fails.
 set -eu
 folder=$(mktemp -d) && trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/env"
-"$folder/env/bin/pip" install --quiet --disable-pip-version-check torch==2.13.0 numpy==2.3.4 onnx==1.22.0 onnxscript==0.7.2 onnxruntime==1.31.1
+"$folder/env/bin/pip" install --quiet --disable-pip-version-check torch==2.13.0 numpy==2.3.4 onnx==1.23.2 onnxscript==0.7.2 onnxruntime==1.32.0
 cd "$folder"
 cat > seen.py <<'PYTHON'
 import sys

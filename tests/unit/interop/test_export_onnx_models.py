@@ -1,6 +1,7 @@
 """byhand.export_onnx on models with other things around the layers, and what it refuses."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -409,6 +410,12 @@ def test_chaos_of_rounding_is_measured(tmp_path: Path) -> None:
     assert "inputs that are rounded once more move the module's own outputs by" in report.notes[-1]
     with pytest.raises(RuntimeError, match="Where rounding is the reason"):
         export_onnx(Steep(), tmp_path / "file.onnx", torch.randn(6, 2, 3), axes=X, tolerance=1e-5)
+
+
+def test_importing_byhand_loads_none_of_it() -> None:
+    code = "import sys, byhand; print(sorted(one for one in sys.modules if 'onnx' in one and not one.startswith('torch')))"
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert made.stdout.strip() == "[]"
 
 
 def test_without_onnx_it_says_what_to_type(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

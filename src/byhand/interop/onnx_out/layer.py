@@ -30,7 +30,8 @@ class Layer(NamedTuple):
     def weights(self, sublayer: Sublayer) -> Weights:
         """As an engine multiplies by them."""
         layer: Any = self.module.layer_parameters
-        return parameters.weights(layer(sublayer) if callable(layer) else layer)
+        here: Any = layer(sublayer) if callable(layer) else layer
+        return parameters.weights(here)
 
     @property
     def dtype(self) -> torch.dtype:
