@@ -20,6 +20,7 @@ from byhand.trace.record import record
 if TYPE_CHECKING:
     from byhand import explain, plots
     from byhand.explorer import explore
+    from byhand.interop.onnx_export import export_onnx
 
     __version__: str
 
@@ -38,6 +39,7 @@ __all__ = [
     "engines",
     "explain",
     "explore",
+    "export_onnx",
     "frozen",
     "plots",
     "record",
@@ -46,11 +48,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load on first use what not every program needs: analysis, pictures, the explorer, the version."""
+    """Load on first use what not every program needs: analysis, pictures, the explorer, ONNX, the version."""
     if name in ("explain", "plots"):
         return importlib.import_module(f"byhand.{name}")
     if name == "explore":
         return importlib.import_module("byhand.explorer").explore
+    if name == "export_onnx":
+        return importlib.import_module("byhand.interop.onnx_export").export_onnx
     if name == "__version__":
         return importlib.import_module("byhand.doctor").version()
     raise AttributeError(f"module 'byhand' has no attribute {name!r}")

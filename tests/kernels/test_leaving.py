@@ -121,6 +121,21 @@ def test_onnx_says_what_to_type_where_it_cannot_be_right(tmp_path: Path, capfd: 
 
 
 @pytest.mark.parametrize("exporter", [{"dynamo": False}, {"dynamo": True}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{"proj_size": 2}, {"learn_initial_state": True}, {"cell": cells.gru_reset_before}], ids=str
+)
+def test_onnx_points_to_what_writes_the_rest(
+    options: dict[str, Any], exporter: dict[str, Any], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """With dynamo=True torch 2.13 writes a projection without its weights, and says that it succeeded."""
+    layer = byhand.LSTM(3, 4, **options).eval()
+    with pytest.raises(Exception, match=r".") as problem:
+        torch.onnx.export(nn.Sequential(layer), (torch.randn(5, 2, 3),), tmp_path / "model.onnx", **exporter)
+    assert "byhand.export_onnx(model, file, {'x': x}, axes={'x': {0: 'time', 1: 'batch'}}) writes it" in said_by(problem.value)
+    byhand.export_onnx(layer, tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("exporter", [{"dynamo": False}, {"dynamo": True}], ids=str)
 def test_onnx_of_any_cell_step_by_step(exporter: dict[str, Any], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     model, x = Model(cell=cells.peephole), torch.randn(5, 2, 3)
     with use_engine("reference"):

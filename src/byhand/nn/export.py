@@ -1,14 +1,16 @@
 """Export: torch.jit.trace and torch.onnx.export write torch's own operator where there is one.
 
 It runs wherever TorchScript or ONNX runs. A cell without one is traced as byhand's operator, which needs `import byhand` where the
-model is loaded; in ONNX there is nothing for it, and it is refused. In a graph of torch.fx a layer is one node.
+model is loaded; torch.onnx.export has nothing for it, and it is refused: byhand.export_onnx writes it. In a graph of torch.fx a layer is
+one node.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import torch
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 LAYERS: dict[str, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 SINGLE: dict[str, type[nn.RNNCellBase]] = {"lstm": nn.LSTMCell, "gru": nn.GRUCell, "rnn": nn.RNNCell}
 OPTIONS = ("num_layers", "bias", "batch_first", "dropout", "bidirectional")
+WRITES = "byhand.export_onnx(model, file, {'x': x}, axes={'x': {0: 'time', 1: 'batch'}}) writes it"
+recorder: ContextVar[Callable[..., Any] | None] = ContextVar(
+    "recorder", default=None
+)  # inside byhand.export_onnx: writes each layer
 
 
 def is_leaving(input: Any) -> bool:
@@ -68,10 +74,14 @@ def forward(module: Any, input: Any, hx: Any, reset: Any = None) -> Any:
         tracer: Any = input.tracer
         named = {} if reset is None else {"reset": reset}
         return tracer.create_proxy("call_module", tracer.path_of_module(module), (input,) if hx is None else (input, hx), named)
-    theirs = twin(module) if reset is None else None
+    record = recorder.get()
+    if record is not None:
+        return record(module, input, hx, reset)
+    learnt = hx is None and getattr(module, "learn_initial_state", False)
+    theirs = twin(module) if reset is None and not learnt else None
     if transforms.is_in_onnx_export():
         check_exported(module, input, theirs)
-    if theirs is not None and not (hx is None and getattr(module, "learn_initial_state", False)):
+    if theirs is not None:
         return theirs.forward(input, hx)
     if isinstance(input, PackedSequence):
         raise RuntimeError(
@@ -84,15 +94,19 @@ def forward(module: Any, input: Any, hx: Any, reset: Any = None) -> Any:
 def check_exported(module: Any, input: Any, theirs: Twin | None) -> None:
     """RuntimeError where torch.onnx.export would write something wrong, or fail without saying what to do."""
     sizes = input.data.shape if isinstance(input, Tensor | PackedSequence) else ()
+    if theirs is not None and getattr(module, "proj_size", 0):
+        raise RuntimeError(
+            f"torch.onnx.export leaves out the weights of a projection or refuses it, got proj_size={module.proj_size}: {WRITES}"
+        )
     if any(isinstance(size, torch.SymInt) for size in sizes):
         raise RuntimeError(
-            "torch.onnx.export(dynamo=True) writes an LSTM of one length and batch only, got dynamic_shapes: use"
+            f"torch.onnx.export(dynamo=True) writes an LSTM of one length and batch only, got dynamic_shapes: {WRITES}; or use"
             " torch.onnx.export(..., dynamo=False, dynamic_axes=...), which writes it for all of them"
         )
     if theirs is None:
         raise RuntimeError(
-            f"torch.onnx.export knows no operator for cell {module.cell.name!r}, nor for reset=...: put"
-            " `with byhand.use_engine('reference'):` around it, which writes the steps one by one, for the length of the example"
+            f"torch.onnx.export knows no operator for cell {module.cell.name!r}, nor for reset=... and learnt first states: {WRITES}; or"
+            " put `with byhand.use_engine('reference'):` around it, which writes the steps one by one, for the length of the example"
         )
 
 

@@ -51,7 +51,7 @@ def name_of(cell: Cell, dtype: torch.dtype) -> str:
     """The cell's full name, by which the operator finds it; empty if there is no kernel for it. RuntimeError in an ONNX export."""
     if transforms.is_in_onnx_export():
         raise RuntimeError(
-            "torch.onnx.export has nothing for byhand's operator: use torch.onnx.export(..., dynamo=False, dynamic_axes=...), or put"
+            "torch.onnx.export has nothing for byhand's operator: byhand.export_onnx(model, file, ...) writes every cell; or put"
             " `with byhand.use_engine('reference'):` around it, for the length of the example"
         )
     return full_name(cell) if refuses_cell(cell, dtype) is None else ""
