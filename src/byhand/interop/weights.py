@@ -1,0 +1,261 @@
+"""Layout: how a framework lays out the weights of one layer and direction; and the exact way from there to byhand's names and back.
+
+Weights of byhand are named as torch names them, without the layer: weight_ih, weight_hh, bias_ih, bias_hh. What is done to a number is
+at most this: it changes its place; it changes its sign (a gate that keeps where torch's replaces); or two biases are added, once, where
+a framework has one bias and byhand two. An added constant of a framework's forward pass, such as Haiku's forget bias of 1, becomes the
+second bias, so that reading rounds nothing. Dtypes are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from byhand.cells import Cell
+from byhand.interop.axes import Array, Slot, join, split
+
+Weights = dict[str, Tensor]  # of one layer and direction: weight_ih, weight_hh, bias_ih, bias_hh and a cell's vectors
+PROJECTION = ("weight_hr", "")
+KINDS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+APART = {"gru": ("n",)}  # gates that use their recurrent bias in another place than their input bias: no sum can stand for both
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one kind of recurrent layer of a framework lays out the weights of one layer and direction.
+
+    Args:
+        framework: its name, as in "keras".
+        layer: the name of its class.
+        version: the version of the framework with which this was measured.
+        cell: the cell of byhand that computes the same; None where there is none, for the reason given.
+        arrays: the arrays of the layer, with the names that they have inside it.
+        negated: gates whose weights have the other sign there.
+        forward_bias: gate -> a constant that is added in the forward pass there, and is in no array.
+        bias_is_optional: whether a layer can be without biases.
+        states: the order in which it gives its states.
+        reverse_outputs: the order of the outputs of a layer that reads from the end: "time", "processing" (the last step comes
+            first), or "" where there is none.
+        batch: its axes of a sequence, in its default.
+        padding: what its outputs and states are where a sequence is shorter than the batch.
+        dropout: its dropout.
+        start: its initial weights.
+        forget_start: the initial bias of its forget gate.
+        reason: why it is not torch's layer or, without a cell, why it cannot be read; "" if it is torch's.
+        note: what else a reader should know.
+    """
+
+    framework: str
+    layer: str
+    version: str
+    cell: Cell | None
+    arrays: tuple[Array, ...] = ()
+    negated: tuple[str, ...] = ()
+    forward_bias: Mapping[str, float] = field(default_factory=dict)
+    bias_is_optional: bool = False
+    states: tuple[str, ...] = ("h",)
+    reverse_outputs: str = ""
+    batch: str = "(batch, time, input)"
+    padding: str = ""
+    dropout: str = "none"
+    start: str = ""
+    forget_start: str = ""
+    reason: str = ""
+    note: str = ""
+
+    @property
+    def name(self) -> str:
+        """Framework and layer, as in "keras.LSTM"."""
+        return f"{self.framework}.{self.layer}"
+
+    @property
+    def gates(self) -> tuple[str, ...]:
+        """The order of the gates in the input weights."""
+        return self._order("weight_ih", "weights")
+
+    @property
+    def recurrent_gates(self) -> tuple[str, ...]:
+        """The order of the gates in the recurrent weights."""
+        return self._order("weight_hh", "weights")
+
+    def _order(self, *parameters: str) -> tuple[str, ...]:
+        return tuple(gate for array in self.arrays for parameter, gate in array.slots if parameter in parameters)
+
+    @property
+    def biases(self) -> str:
+        """How many biases it has: "two", "one", "one, and one inside the reset", or "one, none inside the reset"."""
+        kinds = {slot for array in self.arrays for slot in array.slots}
+        both = [gate for gate in self.gates if {("bias_ih", gate), ("bias_hh", gate)} <= kinds]
+        apart = apart_of(self.cell)
+        if len(both) == len(self.gates):
+            return "two"
+        if not apart:
+            return "one"
+        return "one, and one inside the reset" if set(apart) <= set(both) else "one, none inside the reset"
+
+    def readable(self) -> Cell:
+        """The cell. ValueError, with the reason, if there is none."""
+        if self.cell is None:
+            raise ValueError(f"{self.name} cannot be carried over exactly: {self.reason}")
+        return self.cell
+
+
+def apart_of(cell: Cell | None) -> tuple[str, ...]:
+    """The gates whose two biases cannot be summed."""
+    return () if cell is None else APART.get(cell.name, ())
+
+
+def read(layout: Layout, arrays: Mapping[str, Tensor]) -> Weights:
+    """The weights of one layer and direction, as byhand names them, from a framework's arrays.
+
+    A single bias becomes bias_ih, bit for bit, and bias_hh is 0, or the constant of the framework's forward pass.
+
+    Args:
+        layout: how the arrays are laid out.
+        arrays: name inside the layer -> values; without any of the biases, the weights have none.
+
+    Returns:
+        Parameter name -> values: "weight_ih" (gates * hidden, input), "weight_hh" (gates * hidden, hidden), "bias_ih", "bias_hh".
+
+    Raises:
+        ValueError: no cell of byhand computes what the layer does, or the arrays are not those of the layout: a name is
+            missing or unknown, or a shape or dtype is wrong.
+    """
+    cell = layout.readable()
+    blocks = _blocks(layout, cell, arrays)
+    hidden = blocks["weight_hh", cell.gates[0]].shape[0]
+    read_width = blocks[PROJECTION].shape[0] if PROJECTION in blocks else hidden
+    widths = {"weight_ih": blocks["weight_ih", cell.gates[0]].shape[1:], "weight_hh": (read_width,), "weight_hr": (hidden,)}
+    for (parameter, gate), block in blocks.items():
+        expected = (read_width if parameter == "weight_hr" else hidden, *widths.get(parameter, ()))
+        if block.shape != expected:
+            of = f"{parameter} of {gate}" if gate else parameter
+            raise ValueError(f"{layout.name} expected {tuple(expected)} for {of}, got {tuple(block.shape)}")
+    for gate in layout.negated:
+        blocks |= {slot: -block for slot, block in blocks.items() if slot[1] == gate}
+    if any(parameter.startswith("bias") for parameter, _ in blocks) or layout.forward_bias:
+        like = blocks["weight_hh", cell.gates[0]][:, 0]
+        for gate in cell.gates:
+            ours = _two_biases(layout, cell, gate, blocks, like)
+            blocks["bias_ih", gate], blocks["bias_hh", gate] = ours
+    weights = {
+        name: torch.cat([blocks[name, gate] for gate in cell.gates]).contiguous()
+        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        if (name, cell.gates[0]) in blocks
+    }
+    others = {slot: block for slot, block in blocks.items() if slot[0] not in weights}
+    return weights | {f"{name}_{gate}" if gate else name: block.contiguous() for (name, gate), block in others.items()}
+
+
+def write(layout: Layout, weights: Mapping[str, Tensor], *, heads: int = 1) -> dict[str, Tensor]:
+    """The arrays of a framework from the weights of one layer and direction: the inverse of `read`.
+
+    Where the framework has one bias, it is bias_ih + bias_hh, less the constant of its forward pass, summed in float64 and rounded
+    once; bit for bit bias_ih where bias_hh is 0, or that constant.
+
+    Args:
+        layout: how the arrays are to be laid out.
+        weights: as `read` returns them.
+        heads: into how many heads the units are divided, where the layout has such.
+
+    Returns:
+        Name inside the layer -> values. Without biases, arrays of them are left out where the layer can be without, and 0 otherwise.
+
+    Raises:
+        ValueError: the framework has no place for something: a recurrent bias that is not 0, a projection, weights between heads.
+    """
+    cell = layout.readable()
+    blocks = _blocks_of(cell, weights)
+    slots = {slot for array in layout.arrays for slot in array.slots}
+    has_bias = ("bias_ih", cell.gates[0]) in blocks
+    if has_bias or layout.forward_bias or not layout.bias_is_optional:
+        like = torch.zeros_like(blocks["weight_hh", cell.gates[0]][:, 0])
+        for gate in cell.gates:
+            ours = (blocks.pop(("bias_ih", gate), like), blocks.pop(("bias_hh", gate), like))
+            blocks |= _their_biases(layout, cell, gate, ours, slots)
+    for gate in layout.negated:
+        blocks |= {slot: -block for slot, block in blocks.items() if slot[1] == gate}
+    if ("weights", cell.gates[0]) in slots:
+        for gate in cell.gates:
+            blocks["weights", gate] = torch.cat([blocks.pop(("weight_ih", gate)), blocks.pop(("weight_hh", gate))], 1)
+    left = [f"{parameter} {gate}".strip() for parameter, gate in blocks if (parameter, gate) not in slots]
+    if left:
+        raise ValueError(f"{layout.name} has no place for {', '.join(left)}")
+    return {array.name: join(array, blocks, heads) for array in layout.arrays if all(slot in blocks for slot in array.slots)}
+
+
+def _blocks(layout: Layout, cell: Cell, arrays: Mapping[str, Tensor]) -> dict[Slot, Tensor]:
+    """The blocks of all arrays; ValueError if one is missing, unknown or of another dtype."""
+    names = [array.name for array in layout.arrays]
+    biases = [array.name for array in layout.arrays if array.is_bias]
+    optional = biases if layout.bias_is_optional and not any(name in arrays for name in biases) else []
+    optional += [array.name for array in layout.arrays if array.slots == (PROJECTION,)]
+    missing = [name for name in names if name not in arrays and name not in optional]
+    unknown = [name for name in arrays if name not in names]
+    if missing or unknown:
+        raise ValueError(f"{layout.name} expected arrays {', '.join(names)}, got {', '.join(map(str, arrays)) or 'none'}")
+    kinds = {value.dtype for value in arrays.values()}
+    if len(kinds) > 1 or not kinds <= set(KINDS):
+        shown = ", ".join(sorted(str(kind).removeprefix("torch.") for kind in kinds))
+        raise ValueError(f"{layout.name} expected one of float16, bfloat16, float32, float64 for all arrays, got {shown}")
+    blocks: dict[Slot, Tensor] = {}
+    for array in layout.arrays:
+        if array.name in arrays:
+            blocks |= split(array, arrays[array.name])
+    for gate in cell.gates:
+        if ("weights", gate) in blocks:
+            stacked = blocks.pop(("weights", gate))
+            hidden, width = stacked.shape
+            if width <= hidden:
+                raise ValueError(f"{layout.name} expected input and {hidden} units in one matrix, got {width} together")
+            blocks["weight_ih", gate], blocks["weight_hh", gate] = stacked.split([width - hidden, hidden], 1)
+    return blocks
+
+
+def _blocks_of(cell: Cell, weights: Mapping[str, Tensor]) -> dict[Slot, Tensor]:
+    """The blocks of byhand's weights. ValueError for a parameter that is none of them."""
+    blocks: dict[Slot, Tensor] = {}
+    for name, value in weights.items():
+        if name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+            blocks |= {(name, gate): part for gate, part in zip(cell.gates, value.chunk(len(cell.gates)), strict=True)}
+        elif name in cell.vectors:
+            kind, _, gate = name.partition("_")
+            blocks[kind, gate] = value
+        else:
+            blocks[name, ""] = value
+    return blocks
+
+
+def _two_biases(layout: Layout, cell: Cell, gate: str, blocks: Mapping[Slot, Tensor], like: Tensor) -> tuple[Tensor, Tensor]:
+    """The two biases of a gate, from one or two."""
+    plus = layout.forward_bias.get(gate, 0.0)
+    given, recurrent = blocks.get(("bias_ih", gate)), blocks.get(("bias_hh", gate))
+    if given is None and gate not in apart_of(cell):
+        given, recurrent = recurrent, None
+    given = torch.zeros_like(like) if given is None else given
+    if recurrent is None:
+        return given, torch.full_like(like, plus)
+    return given, recurrent + plus if plus else recurrent
+
+
+def _their_biases(
+    layout: Layout, cell: Cell, gate: str, ours: tuple[Tensor, Tensor], slots: Iterable[Slot]
+) -> dict[Slot, Tensor]:
+    """The framework's one or two biases of a gate, from byhand's two. ValueError if the one cannot stand for both."""
+    places = [name for name in ("bias_ih", "bias_hh") if (name, gate) in slots]
+    plus = layout.forward_bias.get(gate, 0.0)
+    if len(places) == 2:
+        return {("bias_ih", gate): ours[0], ("bias_hh", gate): ours[1]}
+    if gate in apart_of(cell):
+        if ours[1].any():
+            raise ValueError(
+                f"{layout.name} has no bias inside the reset of its candidate: expected bias_hh to be 0 for gate {gate}, got"
+                f" values up to {ours[1].abs().max().item():.3g}"
+            )
+        return {("bias_ih", gate): ours[0]}
+    summed = (ours[0].double() + ours[1].double() - plus).to(ours[0].dtype)
+    one = torch.where(ours[1] == plus, ours[0], summed)
+    return {(places[0], gate): one} if places else {}
