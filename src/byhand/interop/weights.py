@@ -8,19 +8,17 @@ second bias, so that reading rounds nothing. Dtypes are kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from byhand.cells import Cell
-from byhand.interop.axes import Array, Slot, join, split
+from byhand.interop.axes import Array, join
+from byhand.interop.blocks import PROJECTION, apart_of, blocks_of_arrays, blocks_of_weights, our_biases, their_biases
 
 Weights = dict[str, Tensor]  # of one layer and direction: weight_ih, weight_hh, bias_ih, bias_hh and a cell's vectors
-PROJECTION = ("weight_hr", "")
-KINDS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-APART = {"gru": ("n",)}  # gates that use their recurrent bias in another place than their input bias: no sum can stand for both
 
 
 @dataclass(frozen=True)
@@ -103,11 +101,6 @@ class Layout:
         return self.cell
 
 
-def apart_of(cell: Cell | None) -> tuple[str, ...]:
-    """The gates whose two biases cannot be summed."""
-    return () if cell is None else APART.get(cell.name, ())
-
-
 def read(layout: Layout, arrays: Mapping[str, Tensor]) -> Weights:
     """The weights of one layer and direction, as byhand names them, from a framework's arrays.
 
@@ -125,7 +118,7 @@ def read(layout: Layout, arrays: Mapping[str, Tensor]) -> Weights:
             missing or unknown, or a shape or dtype is wrong.
     """
     cell = layout.readable()
-    blocks = _blocks(layout, cell, arrays)
+    blocks = blocks_of_arrays(layout, cell, arrays)
     hidden = blocks["weight_hh", cell.gates[0]].shape[0]
     read_width = blocks[PROJECTION].shape[0] if PROJECTION in blocks else hidden
     widths = {"weight_ih": blocks["weight_ih", cell.gates[0]].shape[1:], "weight_hh": (read_width,), "weight_hr": (hidden,)}
@@ -139,7 +132,7 @@ def read(layout: Layout, arrays: Mapping[str, Tensor]) -> Weights:
     if any(parameter.startswith("bias") for parameter, _ in blocks) or layout.forward_bias:
         like = blocks["weight_hh", cell.gates[0]][:, 0]
         for gate in cell.gates:
-            ours = _two_biases(layout, cell, gate, blocks, like)
+            ours = our_biases(layout, cell, gate, blocks, like)
             blocks["bias_ih", gate], blocks["bias_hh", gate] = ours
     weights = {
         name: torch.cat([blocks[name, gate] for gate in cell.gates]).contiguous()
@@ -168,14 +161,14 @@ def write(layout: Layout, weights: Mapping[str, Tensor], *, heads: int = 1) -> d
         ValueError: the framework has no place for something: a recurrent bias that is not 0, a projection, weights between heads.
     """
     cell = layout.readable()
-    blocks = _blocks_of(cell, weights)
+    blocks = blocks_of_weights(cell, weights)
     slots = {slot for array in layout.arrays for slot in array.slots}
     has_bias = ("bias_ih", cell.gates[0]) in blocks
     if has_bias or layout.forward_bias or not layout.bias_is_optional:
         like = torch.zeros_like(blocks["weight_hh", cell.gates[0]][:, 0])
         for gate in cell.gates:
             ours = (blocks.pop(("bias_ih", gate), like), blocks.pop(("bias_hh", gate), like))
-            blocks |= _their_biases(layout, cell, gate, ours, slots)
+            blocks |= their_biases(layout, cell, gate, ours, slots)
     for gate in layout.negated:
         blocks |= {slot: -block for slot, block in blocks.items() if slot[1] == gate}
     if ("weights", cell.gates[0]) in slots:
@@ -185,77 +178,3 @@ def write(layout: Layout, weights: Mapping[str, Tensor], *, heads: int = 1) -> d
     if left:
         raise ValueError(f"{layout.name} has no place for {', '.join(left)}")
     return {array.name: join(array, blocks, heads) for array in layout.arrays if all(slot in blocks for slot in array.slots)}
-
-
-def _blocks(layout: Layout, cell: Cell, arrays: Mapping[str, Tensor]) -> dict[Slot, Tensor]:
-    """The blocks of all arrays; ValueError if one is missing, unknown or of another dtype."""
-    names = [array.name for array in layout.arrays]
-    biases = [array.name for array in layout.arrays if array.is_bias]
-    optional = biases if layout.bias_is_optional and not any(name in arrays for name in biases) else []
-    optional += [array.name for array in layout.arrays if array.slots == (PROJECTION,)]
-    missing = [name for name in names if name not in arrays and name not in optional]
-    unknown = [name for name in arrays if name not in names]
-    if missing or unknown:
-        raise ValueError(f"{layout.name} expected arrays {', '.join(names)}, got {', '.join(map(str, arrays)) or 'none'}")
-    kinds = {value.dtype for value in arrays.values()}
-    if len(kinds) > 1 or not kinds <= set(KINDS):
-        shown = ", ".join(sorted(str(kind).removeprefix("torch.") for kind in kinds))
-        raise ValueError(f"{layout.name} expected one of float16, bfloat16, float32, float64 for all arrays, got {shown}")
-    blocks: dict[Slot, Tensor] = {}
-    for array in layout.arrays:
-        if array.name in arrays:
-            blocks |= split(array, arrays[array.name])
-    for gate in cell.gates:
-        if ("weights", gate) in blocks:
-            stacked = blocks.pop(("weights", gate))
-            hidden, width = stacked.shape
-            if width <= hidden:
-                raise ValueError(f"{layout.name} expected input and {hidden} units in one matrix, got {width} together")
-            blocks["weight_ih", gate], blocks["weight_hh", gate] = stacked.split([width - hidden, hidden], 1)
-    return blocks
-
-
-def _blocks_of(cell: Cell, weights: Mapping[str, Tensor]) -> dict[Slot, Tensor]:
-    """The blocks of byhand's weights. ValueError for a parameter that is none of them."""
-    blocks: dict[Slot, Tensor] = {}
-    for name, value in weights.items():
-        if name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
-            blocks |= {(name, gate): part for gate, part in zip(cell.gates, value.chunk(len(cell.gates)), strict=True)}
-        elif name in cell.vectors:
-            kind, _, gate = name.partition("_")
-            blocks[kind, gate] = value
-        else:
-            blocks[name, ""] = value
-    return blocks
-
-
-def _two_biases(layout: Layout, cell: Cell, gate: str, blocks: Mapping[Slot, Tensor], like: Tensor) -> tuple[Tensor, Tensor]:
-    """The two biases of a gate, from one or two."""
-    plus = layout.forward_bias.get(gate, 0.0)
-    given, recurrent = blocks.get(("bias_ih", gate)), blocks.get(("bias_hh", gate))
-    if given is None and gate not in apart_of(cell):
-        given, recurrent = recurrent, None
-    given = torch.zeros_like(like) if given is None else given
-    if recurrent is None:
-        return given, torch.full_like(like, plus)
-    return given, recurrent + plus if plus else recurrent
-
-
-def _their_biases(
-    layout: Layout, cell: Cell, gate: str, ours: tuple[Tensor, Tensor], slots: Iterable[Slot]
-) -> dict[Slot, Tensor]:
-    """The framework's one or two biases of a gate, from byhand's two. ValueError if the one cannot stand for both."""
-    places = [name for name in ("bias_ih", "bias_hh") if (name, gate) in slots]
-    plus = layout.forward_bias.get(gate, 0.0)
-    if len(places) == 2:
-        return {("bias_ih", gate): ours[0], ("bias_hh", gate): ours[1]}
-    if gate in apart_of(cell):
-        if ours[1].any():
-            raise ValueError(
-                f"{layout.name} has no bias inside the reset of its candidate: expected bias_hh to be 0 for gate {gate}, got"
-                f" values up to {ours[1].abs().max().item():.3g}"
-            )
-        return {("bias_ih", gate): ours[0]}
-    summed = (ours[0].double() + ours[1].double() - plus).to(ours[0].dtype)
-    one = torch.where(ours[1] == plus, ours[0], summed)
-    return {(places[0], gate): one} if places else {}
