@@ -118,31 +118,49 @@ TINYGRAD_LSTM = Layout(
     forget_start="0",
 )
 
-HEADS = "(slot unit) width"  # of the input, which these read as pre-activations
+INPUT = "(slot unit) width"  # W of W·x, which these layers take as their input: the caller's
+XLSTM_ARRAYS = (
+    Array("W", rows("weight_ih", "ifgo"), INPUT),
+    Array("R", rows("weight_hh", "ifgo"), "head (slot unit) width"),
+    Array("b", rows("bias_ih", "ifgo"), "slot head unit"),
+)
+XLSTM: dict[str, Any] = {
+    "version": "2.0.6",
+    "batch": "(batch, time, gate·head·unit), W·x",
+    "padding": "lengths are ignored",
+    "start": "R = 0; biases 0",
+    "forget_start": "from 5 to -7 along a head, in the bias",
+}
 XLSTM_LSTM = Layout(
     "xlstm",
     'sLSTMCell(function="lstm")',
-    version="2.0.6",
     cell=cells.lstm,
-    arrays=(
-        Array("W", rows("weight_ih", "ifgo"), HEADS),
-        Array("R", rows("weight_hh", "ifgo"), "head (slot unit) width"),
-        Array("b", rows("bias_ih", "ifgo"), "slot head unit"),
-    ),
+    arrays=XLSTM_ARRAYS,
     states=("h", "c"),
-    padding="lengths are ignored",
-    start="R = 0, biases 0",
-    forget_start="from 5 to -7 along a head, in the bias",
-    note="its input is W·x; units of one head do not read those of another",
+    note="units of one head do not read those of another",
+    **XLSTM,
 )
 XLSTM_SLSTM = Layout(
+    "xlstm",
+    'sLSTMCell(function="slstm")',
+    cell=cells.slstm,
+    arrays=XLSTM_ARRAYS,
+    states=("h", "c", "n", "m"),
+    reason="its input gate is an exponential and it has a normaliser: byhand.cells.slstm, not torch's LSTM",
+    note=(
+        "units of one head do not read those of another; the rule of the first step holds where no sequence of the batch has begun,"
+        " in byhand.cells.slstm for each sequence: the outputs are the same"
+    ),
+    **XLSTM,
+)
+XLSTM_LAYER = Layout(
     "xlstm",
     "sLSTMLayer",
     version="2.0.6",
     cell=None,
     states=("h", "c", "n", "m"),
     padding="lengths are ignored",
-    reason="it has exponential gates, a normaliser and, at its first step, a rule of its own: it is not torch's LSTM",
+    reason="it has a convolution before the cell and a norm behind it; its igate feeds f and its fgate feeds i: read its slstm_cell",
 )
 FLASHRNN: dict[str, Any] = {
     "version": "1.0.8",
@@ -155,7 +173,7 @@ FLASHRNN_LSTM = Layout(
     "lstm",
     cell=cells.lstm,
     arrays=(
-        Array("W", rows("weight_ih", "ifgo"), HEADS),
+        Array("W", rows("weight_ih", "ifgo"), INPUT),
         Array("R", rows("weight_hh", "ifgo"), "slot head unit width"),
         Array("b", rows("bias_ih", "ifgo"), "slot head unit"),
     ),
@@ -168,7 +186,7 @@ FLASHRNN_GRU = Layout(
     "gru",
     cell=cells.gru,
     arrays=(
-        Array("W", rows("weight_ih", "rzn"), HEADS),
+        Array("W", rows("weight_ih", "rzn"), INPUT),
         Array("R", rows("weight_hh", "nrz"), "slot head unit width"),
         Array("b", (("bias_hh", "n"), ("bias_ih", "r"), ("bias_ih", "z"), ("bias_ih", "n")), "slot head unit"),
     ),
@@ -258,6 +276,7 @@ OTHERS: tuple[Layout, ...] = (
     TINYGRAD_LSTM,
     XLSTM_LSTM,
     XLSTM_SLSTM,
+    XLSTM_LAYER,
     FLASHRNN_LSTM,
     FLASHRNN_GRU,
     NCPS_LSTM,

@@ -1,0 +1,58 @@
+"""What is read from equinox computes what equinox computes."""
+
+import numpy as np
+import pytest
+from against import BATCH, HIDDEN, INPUT, TIME, close, draw, run, states, step_by_step
+
+from byhand.interop import live, other_layouts
+from byhand.interop.stacks import weights_of
+from byhand.interop.weights import write
+
+equinox, jax = (pytest.importorskip(name) for name in ("equinox", "jax"))
+jax.config.update("jax_enable_x64", True)
+LAYOUTS = {"LSTMCell": other_layouts.EQUINOX_LSTM, "GRUCell": other_layouts.EQUINOX_GRU}
+
+
+def made(kind: str, dtype: str, *, bias: bool = True):
+    """A cell with random arrays."""
+    cell = getattr(equinox.nn, kind)(INPUT, HIDDEN, use_bias=bias, key=jax.random.key(0), dtype=dtype)
+    return with_arrays(cell, {array.name: draw(*getattr(cell, array.name).shape, kind=dtype, seed=k) for k, array in enumerate(LAYOUTS[kind].arrays) if getattr(cell, array.name) is not None})
+
+
+def with_arrays(cell, arrays):
+    return equinox.tree_at(lambda c: [getattr(c, name) for name in arrays], cell, [jax.numpy.asarray(value) for value in arrays.values()])
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", ["LSTMCell", "GRUCell"])
+def test_a_cell_computes_the_same(kind: str, dtype: str, bias: bool) -> None:
+    cell = made(kind, dtype, bias=bias)
+    layer = live.load(cell)
+    x, first = draw(TIME, BATCH, INPUT, kind=dtype), states(layer)
+
+    def step(x, *state):
+        now = jax.vmap(cell)(x, state if len(state) > 1 else state[0])
+        return now if len(state) > 1 else (now,)
+
+    outputs, last = step_by_step(step, x, [value[0] for value in first])
+    ours, ours_last = run(layer, x, first)
+    close(ours, outputs)
+    close([value[0] for value in ours_last], last)
+
+
+@pytest.mark.parametrize("kind", ["LSTMCell", "GRUCell"])
+def test_what_is_written_is_what_was_read(kind: str) -> None:
+    cell = made(kind, "float32")
+    (weights,) = weights_of(live.load(cell))
+    for name, value in write(LAYOUTS[kind], weights).items():
+        np.testing.assert_array_equal(value.numpy(), getattr(cell, name))
+
+
+def test_a_subclass_that_computes_in_its_own_way_is_refused() -> None:
+    class Doubled(equinox.nn.LSTMCell):
+        def __call__(self, input, hidden, *, key=None):
+            return super().__call__(2 * input, hidden, key=key)
+
+    with pytest.raises(TypeError, match="Doubled, a subclass that computes in its own way"):
+        live.load(Doubled(INPUT, HIDDEN, key=jax.random.key(0)))
