@@ -63,12 +63,13 @@ def tree_of(source: Any) -> Mapping[str, Any]:
     if isinstance(source, Mapping) and "flax.nnx" not in modules:
         inner = source.get("params")
         return inner if isinstance(inner, Mapping) else source
+    module: Any = source
     if "flax.linen" in modules:
-        if source.scope is None:
+        if module.scope is None:
             raise ValueError(
                 f"expected a linen module with its parameters, got {type(source).__name__} without: write module.bind(variables)"
             )
-        return source.variables["params"]
+        return module.variables["params"]
     nnx = sys.modules["flax.nnx"]
     return nnx.to_pure_dict(nnx.state(source) if isinstance(source, nnx.Module) else source)
 
