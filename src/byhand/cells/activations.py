@@ -31,8 +31,8 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from torch.nn.functional import logsigmoid
 from torch.nn.functional import elu as torch_elu
+from torch.nn.functional import logsigmoid
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-
 SHOWN = 12  # names in a message
 EDGES = re.compile(r"^[./]+|[./]+$")
 
@@ -43,5 +42,3 @@ def shortened(names: Sequence[str]) -> str:
     """The first of them, for a message."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(name or "one without a name" for name in names[:SHOWN]) + more
-
-

@@ -87,3 +87,25 @@ def weights_of(layer: LSTM) -> list[Weights]:
 
 def _shown(kind: tuple[torch.Size, torch.dtype] | None) -> str:
     return "missing" if kind is None else f"{tuple(kind[0])} {str(kind[1]).removeprefix('torch.')}"
+
+
+def stacked(parts: Sequence[LSTM], *, bidirectional: bool = False) -> LSTM:
+    """One layer out of several that follow each other, lowest first; with bidirectional=True each pair is the two directions of a layer.
+
+    Raises:
+        ValueError: the cells differ, or the sizes do not follow from each other.
+    """
+    kinds = {part.cell for part in parts}
+    if len(kinds) > 1:
+        raise ValueError(
+            f"expected layers with one cell, got {', '.join(sorted(cell.name for cell in kinds))}: load each by itself"
+        )
+    both = {part.bidirectional for part in parts}
+    if len(both) > 1 or (bidirectional and True in both):
+        raise ValueError(
+            "expected layers that all have one direction, or all both, got some with both: leave bidirectional out"
+        )
+    weights = [one for part in parts for one in weights_of(part)]
+    if bidirectional and len(weights) > len(parts):
+        raise ValueError("expected single layers, forward and reverse in turn, got one with several layers")
+    return layer_of(parts[0].cell, weights, bidirectional=bidirectional or True in both, batch_first=parts[0].batch_first)
