@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from against import BATCH, HIDDEN, INPUT, TIME, close, draw, run, states, step_by_step
 
-from byhand.interop import live, other_layouts
+import byhand
+from byhand.interop import other_layouts
 from byhand.interop.stacks import weights_of
 from byhand.interop.weights import write
 
@@ -28,7 +29,7 @@ def with_arrays(cell, arrays):
 @pytest.mark.parametrize("kind", ["LSTMCell", "GRUCell"])
 def test_a_cell_computes_the_same(kind: str, dtype: str, bias: bool) -> None:
     cell = made(kind, dtype, bias=bias)
-    layer = live.load(cell)
+    layer = byhand.load_weights(cell)
     x, first = draw(TIME, BATCH, INPUT, kind=dtype), states(layer)
 
     def step(x, *state):
@@ -44,7 +45,7 @@ def test_a_cell_computes_the_same(kind: str, dtype: str, bias: bool) -> None:
 @pytest.mark.parametrize("kind", ["LSTMCell", "GRUCell"])
 def test_what_is_written_is_what_was_read(kind: str) -> None:
     cell = made(kind, "float32")
-    (weights,) = weights_of(live.load(cell))
+    (weights,) = weights_of(byhand.load_weights(cell))
     for name, value in write(LAYOUTS[kind], weights).items():
         np.testing.assert_array_equal(value.numpy(), getattr(cell, name))
 
@@ -55,4 +56,4 @@ def test_a_subclass_that_computes_in_its_own_way_is_refused() -> None:
             return super().__call__(2 * input, hidden, key=key)
 
     with pytest.raises(TypeError, match="Doubled, a subclass that computes in its own way"):
-        live.load(Doubled(INPUT, HIDDEN, key=jax.random.key(0)))
+        byhand.load_weights(Doubled(INPUT, HIDDEN, key=jax.random.key(0)))

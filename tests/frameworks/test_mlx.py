@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from against import BATCH, HIDDEN, INPUT, TIME, close, draw, run, states
 
-from byhand.interop import live, other_layouts
+import byhand
+from byhand.interop import other_layouts
 from byhand.interop.stacks import weights_of
 from byhand.interop.weights import write
 
@@ -24,7 +25,7 @@ def made(kind: str, *, bias: bool = True):
 @pytest.mark.parametrize("kind", LAYOUTS)
 def test_a_layer_computes_the_same(kind: str, bias: bool) -> None:
     source = made(kind, bias=bias)
-    layer = live.load(source)
+    layer = byhand.load_weights(source)
     assert layer.batch_first and layer.bias is bias
     x, first = draw(BATCH, TIME, INPUT, kind="float32"), states(layer)
     given = dict(zip(("hidden", "cell"), (mlx.array(value[0]) for value in first), strict=False))
@@ -38,7 +39,7 @@ def test_a_layer_computes_the_same(kind: str, bias: bool) -> None:
 @pytest.mark.parametrize("kind", LAYOUTS)
 def test_what_is_written_is_what_was_read(kind: str) -> None:
     source = made(kind)
-    (weights,) = weights_of(live.load(source))
+    (weights,) = weights_of(byhand.load_weights(source))
     for name, value in write(LAYOUTS[kind], weights).items():
         np.testing.assert_array_equal(value.numpy(), np.array(source[name]))
 
@@ -47,14 +48,14 @@ def test_what_is_written_is_what_was_read(kind: str) -> None:
 def test_a_dtype_is_kept(dtype: str) -> None:
     source = made("LSTM")
     source.set_dtype(getattr(mlx, dtype))
-    layer = live.load(source)
+    layer = byhand.load_weights(source)
     assert str(layer.weight_hh_l0.dtype) == f"torch.{dtype}"
     np.testing.assert_array_equal(layer.weight_hh_l0.detach().float().numpy(), np.array(source.Wh.astype(mlx.float32)))
 
 
 def test_another_activation_is_refused() -> None:
     with pytest.raises(ValueError, match="expected the activation tanh, .* got relu"):
-        live.load(nn.RNN(INPUT, HIDDEN, nonlinearity=nn.relu))
-    assert live.load(nn.RNN(INPUT, HIDDEN, nonlinearity=mlx.tanh)).cell.name == "rnn"
+        byhand.load_weights(nn.RNN(INPUT, HIDDEN, nonlinearity=nn.relu))
+    assert byhand.load_weights(nn.RNN(INPUT, HIDDEN, nonlinearity=mlx.tanh)).cell.name == "rnn"
     with pytest.raises(TypeError, match="expected LSTM, GRU, RNN of mlx, got mlx.nn.layers.linear.Linear"):
-        live.load(nn.Linear(2, 2))
+        byhand.load_weights(nn.Linear(2, 2))

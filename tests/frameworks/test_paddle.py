@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from against import BATCH, HIDDEN, INPUT, TIME, close, draw, run, states
 
+import byhand
 from byhand import LSTM
 from byhand.interop import other_layouts
 from byhand.interop import paddle as reader
@@ -45,7 +46,7 @@ def same(layer: LSTM, source, dtype: str, *, around_a_cell: bool = False) -> Non
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_stack_computes_the_same(kind: str, dtype: str, direction: str) -> None:
     source = made(kind, dtype, num_layers=2, direction=direction, time_major=dtype == "float64")
-    layer = reader.load(source)
+    layer = byhand.load_weights(source)
     assert (layer.num_layers, layer.bidirectional, layer.batch_first) == (2, direction == "bidirect", dtype == "float32")
     same(layer, source, dtype)
 
@@ -54,7 +55,7 @@ def test_a_stack_computes_the_same(kind: str, dtype: str, direction: str) -> Non
 def test_a_projection_is_read_past_the_names_that_name_other_arrays(direction: str) -> None:
     source = made("LSTM", num_layers=2, direction=direction, proj_size=2)
     assert list(source.weight_ih_l1.shape) != [4 * HIDDEN, 2], "Paddle names the arrays of a projection rightly now"
-    same(reader.load(source), source, "float64")
+    same(byhand.load_weights(source), source, "float64")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -63,7 +64,7 @@ def test_lengths_are_as_in_a_packed_sequence(kind: str, lengths: tuple[int, int]
     import torch
 
     source = made(kind, num_layers=2, direction="bidirect")
-    layer, x = reader.load(source), draw(BATCH, TIME, INPUT)
+    layer, x = byhand.load_weights(source), draw(BATCH, TIME, INPUT)
     outputs, last = source(paddle.to_tensor(x), sequence_length=paddle.to_tensor(list(lengths)))
     packed = torch.nn.utils.rnn.pack_padded_sequence(torch.tensor(x), torch.tensor(lengths), batch_first=True, enforce_sorted=False)
     with torch.no_grad():
@@ -78,13 +79,13 @@ def test_lengths_are_as_in_a_packed_sequence(kind: str, lengths: tuple[int, int]
 def test_cells_and_what_stands_around_them(kind: str) -> None:
     paddle.set_default_dtype("float64")
     first, second = (randomised(getattr(paddle.nn, f"{kind}Cell")(INPUT, HIDDEN)) for _ in range(2))
-    alone, around = reader.load(first), reader.load(paddle.nn.RNN(first, time_major=True))
+    alone, around = byhand.load_weights(first), byhand.load_weights(paddle.nn.RNN(first, time_major=True))
     assert not around.batch_first and all(
         (one == other).all() for one, other in zip(alone.parameters(), around.parameters(), strict=True)
     )
     same(around, paddle.nn.RNN(first, time_major=True), "float64", around_a_cell=True)
     both = paddle.nn.BiRNN(first, second)
-    layer = reader.load(both)
+    layer = byhand.load_weights(both)
     x = draw(BATCH, TIME, INPUT)
     close(run(layer, x)[0], both(paddle.to_tensor(x))[0].numpy())
 
@@ -94,7 +95,7 @@ def test_what_is_written_is_what_was_read(kind: str) -> None:
     layout = reader.CELLS[f"{kind}Cell"]
     source = made(kind, num_layers=2, direction="bidirect", **({"proj_size": 2} if kind == "LSTM" else {}))
     cells = [cell for part in source for cell in (part.cell_fw, part.cell_bw)]
-    for cell, weights in zip(cells, weights_of(reader.load(source)), strict=True):
+    for cell, weights in zip(cells, weights_of(byhand.load_weights(source)), strict=True):
         for name, value in write(layout, weights).items():
             np.testing.assert_array_equal(value.numpy(), getattr(cell, name).numpy())
 
@@ -103,18 +104,18 @@ def test_bfloat16_is_kept() -> None:
     paddle.set_default_dtype("float32")
     cell = paddle.nn.LSTMCell(INPUT, HIDDEN)
     cell.to(dtype="bfloat16")
-    layer = reader.load(cell)
+    layer = byhand.load_weights(cell)
     np.testing.assert_array_equal(layer.weight_ih_l0.detach().float().numpy(), cell.weight_ih.astype("float32").numpy())
     assert str(layer.weight_ih_l0.dtype) == "torch.bfloat16"
 
 
 def test_what_cannot_be_read_is_refused() -> None:
     with pytest.raises(ValueError, match="expected the activation tanh, .* got relu"):
-        reader.load(paddle.nn.SimpleRNN(INPUT, HIDDEN, activation="relu"))
+        byhand.load_weights(paddle.nn.SimpleRNN(INPUT, HIDDEN, activation="relu"))
     with pytest.raises(ValueError, match=r"is_reverse=False, got True: .* x.flip\(0\)"):
-        reader.load(paddle.nn.RNN(paddle.nn.GRUCell(INPUT, HIDDEN), is_reverse=True))
+        byhand.load_weights(paddle.nn.RNN(paddle.nn.GRUCell(INPUT, HIDDEN), is_reverse=True))
     with pytest.raises(TypeError, match="got paddle.nn.layer.common.Linear"):
-        reader.load(paddle.nn.Linear(3, 3))
+        byhand.load_weights(paddle.nn.Linear(3, 3))
     with pytest.raises(ValueError, match="give the layer, as in model.rnn"):
-        reader.load(paddle.nn.LSTM(INPUT, HIDDEN), prefix="rnn")
+        byhand.load_weights(paddle.nn.LSTM(INPUT, HIDDEN), prefix="rnn")
     assert other_layouts.PADDLE_LSTM in reader.CELLS.values()

@@ -7,8 +7,9 @@ from against import BATCH, HIDDEN, INPUT, TIME, close, draw, run, states, step_b
 from torch import nn
 
 import byhand
-from byhand.interop import live, other_layouts, relatives
+from byhand.interop import other_layouts
 from byhand.interop import xlstm as reader_of_xlstm
+from byhand.interop.layouts import layout_named
 from byhand.interop.stacks import weights_of
 from byhand.interop.weights import write
 
@@ -40,7 +41,7 @@ def same(layer: byhand.LSTM, source: nn.Module, dtype: str) -> None:
 def test_ncps(dtype: str) -> None:
     ncps = pytest.importorskip("ncps.torch.lstm")
     cell = randomised(ncps.LSTMCell(INPUT, HIDDEN), dtype)
-    layer = live.load(cell)
+    layer = byhand.load_weights(cell)
     x, first = draw(TIME, BATCH, INPUT, kind=dtype), states(layer)
 
     def step(x, *state):
@@ -60,8 +61,8 @@ def test_the_lstm_inside_a_cfc_is_not_taken_for_it() -> None:
     ncps = pytest.importorskip("ncps.torch")
     model = ncps.CfC(INPUT, HIDDEN, mixed_memory=True)
     with pytest.raises(ValueError, match=r"ncps.CfC cannot be carried over exactly: .* give model.lstm"):
-        relatives.load(model)
-    assert relatives.load(model.lstm).hidden_size == HIDDEN
+        byhand.load_weights(model)
+    assert byhand.load_weights(model.lstm).hidden_size == HIDDEN
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -69,7 +70,7 @@ def test_the_lstm_inside_a_cfc_is_not_taken_for_it() -> None:
 def test_torchrecurrent(dtype: str, bias: bool) -> None:
     library = pytest.importorskip("torchrecurrent")
     source = randomised(library.PeepholeLSTM(INPUT, HIDDEN, num_layers=2, batch_first=bias, bias=bias), dtype)
-    layer = relatives.load(nn.ModuleDict({"rnn": source, "head": nn.Linear(2, 2)}), prefix="rnn")
+    layer = byhand.load_weights(nn.ModuleDict({"rnn": source, "head": nn.Linear(2, 2)}), prefix="rnn")
     assert layer.cell is byhand.cells.peephole and layer.batch_first is bias
     same(layer, source, dtype)
     for cell, weights in zip(source.cells, weights_of(layer), strict=True):
@@ -80,9 +81,9 @@ def test_torchrecurrent(dtype: str, bias: bool) -> None:
 def test_torchrecurrent_with_other_maths_is_refused() -> None:
     library = pytest.importorskip("torchrecurrent")
     with pytest.raises(ValueError, match="PeepholeLSTM alone"):
-        relatives.load(library.JANET(INPUT, HIDDEN))
+        byhand.load_weights(library.JANET(INPUT, HIDDEN))
     with pytest.raises(ValueError, match="expected tanh and sigmoid, got ReLU and Sigmoid"):
-        relatives.load(library.PeepholeLSTM(INPUT, HIDDEN, nonlinearity="relu"))
+        byhand.load_weights(library.PeepholeLSTM(INPUT, HIDDEN, nonlinearity="relu"))
 
 
 @pytest.mark.parametrize("options", [{}, {"bidirectional": True, "num_layers": 2}, {"bias": False, "batch_first": True}])
@@ -91,7 +92,7 @@ def test_opacus(kind: str, options: dict) -> None:
     layers = pytest.importorskip("opacus.layers")
     source = randomised(getattr(layers, kind)(INPUT, HIDDEN, **options))
     model = nn.ModuleDict({"rnn": source})
-    layer = relatives.load(model)
+    layer = byhand.load_weights(model)
     same(layer, source, "float64")
     mixed = byhand.LSTM(INPUT, HIDDEN, cell=layer.cell, dtype=torch.float64, **options)  # by name out of the doubled state_dict
     wanted = {name.removeprefix("rnn."): value for name, value in model.state_dict().items() if name.removeprefix("rnn.") in mixed.state_dict()}
@@ -102,7 +103,7 @@ def test_opacus(kind: str, options: dict) -> None:
 def test_neuralhydrology() -> None:
     custom = pytest.importorskip("neuralhydrology.modelzoo.customlstm")
     cell = randomised(custom._LSTMCell(INPUT, HIDDEN, initial_forget_bias=3.0))
-    layer = relatives.load(nn.ModuleDict({"cell": cell, "head": nn.Linear(2, 2)}))
+    layer = byhand.load_weights(nn.ModuleDict({"cell": cell, "head": nn.Linear(2, 2)}))
     x, first = draw(TIME, BATCH, INPUT), states(layer)
 
     def step(x, *state):
@@ -129,7 +130,7 @@ def configuration(model: str):
 def test_models_of_neuralhydrology(name: str) -> None:
     modelzoo = pytest.importorskip(f"neuralhydrology.modelzoo.{name.lower()}")
     model = randomised(getattr(modelzoo, name)(configuration(name.lower())), "float32")
-    layer = relatives.load(model)
+    layer = byhand.load_weights(model)
     x = draw(TIME, BATCH, INPUT, kind="float32")
     with torch.no_grad():
         found = model({"x_d": {key: torch.tensor(x[..., k : k + 1]).transpose(0, 1) for k, key in enumerate("abc")}})
@@ -143,16 +144,16 @@ def test_models_of_neuralhydrology(name: str) -> None:
 def test_ealstm_is_refused() -> None:
     modelzoo = pytest.importorskip("neuralhydrology.modelzoo.ealstm")
     with pytest.raises(ValueError, match="its input gate is a function of static attributes"):
-        relatives.load(modelzoo.EALSTM(configuration("ealstm")))
+        byhand.load_weights(modelzoo.EALSTM(configuration("ealstm")))
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])
 def test_torchrl(kind: str) -> None:
     modules = pytest.importorskip("torchrl.modules.tensordict_module.rnn")
     own = randomised(getattr(modules, kind)(INPUT, HIDDEN, num_layers=2, batch_first=True))
-    same(relatives.load(own), own, "float64")
+    same(byhand.load_weights(own), own, "float64")
     around = getattr(modules, f"{kind}Module")(input_size=INPUT, hidden_size=HIDDEN, in_key="x", out_key="y")
-    layer = relatives.load(around)
+    layer = byhand.load_weights(around)
     assert torch.equal(layer.weight_hh_l0, getattr(around, kind.lower()).weight_hh_l0) and layer.batch_first
 
 
@@ -160,8 +161,8 @@ def test_sb3_contrib() -> None:
     gymnasium, contrib = pytest.importorskip("gymnasium"), pytest.importorskip("sb3_contrib")
     agent = contrib.RecurrentPPO("MlpLstmPolicy", gymnasium.make("CartPole-v1"), n_steps=8, batch_size=8)
     with pytest.raises(ValueError, match="got 2 recurrent layers, lstm_actor, lstm_critic: choose one"):
-        relatives.load(agent.policy)
-    layer = relatives.load(agent.policy, prefix="lstm_actor")
+        byhand.load_weights(agent.policy)
+    layer = byhand.load_weights(agent.policy, prefix="lstm_actor")
     x = torch.randn(TIME, BATCH, layer.input_size)
     with torch.no_grad():
         close(layer(x)[0].numpy(), agent.policy.lstm_actor(x)[0].numpy())
@@ -175,7 +176,7 @@ def test_xlstm(dtype: str, function: str, heads: int) -> None:
     units = 4
     options = {"hidden_size": heads * units, "num_heads": heads, "function": function, "num_states": 2 if function == "lstm" else 4}
     source = randomised(library.sLSTMCell(library.sLSTMCellConfig(**options, backend="vanilla", dtype="float32")), dtype)
-    layer = reader_of_xlstm.load(source)
+    layer = byhand.load_weights(source)
     assert layer.batch_first and layer.cell.name == function and layer.input_size == 4 * heads * units
     x, first = draw(BATCH, TIME, layer.input_size, kind=dtype), states(layer) if function == "lstm" else None
     with torch.no_grad():
@@ -196,11 +197,11 @@ def test_the_two_backends_of_xlstm_keep_their_weights_in_two_ways() -> None:
     cuda = library.sLSTMCell(library.sLSTMCellConfig(**options, backend="cuda"), skip_backend_init=True)
     cuda.recurrent_kernel[:], cuda.bias[:] = plain.recurrent_kernel[:], plain.bias[:]
     assert cuda._recurrent_kernel_.shape != plain._recurrent_kernel_.shape
-    for one, other in zip(reader_of_xlstm.load(cuda).parameters(), reader_of_xlstm.load(plain).parameters(), strict=True):
+    for one, other in zip(byhand.load_weights(cuda).parameters(), byhand.load_weights(plain).parameters(), strict=True):
         assert torch.equal(one, other)
     cuda.config.forward_clipval = 1.0
     with pytest.raises(ValueError, match="expected no clipping"):
-        reader_of_xlstm.load(cuda)
+        byhand.load_weights(cuda)
 
 
 @pytest.mark.parametrize("function", ["lstm", "gru"])
@@ -215,8 +216,8 @@ def test_flashrnn(dtype: str, heads: int, function: str) -> None:
         "b": draw(biases, heads, HIDDEN, kind=dtype),
     }
     tensors = {name: torch.tensor(value) for name, value in arrays.items()}
-    layout = reader_of_xlstm.FLASHRNN[function]
-    layer = reader_of_xlstm.from_arrays(layout, tensors)
+    layout = layout_named(f"flashrnn.{function}")
+    layer = byhand.load_weights(tensors, layout=layout, batch_first=True)
     x, first = draw(BATCH, TIME, INPUT, kind=dtype), states(layer)
     given = torch.tensor(np.stack(first)[:, 0]).unflatten(-1, (heads, HIDDEN))[:, :, None]
     products = (torch.tensor(x) @ tensors["W"].T).unflatten(-1, (gates, heads, HIDDEN))
@@ -227,5 +228,5 @@ def test_flashrnn(dtype: str, heads: int, function: str) -> None:
         close(one[0], other[:, 0].flatten(1).numpy())
     written = write(layout, *weights_of(layer), heads=heads)
     assert all(torch.equal(written[name], value) for name, value in tensors.items())
-    bare = reader_of_xlstm.from_arrays(layout, {"R": tensors["R"], "b": tensors["b"]})
+    bare = byhand.load_weights({"R": tensors["R"], "b": tensors["b"]}, layout=layout.name, batch_first=True)
     close(run(bare, products.flatten(2).numpy(), first)[0], ours)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from against import BATCH, HIDDEN, INPUT, TIME, close, draw, run, states, step_by_step
 
-from byhand.interop import live, other_layouts
+import byhand
+from byhand.interop import other_layouts
 from byhand.interop.stacks import weights_of
 from byhand.interop.weights import write
 
@@ -23,7 +24,7 @@ def made(*, bias: bool = True):
 @pytest.mark.parametrize("bias", [True, False])
 def test_a_cell_computes_the_same(bias: bool) -> None:
     cell = made(bias=bias)
-    layer = live.load(cell)
+    layer = byhand.load_weights(cell)
     x, first = draw(TIME, BATCH, INPUT, kind="float32"), states(layer)
 
     def step(x, *state):
@@ -37,7 +38,7 @@ def test_a_cell_computes_the_same(bias: bool) -> None:
 
 def test_what_is_written_is_what_was_read() -> None:
     cell = made()
-    (weights,) = weights_of(live.load(cell))
+    (weights,) = weights_of(byhand.load_weights(cell))
     for name, value in write(other_layouts.TINYGRAD_LSTM, weights).items():
         np.testing.assert_array_equal(value.numpy(), getattr(cell, name).numpy())
 
@@ -47,6 +48,6 @@ def test_a_dtype_is_kept(dtype: str) -> None:
     cell = made()
     for name in NAMES:
         setattr(cell, name, getattr(cell, name).cast(getattr(tinygrad.dtypes, dtype)).realize())
-    layer = live.load(cell)
+    layer = byhand.load_weights(cell)
     assert str(layer.bias_hh_l0.dtype) == f"torch.{dtype}"
     np.testing.assert_array_equal(layer.bias_hh_l0.detach().float().numpy(), cell.bias_hh.float().numpy())

@@ -22,7 +22,7 @@ PARTS = {
     r"parametrizations\.(?P<name>\w+)\.(?P<part>original[01])": {"original0", "original1"},
     r"parametrizations\.(?P<name>\w+)\.(?P<part>original|0\._u|0\._v)": {"original", "0._u", "0._v"},
 }
-OTHER = re.compile(r"(?:.*\.)?parametrizations\.(\w+)\..*")
+OTHER = re.compile(r"(?:.*\.)?parametrizations\.((?:weight|bias)_(?:ih|hh|hr)\w*)\..*", re.DOTALL)  # of recurrent layers
 
 
 def plain(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -35,7 +35,7 @@ def plain(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         All other tensors as they are, and the weights.
 
     Raises:
-        ValueError: a parametrisation whose weight does not follow from the tensors alone, such as orthogonal.
+        ValueError: a recurrent layer's weight does not follow from the tensors alone, as with orthogonal.
     """
     left, groups = dict(state), {}
     for full in state:

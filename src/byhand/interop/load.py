@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from byhand.cells import Cell
 from byhand.errors import LoadError
-from byhand.interop import state_dict
+from byhand.interop import paddle, state_dict
 from byhand.interop.arrays import flattened, tensor_of
 from byhand.interop.layouts import layout_named
 from byhand.interop.npz import read_npz
@@ -25,9 +25,11 @@ from byhand.nn.config import check_cell_argument
 READERS = {
     "keras": "byhand.interop.keras",
     "flax": "byhand.interop.flax",
+    **dict.fromkeys(("equinox", "mlx", "tinygrad", "paddle"), "byhand.interop.live"),
 }
 KERAS = (".keras", ".h5", ".hdf5")
 NUMPY = (".npz",)
+PADDLE = (".pdparams", ".pdopt")
 TORCH = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 
 
@@ -52,7 +54,9 @@ def load_weights(
             A live Keras model or layer (LSTM, GRU, SimpleRNN, their cells, RNN, Bidirectional).
             Flax: a tree of linen parameters, a bound linen module, an nnx module or its state.
             Haiku's parameters.
-            A module or state_dict of torch.
+            A live model or layer of equinox, mlx or paddle, or an LSTMCell of tinygrad; a state_dict of paddle.
+            A module or state_dict of torch; also layers of opacus, torchrl, ncps, torchrecurrent, neuralhydrology and xlstm.
+            A list of live layers that follow each other, as prefix may name them.
             Arrays by name, with `layout`.
         prefix: the name of the layer where there are several, or its end, as in "encoder.rnn". A list names layers that follow each
             other, lowest first; with bidirectional=True each layer's forward, then reverse direction.
@@ -76,7 +80,11 @@ def load_weights(
         raise ValueError("load_weights expected layout or cell, got both: a layout names its cell")
     if cell is not None:
         check_cell_argument(cell)
-    if prefix is None or isinstance(prefix, str):
+    if isinstance(source, list | tuple):
+        if not source or prefix is not None:
+            raise ValueError(f"load_weights expected live layers in a list, and no prefix, got {len(source)} and prefix={prefix!r}")
+        layer = stacked([one_layer(one, None, layout, cell, flipped) for one in source], bidirectional=bidirectional)
+    elif prefix is None or isinstance(prefix, str):
         if bidirectional and layout is None:
             raise ValueError(
                 "load_weights expected a list of prefixes with bidirectional=True, got one: leave bidirectional out"
@@ -123,6 +131,11 @@ def of_file(path: Path, prefix: str | None, cell: Cell | None, flipped: bool) ->
         if cell is not None:
             raise ValueError(f"{path}: got cell={cell.name!r}, expected none: a file of Keras says what its layers are")
         return import_module("byhand.interop.keras_files").load(path, prefix=prefix, flipped=flipped)
+    if path.suffix.lower() in PADDLE:
+        raise LoadError(
+            f"{path}: expected numbers alone, got a file of paddle.save, which is a pickle: give what paddle.load returns, or save it as"
+            " numpy.savez('weights.npz', **{name: value.numpy() for name, value in layer.state_dict().items()})"
+        )
     if path.suffix.lower() == ".npz":
         return of_mapping(read_npz(path), prefix, cell, flipped)
     return refusing_flipped(flipped, state_dict.load_file)(path, prefix=prefix, cell=cell)
@@ -136,7 +149,9 @@ def of_mapping(source: Mapping[str, Any], prefix: str | None, cell: Cell | None,
         return import_module("byhand.interop.flax").load(source, prefix=prefix, flipped=flipped)
     if cell is None and ends & {"w", "w_h"}:
         return refusing_flipped(flipped, import_module("byhand.interop.haiku").load)(source, prefix=prefix)
-    if not any(isinstance(value, Tensor) for value in leaves.values()):
+    if paddle.has_cells(leaves):
+        source = paddle.torch_names(leaves)
+    elif not any(isinstance(value, Tensor) for value in leaves.values()):
         source = {path.replace("/", "."): tensor_of(value) for path, value in leaves.items() if hasattr(value, "__array__")}
     return refusing_flipped(flipped, state_dict.load)(source, prefix=prefix, cell=cell)
 

@@ -126,6 +126,7 @@ XLSTM_ARRAYS = (
 )
 XLSTM: dict[str, Any] = {
     "version": "2.0.6",
+    "product_input": True,
     "batch": "(batch, time, gate·head·unit), W·x",
     "padding": "lengths are ignored",
     "start": "R = 0; biases 0",
@@ -164,6 +165,7 @@ XLSTM_LAYER = Layout(
 )
 FLASHRNN: dict[str, Any] = {
     "version": "1.0.8",
+    "product_input": True,
     "batch": "(batch, time, gate, head, unit), W·x",
     "padding": "no lengths",
     "start": "the caller's",

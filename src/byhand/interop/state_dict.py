@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,11 @@ from byhand.cells import Cell
 from byhand.errors import LoadError
 from byhand.files.archive import read_archive
 from byhand.files.regular_file import read_regular
+from byhand.interop import relatives
 from byhand.interop.choosing import chosen, shortened
+from byhand.interop.computed import plain
 from byhand.interop.probing import evaluating, plain_class, weight_names
+from byhand.interop.relatives import relative_of
 from byhand.interop.stacks import weights_of
 from byhand.interop.torch_names import State, layer_of_state, layers_in, tensors_in
 from byhand.nn import LSTM
@@ -64,6 +67,10 @@ def from_tensors(
     tensors: Mapping[str, Tensor], where: str, prefix: str | None, cell: Cell | None, *, error: type[ValueError] = ValueError
 ) -> LSTM:
     """The layer among these tensors that `prefix` names."""
+    try:
+        tensors = plain(tensors)
+    except ValueError as problem:
+        raise error(f"{where}: {problem}") from problem
     found = layers_in(tensors)
     if not found and prefix is None:
         names = shortened(list(tensors)) or "none"
@@ -95,11 +102,13 @@ def layer_from(name: str, state: State, where: str, cell: Cell | None, *, error:
 
 def load_module(module: nn.Module, *, prefix: str | None = None, cell: Cell | None = None) -> LSTM:
     """The recurrent layer of torch's or byhand's, or the one of that name, in a module; and, where there is none, in its state_dict."""
-    found = {path: one for path, one in module.named_modules() if isinstance(one, (*KNOWN, LSTM))}
+    found = dict(layers_of(module))
     if not found or cell is not None:
         return load(module.state_dict(), prefix=prefix, cell=cell)
     name = chosen(list(found), prefix, f"the {type(module).__name__}")
     one, where = found[name], f"{name or 'the layer'}, a {type(found[name]).__name__}"
+    if (relative := relative_of(one)) is not None:
+        return relatives.load(one, relative)
     if getattr(one, "nonlinearity", "tanh") != "tanh":
         cell = cells.with_activations(cells.rnn, candidate=one.nonlinearity)  # type: ignore[arg-type]
     elif isinstance(one, LSTM):
@@ -107,7 +116,8 @@ def load_module(module: nn.Module, *, prefix: str | None = None, cell: Cell | No
     else:
         cell = MODES.get(getattr(one, "mode", ""), {nn.LSTMCell: cells.lstm, nn.GRUCell: cells.gru}.get(root(one), cells.rnn))
     with torch.no_grad(), evaluating(one):
-        state = {own: getattr(one, own).detach() for own in weight_names(one)}
+        pruned = plain({own: value for own, value in one.state_dict().items() if "." not in own})
+        state = {own: (pruned[own] if own in pruned else getattr(one, own)).detach() for own in weight_names(one)}
         state |= {own: value.detach() for own, value in one.named_parameters() if own.startswith("initial_")}
     if root(one) is not plain_class(one) and not isinstance(one, LSTM):
         warnings.warn(f"{where}: only the weights are read; what its class computes besides is not", UserWarning, stacklevel=2)
@@ -115,6 +125,15 @@ def load_module(module: nn.Module, *, prefix: str | None = None, cell: Cell | No
     layer = layer_from(name, {own + "_l0" * single: value for own, value in state.items()}, where, cell)
     layer.batch_first, layer.dropout = bool(getattr(one, "batch_first", False)), float(getattr(one, "dropout", 0.0))  # type: ignore[arg-type]
     return layer
+
+
+def layers_of(module: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """Path -> layer, of torch, byhand and the relatives; nothing inside of one of them."""
+    if isinstance(module, (*KNOWN, LSTM)) or relative_of(module) is not None:
+        yield path, module
+        return
+    for name, child in module.named_children():
+        yield from layers_of(child, f"{path}.{name}" if path else name)
 
 
 def root(module: nn.Module) -> type[nn.Module] | None:

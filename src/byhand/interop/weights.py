@@ -8,6 +8,7 @@ second bias, so that reading rounds nothing. Dtypes are kept.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -34,6 +35,7 @@ class Layout:
         negated: gates whose weights have the other sign there.
         forward_bias: gate -> a constant that is added in the forward pass there, and is in no array.
         bias_is_optional: whether a layer can be without biases.
+        product_input: whether its input is W·x, with W, the first array, the caller's; without it W is the identity.
         states: the order in which it gives its states.
         reverse_outputs: the order of the outputs of a layer that reads from the end: "time", "processing" (the last step comes
             first), or "" where there is none.
@@ -54,6 +56,7 @@ class Layout:
     negated: tuple[str, ...] = ()
     forward_bias: Mapping[str, float] = field(default_factory=dict)
     bias_is_optional: bool = False
+    product_input: bool = False
     states: tuple[str, ...] = ("h",)
     reverse_outputs: str = ""
     batch: str = "(batch, time, input)"
@@ -118,6 +121,9 @@ def read(layout: Layout, arrays: Mapping[str, Tensor]) -> Weights:
             missing or unknown, or a shape or dtype is wrong.
     """
     cell = layout.readable()
+    if layout.product_input and layout.arrays[0].name not in arrays and layout.arrays[1].name in arrays:
+        recurrent = arrays[layout.arrays[1].name]
+        arrays = {**arrays, layout.arrays[0].name: torch.eye(math.prod(recurrent.shape[:-1]), dtype=recurrent.dtype)}
     blocks = blocks_of_arrays(layout, cell, arrays)
     hidden = blocks["weight_hh", cell.gates[0]].shape[0]
     read_width = blocks[PROJECTION].shape[0] if PROJECTION in blocks else hidden
