@@ -57,3 +57,25 @@ def test_a_subclass_that_computes_in_its_own_way_is_refused() -> None:
 
     with pytest.raises(TypeError, match="Doubled, a subclass that computes in its own way"):
         byhand.load_weights(Doubled(INPUT, HIDDEN, key=jax.random.key(0)))
+
+
+def test_a_cell_inside_a_model() -> None:
+    class Model(equinox.Module):
+        cells: list
+        head: equinox.nn.Linear
+
+    model = Model([made("LSTMCell", "float32"), made("GRUCell", "float32")], equinox.nn.Linear(2, 2, key=jax.random.key(1)))
+    assert byhand.load_weights(model, prefix="cells.1").cell.name == "gru"
+    with pytest.raises(ValueError, match="got 2 recurrent layers, cells.0, cells.1: choose one"):
+        byhand.load_weights(model)
+    both = byhand.load_weights([model.cells[0], made("LSTMCell", "float32")], bidirectional=True)
+    assert both.bidirectional and (both.weight_hh_l0 == both.weight_hh_l0_reverse).all()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_a_dtype_is_kept(dtype: str) -> None:
+    cell = with_arrays(made("LSTMCell", "float32"), {"weight_hh": made("LSTMCell", "float32").weight_hh})
+    cell = jax.tree.map(lambda leaf: leaf.astype(dtype), cell)
+    layer = byhand.load_weights(cell)
+    assert str(layer.weight_hh_l0.dtype) == f"torch.{dtype}"
+    np.testing.assert_array_equal(layer.weight_hh_l0.detach().float().numpy(), cell.weight_hh.astype("float32"))

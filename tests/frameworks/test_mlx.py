@@ -53,9 +53,37 @@ def test_a_dtype_is_kept(dtype: str) -> None:
     np.testing.assert_array_equal(layer.weight_hh_l0.detach().float().numpy(), np.array(source.Wh.astype(mlx.float32)))
 
 
-def test_another_activation_is_refused() -> None:
-    with pytest.raises(ValueError, match="expected the activation tanh, .* got relu"):
-        byhand.load_weights(nn.RNN(INPUT, HIDDEN, nonlinearity=nn.relu))
+def test_activations_of_the_simple_layer() -> None:
+    source = made("RNN")
+    source.nonlinearity = nn.relu
+    layer, x = byhand.load_weights(source), draw(BATCH, TIME, INPUT, kind="float32")
+    close(run(layer, x)[0], np.array(source(mlx.array(x))))
     assert byhand.load_weights(nn.RNN(INPUT, HIDDEN, nonlinearity=mlx.tanh)).cell.name == "rnn"
-    with pytest.raises(TypeError, match="expected LSTM, GRU, RNN of mlx, got mlx.nn.layers.linear.Linear"):
+    with pytest.raises(ValueError, match="expected the activation tanh or relu, got sigmoid"):
+        byhand.load_weights(nn.RNN(INPUT, HIDDEN, nonlinearity=nn.sigmoid))
+
+
+def test_a_layer_inside_a_model() -> None:
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(2, 2)
+            self.layers = [made("GRU"), made("LSTM")]
+
+    model = Model()
+    assert byhand.load_weights(model, prefix="layers.1").cell.name == "lstm"
+    with pytest.raises(ValueError, match=r"the Model: got 2 recurrent layers, layers.0, layers.1: choose one"):
+        byhand.load_weights(model)
+    with pytest.raises(ValueError, match="the Linear: expected a recurrent layer that byhand can read, got none"):
         byhand.load_weights(nn.Linear(2, 2))
+
+
+def test_layers_that_follow_each_other() -> None:
+    below, above = made("GRU"), nn.GRU(HIDDEN, HIDDEN)
+    layer, x = byhand.load_weights([below, above]), draw(BATCH, TIME, INPUT, kind="float32")
+    assert layer.num_layers == 2 and layer.batch_first
+    close(run(layer, x)[0], np.array(above(below(mlx.array(x)))))
+    both = byhand.load_weights([below, made("GRU")], bidirectional=True)
+    assert both.bidirectional and both.num_layers == 1
+    with pytest.raises(ValueError, match="expected live layers in a list, and no prefix"):
+        byhand.load_weights([below], prefix="rnn")

@@ -1,12 +1,14 @@
 """What is read from Paddle computes what Paddle computes: layers, cells, both directions, lengths, projections."""
 
+import warnings
+from pathlib import Path
+
 import numpy as np
 import pytest
 from against import BATCH, HIDDEN, INPUT, TIME, close, draw, run, states
 
 import byhand
 from byhand import LSTM
-from byhand.interop import other_layouts
 from byhand.interop import paddle as reader
 from byhand.interop.stacks import weights_of
 from byhand.interop.weights import write
@@ -109,13 +111,50 @@ def test_bfloat16_is_kept() -> None:
     assert str(layer.weight_ih_l0.dtype) == "torch.bfloat16"
 
 
+@pytest.mark.parametrize("kind", [*KINDS, "LSTM with a projection"])
+def test_a_state_dict_is_read_by_the_names_of_its_cells(kind: str, tmp_path: Path) -> None:
+    options = {"num_layers": 2, "direction": "bidirect"} | ({"proj_size": 2} if "projection" in kind else {})
+    source = made(kind.partition(" ")[0], **options)
+    model = paddle.nn.Sequential(("head", paddle.nn.Linear(2, 2)), ("rnn", source))
+    layer = byhand.load_weights(source)
+    arrays = {name: value.numpy() for name, value in model.state_dict().items()}
+    np.savez(tmp_path / "weights.npz", **arrays)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a simple layer is read with tanh
+        for state in (model.state_dict(), arrays, tmp_path / "weights.npz"):
+            again = byhand.load_weights(state, prefix="rnn")
+            assert again.state_dict().keys() == layer.state_dict().keys()
+            assert all((one == other).all() for one, other in zip(again.parameters(), layer.parameters(), strict=True))
+
+
+def test_a_file_of_paddle_save_is_not_unpickled(tmp_path: Path) -> None:
+    paddle.save(made("GRU").state_dict(), str(tmp_path / "weights.pdparams"))
+    with pytest.raises(byhand.LoadError, match="which is a pickle: give what paddle.load returns, or save it as numpy.savez"):
+        byhand.load_weights(tmp_path / "weights.pdparams")
+    assert byhand.load_weights(paddle.load(str(tmp_path / "weights.pdparams"))).hidden_size == HIDDEN
+
+
+def test_relu_and_a_layer_that_reads_from_the_end() -> None:
+    source, x = made("SimpleRNN", activation="relu", num_layers=2), draw(BATCH, TIME, INPUT)
+    close(run(byhand.load_weights(source), x)[0], source(paddle.to_tensor(x))[0].numpy())
+    backwards = paddle.nn.RNN(randomised(paddle.nn.GRUCell(INPUT, HIDDEN)), is_reverse=True)
+    layer = byhand.load_weights(backwards, flipped=True)
+    close(run(layer, x[:, ::-1].copy())[0][:, ::-1], backwards(paddle.to_tensor(x))[0].numpy())
+
+
 def test_what_cannot_be_read_is_refused() -> None:
-    with pytest.raises(ValueError, match="expected the activation tanh, .* got relu"):
-        byhand.load_weights(paddle.nn.SimpleRNN(INPUT, HIDDEN, activation="relu"))
     with pytest.raises(ValueError, match=r"is_reverse=False, got True: .* x.flip\(0\)"):
         byhand.load_weights(paddle.nn.RNN(paddle.nn.GRUCell(INPUT, HIDDEN), is_reverse=True))
-    with pytest.raises(TypeError, match="got paddle.nn.layer.common.Linear"):
+    with pytest.raises(ValueError, match="expected a paddle.nn.RNN with is_reverse=True"):
+        byhand.load_weights(paddle.nn.LSTM(INPUT, HIDDEN), flipped=True)
+    with pytest.raises(ValueError, match="the Linear: expected a recurrent layer"):
         byhand.load_weights(paddle.nn.Linear(3, 3))
-    with pytest.raises(ValueError, match="give the layer, as in model.rnn"):
-        byhand.load_weights(paddle.nn.LSTM(INPUT, HIDDEN), prefix="rnn")
-    assert other_layouts.PADDLE_LSTM in reader.CELLS.values()
+    with pytest.raises(ValueError, match="two cells of one kind"):
+        byhand.load_weights(paddle.nn.BiRNN(paddle.nn.GRUCell(INPUT, HIDDEN), paddle.nn.SimpleRNNCell(INPUT, HIDDEN)))
+
+    class Doubled(paddle.nn.LSTM):
+        def forward(self, inputs, initial_states=None, sequence_length=None):
+            return super().forward(2 * inputs, initial_states, sequence_length)
+
+    with pytest.raises(TypeError, match="got Doubled, a subclass that computes in its own way"):
+        byhand.load_weights(Doubled(INPUT, HIDDEN))

@@ -67,13 +67,18 @@ def class_of(source: Any) -> tuple[str, str]:
     for kind in type(source).__mro__:
         key = kind.__module__.partition(".")[0], kind.__name__
         if key in CLASSES or (key[0] == "paddle" and key[1] in paddle.CLASSES):
-            if any(getattr(kind, call, None) is not getattr(type(source), call, None) for call in CALLS):
+            if any(defined(kind, call) is not defined(type(source), call) for call in CALLS):
                 raise TypeError(
                     f"load_weights expected {key[1]} of {key[0]}, got {type(source).__name__}, a subclass that computes in its own"
                     " way: if its weights mean the same, give them by name, with layout="
                 )
             return key
     return "", ""
+
+
+def defined(kind: type, name: str) -> Any:
+    """What a class, or the nearest above it, defines under that name; None if none does."""
+    return next((vars(one)[name] for one in kind.__mro__ if name in vars(one)), None)
 
 
 def layers_in(source: Any, path: str = "") -> Iterator[tuple[str, Any]]:
