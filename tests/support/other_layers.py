@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Named = dict[str, Array]
 Shapes = dict[str, tuple[int, ...]]
-Step = Callable[[Array, Named, tuple[Array, ...]], tuple[Array, ...]]  # (x of a step, arrays, states) -> states, the output first
+Step = Callable[
+    [Array, Named, tuple[Array, ...]], tuple[Array, ...]
+]  # (x of a step, arrays, states) -> states, the output first
 
 
 class Other(NamedTuple):

@@ -24,7 +24,7 @@ def apart_of(cell: Cell | None) -> tuple[str, ...]:
     """
     if cell is None or not {"r", "n"} <= set(cell.gates):
         return ()
-    return tuple(gate for gate in ("n",) if gate not in getattr(cell, "inner", ()))
+    return tuple(gate for gate in ("n",) if gate not in cell.inner)
 
 
 def blocks_of_arrays(layout: Layout, cell: Cell, arrays: Mapping[str, Tensor]) -> dict[Slot, Tensor]:

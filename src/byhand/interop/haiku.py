@@ -1,7 +1,7 @@
 """Haiku's parameters, {"lstm/linear": {"w": ..., "b": ...}}: its LSTM and GRU as byhand's.
 
 Haiku's LSTM adds 1 to the forget gate in its forward pass: that becomes the gate's second bias. Its GRU resets before the recurrent
-product and keeps by 1 - z: it is read as cells.gru_reset_before, with the weights of z negated.
+product and keeps by 1 - z: it is read as cells.gru_reset_before, with the weights of z negated. Its VanillaRNN has a relu.
 """
 
 from __future__ import annotations
@@ -10,33 +10,47 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
+from byhand import cells
 from byhand.interop.arrays import flattened, tensor_of
+from byhand.interop.axes import Array, rows
 from byhand.interop.choosing import chosen
 from byhand.interop.layouts import HAIKU_GRU, HAIKU_LSTM
 from byhand.interop.stacks import layer_of
 from byhand.interop.weights import Layout, read
 from byhand.nn import LSTM
 
-LSTM_NAME = re.compile(r"(?:.*/)?lstm(?:_\d+)?", re.DOTALL)  # as Haiku calls an LSTM that has no name of its own
-VANILLA = "linear_1/w"
+NAMES = re.compile(r"(?:.*/)?(lstm|vanilla_rnn)(?:_\d+)?", re.DOTALL)  # as Haiku calls those that have no name of their own
+VANILLA = Layout(  # but for its relu; it is read as cells.with_activations(cells.rnn, candidate="relu")
+    "haiku",
+    "VanillaRNN",
+    "0.0.17",
+    cells.rnn,
+    (
+        Array("linear/w", rows("weight_ih", "n"), "width (slot unit)"),
+        Array("linear/b", rows("bias_ih", "n"), "(slot unit)"),
+        Array("linear_1/w", rows("weight_hh", "n"), "width (slot unit)"),
+        Array("linear_1/b", rows("bias_hh", "n"), "(slot unit)"),
+    ),
+)
 
 
 def load(source: Mapping[str, Any], *, prefix: str | None = None) -> LSTM:
     """A recurrent layer in Haiku's parameters, or the one of that name, as byhand's.
 
-    An LSTM has the arrays of a Linear, w and b; it is known by its name, lstm or lstm_1, or by the one given as prefix.
+    An LSTM has the arrays of a Linear, w and b, and a VanillaRNN those of two: they are known by their names, lstm or lstm_1, vanilla_rnn,
+    or by the one given as prefix.
     """
     leaves = flattened(source)
     found = layers_in(leaves, prefix)
-    if not found and any(path.endswith(VANILLA) for path in leaves):
-        raise ValueError(
-            "Haiku's parameters: expected those of an LSTM or GRU, got Linears; a VanillaRNN is relu(W·x + b + U·h + b′): give its four"
-            " arrays to byhand.LSTM(cell=cells.with_activations(cells.rnn, candidate='relu'))"
-        )
     name = chosen(list(found), prefix, "Haiku's parameters")
     layout = found[name]
-    arrays = {array.name: tensor_of(leaves[f"{name}/{array.name}"]) for array in layout.arrays}
-    return layer_of(layout.readable(), [read(layout, arrays)])
+    arrays = {array.name: tensor_of(leaves[path]) for array in layout.arrays if (path := f"{name}/{array.name}") in leaves}
+    if layout is not VANILLA:
+        return layer_of(layout.readable(), [read(layout, arrays)])
+    arrays.setdefault("linear_1/b", torch.zeros_like(arrays["linear/b"]))  # double_bias=False
+    return layer_of(cells.with_activations(cells.rnn, candidate="relu"), [read(layout, arrays)])
 
 
 def layers_in(leaves: Mapping[str, Any], prefix: str | None) -> dict[str, Layout]:
@@ -48,6 +62,6 @@ def layers_in(leaves: Mapping[str, Any], prefix: str | None) -> dict[str, Layout
         elif path.endswith("/linear/w"):
             name = path.removesuffix("/linear/w")
             wanted = prefix is not None and (name == prefix.strip("/") or name.endswith("/" + prefix.strip("/")))
-            if LSTM_NAME.fullmatch(name) or wanted:
-                found[name] = HAIKU_LSTM
+            if NAMES.fullmatch(name) or wanted:
+                found[name] = VANILLA if f"{name}/linear_1/w" in leaves else HAIKU_LSTM
     return found

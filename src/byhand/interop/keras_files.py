@@ -102,8 +102,10 @@ def stored(path: str | os.PathLike[str]) -> Iterator[Found]:
     )
     places = dict(named(whole.groups["model_weights"], (), older=True))
     for names, entry in entries_in(described, ()):
-        if names[1:] in places:
-            yield Found("/".join(names[1:]), entry, Stored(places[names[1:]], older=True), keras_2)
+        own = names[1:]  # in the group of the outermost layer are the paths of its variables, in a Sequential from this on
+        meant = [place for place in places if place[:1] == own[:1] and place[-len(own) :] == own]
+        if meant:
+            yield Found("/".join(own), entry, Stored(places[max(meant, key=len)], older=True), keras_2)
 
 
 def joined(described: Any, weights: Group, path: str) -> Iterator[Found]:

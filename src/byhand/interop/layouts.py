@@ -12,8 +12,6 @@ from byhand.interop.axes import Array, rows
 from byhand.interop.other_layouts import OTHERS
 from byhand.interop.weights import Layout
 
-# The GRU with the reset before the recurrent product, where this version has it as a cell.
-RESET_BEFORE = getattr(cells, "gru_reset_before", None)
 RESET_BEFORE_WHY = "its reset gate stands before the recurrent product, U_n·(r ⊙ h), where torch.nn.GRU has r ⊙ (U_n·h + b′_n)"
 
 TORCH_ARRAYS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -84,7 +82,7 @@ KERAS_GRU = Layout(
 KERAS_GRU_RESET_BEFORE = Layout(
     "keras",
     "GRU(reset_after=False)",
-    cell=RESET_BEFORE,
+    cell=cells.gru_reset_before,
     arrays=keras_arrays("zrn", Array("bias", rows("bias_ih", "zrn"), "(slot unit)")),
     reason=RESET_BEFORE_WHY,
     **KERAS,
@@ -232,7 +230,7 @@ HAIKU_LSTM = Layout(
 HAIKU_GRU = Layout(
     "haiku",
     "GRU",
-    cell=RESET_BEFORE,
+    cell=cells.gru_reset_before,
     arrays=(
         Array("w_i", rows("weight_ih", "zrn"), "width (slot unit)"),
         Array("w_h", rows("weight_hh", "zrn"), "width (slot unit)"),

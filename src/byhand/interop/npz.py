@@ -42,10 +42,10 @@ def array_of(content: bytes, name: str) -> Tensor | None:
     """The array of one .npy record; None for one of text. LoadError."""
     description, start = described(content, name)
     kind, shape, columns = description["descr"], description["shape"], description["fortran_order"]
+    if "O" in str(kind):
+        raise LoadError(f"{name!r}, an array of Python objects, which only a pickle can hold: save numbers alone")
     if not isinstance(kind, str) or len(kind) < 3 or kind[0] not in "<>|=":
         raise LoadError(f"{name!r}, an array of records")
-    if kind[1:] == "O" or "O" in kind:
-        raise LoadError(f"{name!r}, an array of Python objects, which only a pickle can hold: save numbers alone")
     if kind[1] in "SU":
         return None
     dtype = {**KINDS, **INTEGERS}.get(kind[1:])

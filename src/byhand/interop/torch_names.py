@@ -84,11 +84,11 @@ def layer_of_state(state: State, cell: Cell | None = None, *, batch_first: bool 
         "cell": KINDS[int(gates)] if cell is None else cell,
         "learn_initial_state": any(own.startswith("initial_") for own in state),
     }
-    lstm = LSTM(inputs.shape[1], hidden, layers, device="meta", **options)
-    copies = {name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in state.items()}
-    kinds = {value.dtype for value in copies.values()}
+    kinds = {value.dtype for value in state.values()}
     if kinds != {inputs.dtype} or not inputs.is_floating_point():
         raise ValueError(f"numbers of {', '.join(sorted(str(kind).removeprefix('torch.') for kind in kinds))}")
+    lstm = LSTM(inputs.shape[1], hidden, layers, device="meta", **options)
+    copies = {name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in state.items()}
     lstm.load_state_dict(copies, assign=True)
     return lstm
 

@@ -27,7 +27,7 @@ from byhand.interop.other_layouts import FLASHRNN_GRU, XLSTM_LSTM
 from byhand.interop.stacks import layer_of, stacked, weights_of
 from byhand.interop.weights import Layout, read, write
 
-I, H, B, T = 3, 5, 2, 7
+INPUTS, H, B, T = 3, 5, 2, 7
 READABLE = [layout for layout in LAYOUTS if layout.cell is not None]
 KINDS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
@@ -35,7 +35,7 @@ KINDS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 def drawn(layout: Layout, kind: torch.dtype = torch.float64, seed: int = 0, **options: Any) -> byhand.LSTM:
     """A layer of byhand's that the layout can hold."""
     torch.manual_seed(seed)
-    layer = byhand.LSTM(I, H, cell=layout.readable(), dtype=kind, **options)
+    layer = byhand.LSTM(INPUTS, H, cell=layout.readable(), dtype=kind, **options)
     if layout is NNX_GRU and layer.bias:
         with torch.no_grad():
             layer.bias_hh_l0[-H:] = 0
@@ -45,10 +45,10 @@ def drawn(layout: Layout, kind: torch.dtype = torch.float64, seed: int = 0, **op
 @pytest.mark.parametrize("name", other_layers.OTHERS)
 def test_a_framework_s_arrays_make_a_layer_that_computes_the_same(name: str) -> None:
     layout, other = layout_named(name), other_layers.OTHERS[name]
-    arrays = other_layers.drawn(other, I, H, seed=1)
+    arrays = other_layers.drawn(other, INPUTS, H, seed=1)
     layer = layer_of(layout.readable(), [read(layout, {key: tensor_of(value) for key, value in arrays.items()})])
     rng = np.random.default_rng(2)
-    x, states = rng.normal(size=(T, B, I)), tuple(rng.normal(size=(B, H)) for _ in range(other.states))
+    x, states = rng.normal(size=(T, B, INPUTS)), tuple(rng.normal(size=(B, H)) for _ in range(other.states))
     expected, last = other_layers.run(other, x, arrays, states)
     hx = tuple(torch.from_numpy(state)[None] for state in states)
     output, after = layer(torch.from_numpy(x), hx if other.states > 1 else hx[0])
@@ -74,7 +74,7 @@ def test_from_a_framework_and_back_is_the_same_to_the_bit(layout: Layout, kind: 
 def test_to_a_framework_and_back_computes_the_same(layout: Layout) -> None:
     layer = drawn(layout)
     again = layer_of(layer.cell, [read(layout, write(layout, weights_of(layer)[0]))])
-    x = torch.randn(T, B, I, dtype=torch.float64)
+    x = torch.randn(T, B, INPUTS, dtype=torch.float64)
     torch.testing.assert_close(again(x)[0], layer(x)[0], rtol=0, atol=2e-15)
     if layout.biases == "two":
         assert all(torch.equal(value, again.state_dict()[name]) for name, value in layer.state_dict().items())
@@ -85,7 +85,7 @@ def test_without_biases(layout: Layout) -> None:
     layer = drawn(layout, bias=False)
     arrays = write(layout, weights_of(layer)[0])
     again = layer_of(layer.cell, [read(layout, arrays)])
-    x = torch.randn(T, B, I, dtype=torch.float64)
+    x = torch.randn(T, B, INPUTS, dtype=torch.float64)
     torch.testing.assert_close(again(x)[0], layer(x)[0], rtol=0, atol=2e-15)
     assert again.bias is not layout.bias_is_optional
 
@@ -101,7 +101,9 @@ def test_minus_zero_and_what_is_not_finite_keep_their_bits() -> None:
 def test_one_bias_is_the_sum_of_two_rounded_once(kind: torch.dtype) -> None:
     weights = weights_of(drawn(KERAS_LSTM, kind))[0]
     ih, hh = weights["bias_ih"], weights["bias_hh"]
-    exact = [float(np.longdouble(a) + np.longdouble(b)) for a, b in zip(ih.double().tolist(), hh.double().tolist(), strict=True)]
+    exact = [
+        float(np.longdouble(a) + np.longdouble(b)) for a, b in zip(ih.double().tolist(), hh.double().tolist(), strict=True)
+    ]
     assert torch.equal(write(KERAS_LSTM, weights)["bias"], torch.tensor(exact, dtype=torch.float64).to(kind))
 
 
@@ -143,8 +145,8 @@ def test_gates_in_another_order_for_the_recurrent_part() -> None:
 @pytest.mark.parametrize("cell", {layout.cell for layout in READABLE}, ids=lambda cell: cell.name)
 def test_only_the_gates_named_apart_use_their_two_biases_in_two_places(cell: cells.Cell) -> None:
     torch.manual_seed(0)
-    layer = byhand.LSTM(I, H, cell=cell, dtype=torch.float64)
-    x = torch.randn(T, B, I, dtype=torch.float64)
+    layer = byhand.LSTM(INPUTS, H, cell=cell, dtype=torch.float64)
+    x = torch.randn(T, B, INPUTS, dtype=torch.float64)
     before = layer(x)[0]
     for number, gate in enumerate(cell.gates):
         own = slice(number * H, (number + 1) * H)
@@ -167,7 +169,10 @@ def wrong(change: Any, layout: Layout = KERAS_LSTM) -> dict[str, Tensor]:
 REFUSED: list[tuple[Any, str]] = [
     (lambda a: a.pop("kernel"), "expected arrays kernel, recurrent_kernel, bias, got recurrent_kernel, bias"),
     (lambda a: a.update(other=torch.ones(2)), "got kernel, recurrent_kernel, bias, other"),
-    (lambda a: a.update(kernel=torch.ones(20)), r"kernel expected axes width \(slot unit\) with 4 blocks of units, got shape \(20,\)"),
+    (
+        lambda a: a.update(kernel=torch.ones(20)),
+        r"kernel expected axes width \(slot unit\) with 4 blocks of units, got shape \(20,\)",
+    ),
     (lambda a: a.update(kernel=torch.ones(3, 21)), r"kernel expected axes .*, got shape \(3, 21\)"),
     (lambda a: a.update(bias=torch.ones(24)), r"expected \(5,\) for bias_ih of i, got \(6,\)"),
     (lambda a: a.update(recurrent_kernel=torch.ones(4, 20)), r"expected \(5, 5\) for weight_hh of i, got \(5, 4\)"),
@@ -184,19 +189,21 @@ def test_arrays_that_do_not_fit_are_refused(change: Any, message: str) -> None:
 
 
 def test_what_cannot_be_exact_is_refused_with_the_reason() -> None:
-    gru = weights_of(byhand.LSTM(I, H, cell=cells.gru))[0]
-    with pytest.raises(ValueError, match=r"flax\.nnx\.GRUCell has no bias inside the reset .* expected bias_hh to be 0 for gate n, got"):
+    gru = weights_of(byhand.LSTM(INPUTS, H, cell=cells.gru))[0]
+    with pytest.raises(
+        ValueError, match=r"flax\.nnx\.GRUCell has no bias inside the reset .* expected bias_hh to be 0 for gate n, got"
+    ):
         write(NNX_GRU, gru)
     for layout in LAYOUTS:
         if layout.cell is None:
             with pytest.raises(ValueError, match="cannot be carried over exactly: it"):
                 read(layout, {})
     with pytest.raises(ValueError, match=r"keras\.LSTM has no place for weight_hr"):
-        write(KERAS_LSTM, weights_of(byhand.LSTM(I, H, proj_size=2))[0])
-    assert write(TORCH_LSTM, weights_of(byhand.LSTM(I, H, proj_size=2))[0])["weight_hr"].shape == (2, H)
+        write(KERAS_LSTM, weights_of(byhand.LSTM(INPUTS, H, proj_size=2))[0])
+    assert write(TORCH_LSTM, weights_of(byhand.LSTM(INPUTS, H, proj_size=2))[0])["weight_hr"].shape == (2, H)
     with pytest.raises(ValueError, match="expected input and 5 units in one matrix, got 4 together"):
         read(HAIKU_LSTM, {"linear/w": torch.ones(4, 20), "linear/b": torch.ones(20)})
-    with pytest.raises(ValueError, match="expected the name of a layout, got 'keras.lstm'; there are torch.LSTM, "):
+    with pytest.raises(ValueError, match=r"expected the name of a layout, got 'keras\.lstm'; there are torch\.LSTM, "):
         layout_named("keras.lstm")
 
 
@@ -213,25 +220,27 @@ def test_the_values_say_what_they_are() -> None:
 
 
 def test_layers_are_stacked_and_their_weights_given_back() -> None:
-    two = byhand.LSTM(I, H, 2, bidirectional=True, proj_size=2, batch_first=True)
+    two = byhand.LSTM(INPUTS, H, 2, bidirectional=True, proj_size=2, batch_first=True)
     again = layer_of(cells.lstm, weights_of(two), bidirectional=True, batch_first=True)
     assert repr(again) == repr(two)
     assert all(torch.equal(value, again.state_dict()[name]) for name, value in two.state_dict().items())
-    parts = [byhand.LSTM(I, H), byhand.LSTM(I, H)]
+    parts = [byhand.LSTM(INPUTS, H), byhand.LSTM(INPUTS, H)]
     both = stacked(parts, bidirectional=True)
-    x = torch.randn(T, B, I)
+    x = torch.randn(T, B, INPUTS)
     backwards = parts[1](x.flip(0))[0].flip(0)
     torch.testing.assert_close(both(x)[0], torch.cat([parts[0](x)[0], backwards], -1))
-    with pytest.raises(ValueError, match=r"weight_ih_l1 is \(20, 3\) float32, expected \(20, 5\) float32 after the first layer"):
+    with pytest.raises(
+        ValueError, match=r"weight_ih_l1 is \(20, 3\) float32, expected \(20, 5\) float32 after the first layer"
+    ):
         stacked(parts)
     with pytest.raises(ValueError, match="expected layers with one cell, got gru, lstm"):
-        stacked([byhand.LSTM(I, H), byhand.LSTM(H, H, cell=cells.gru)])
+        stacked([byhand.LSTM(INPUTS, H), byhand.LSTM(H, H, cell=cells.gru)])
     with pytest.raises(ValueError, match="got learn_initial_state=True"):
-        weights_of(byhand.LSTM(I, H, learn_initial_state=True))
+        weights_of(byhand.LSTM(INPUTS, H, learn_initial_state=True))
 
 
 def test_no_random_number_is_drawn_and_nothing_is_shared() -> None:
-    weights = weights_of(byhand.LSTM(I, H))
+    weights = weights_of(byhand.LSTM(INPUTS, H))
     before = torch.get_rng_state()
     layer = layer_of(cells.lstm, weights)
     assert torch.equal(torch.get_rng_state(), before)
