@@ -5,7 +5,7 @@ from importlib import metadata
 import numpy as np
 import pytest
 import torch
-from against import BATCH, INPUT, TIME, draw
+from against import BATCH, INPUT, TIME, draw, needs
 
 from byhand.interop import other_layouts
 
@@ -42,12 +42,12 @@ def test_the_version_that_is_named_is_the_one_that_is_measured(framework: str) -
     try:
         installed = metadata.version(PACKAGES[framework])
     except metadata.PackageNotFoundError:
-        pytest.skip(f"{framework} is not installed")
+        pytest.skip(f"{framework} is not installed: make frameworks runs this test")
     assert {layout.version for layout in other_layouts.OTHERS if layout.framework == framework} == {installed}
 
 
 def test_equinox() -> None:
-    equinox, jax = pytest.importorskip("equinox"), pytest.importorskip("jax")
+    equinox, jax = needs("equinox"), needs("jax")
     for kind in ("LSTMCell", "GRUCell"):
         cell = getattr(equinox.nn, kind)(WIDE, WIDE, key=jax.random.key(0))
         for name in ("weight_ih", "weight_hh", "bias"):
@@ -58,7 +58,7 @@ def test_equinox() -> None:
 
 
 def test_paddle() -> None:
-    paddle = pytest.importorskip("paddle")
+    paddle = needs("paddle")
     paddle.set_default_dtype("float32")
     paddle.seed(0)
     layer = paddle.nn.LSTM(WIDE, WIDE)
@@ -79,7 +79,7 @@ def test_paddle() -> None:
 
 
 def test_mlx() -> None:
-    core, nn = pytest.importorskip("mlx.core"), pytest.importorskip("mlx.nn")
+    core, nn = needs("mlx.core"), needs("mlx.nn")
     core.random.seed(0)
     for kind in ("LSTM", "GRU"):
         for value in getattr(nn, kind)(WIDE, WIDE).parameters().values():
@@ -91,7 +91,7 @@ def test_mlx() -> None:
 
 
 def test_tinygrad() -> None:
-    tinygrad = pytest.importorskip("tinygrad")
+    tinygrad = needs("tinygrad")
     tinygrad.Tensor.manual_seed(0)
     cell = tinygrad.nn.LSTMCell(16, 16)
     uniform(cell.weight_hh.numpy(), 0.25)
@@ -100,7 +100,7 @@ def test_tinygrad() -> None:
 
 
 def test_xlstm() -> None:
-    library = pytest.importorskip("xlstm.blocks.slstm.cell")
+    library = needs("xlstm.blocks.slstm.cell")
     options = {"hidden_size": 12, "num_heads": 2, "backend": "vanilla", "dtype": "float32"}
     for function, count in (("lstm", 2), ("slstm", 4)):
         cell = library.sLSTMCell(library.sLSTMCellConfig(**options, function=function, num_states=count))
@@ -114,7 +114,7 @@ def test_xlstm() -> None:
 
 
 def test_xlstm_s_layer_feeds_its_gates_the_other_way_round() -> None:
-    slstm = pytest.importorskip("xlstm.blocks.slstm.layer")
+    slstm = needs("xlstm.blocks.slstm.layer")
     layer = slstm.sLSTMLayer(
         slstm.sLSTMLayerConfig(embedding_dim=8, num_heads=1, conv1d_kernel_size=0, backend="vanilla", dtype="float32")
     )
@@ -126,7 +126,7 @@ def test_xlstm_s_layer_feeds_its_gates_the_other_way_round() -> None:
 
 
 def test_ncps() -> None:
-    cell = pytest.importorskip("ncps.torch.lstm").LSTMCell(WIDE, WIDE)
+    cell = needs("ncps.torch.lstm").LSTMCell(WIDE, WIDE)
     uniform(cell.input_map.bias.detach(), 0.1)
     kernel = cell.recurrent_map.weight.detach()
     torch.testing.assert_close(kernel.T @ kernel, torch.eye(WIDE), rtol=0, atol=1e-4)
@@ -135,7 +135,7 @@ def test_ncps() -> None:
 
 
 def test_torchrecurrent() -> None:
-    cell = pytest.importorskip("torchrecurrent").PeepholeLSTM(WIDE, WIDE).cells[0]
+    cell = needs("torchrecurrent").PeepholeLSTM(WIDE, WIDE).cells[0]
     zero(cell.bias_ih.detach())
     zero(cell.bias_hh.detach())
     uniform(cell.weight_hh.detach(), (6 / (5 * WIDE)) ** 0.5)
@@ -143,7 +143,7 @@ def test_torchrecurrent() -> None:
 
 
 def test_neuralhydrology() -> None:
-    custom = pytest.importorskip("neuralhydrology.modelzoo.customlstm")
+    custom = needs("neuralhydrology.modelzoo.customlstm")
     cell = custom._LSTMCell(WIDE, WIDE, initial_forget_bias=3.0)
     uniform(cell.w_hh.detach(), 3**0.5 * EDGE)
     zero(cell.b_ih.detach())
@@ -151,7 +151,7 @@ def test_neuralhydrology() -> None:
 
 
 def test_opacus() -> None:
-    layers = pytest.importorskip("opacus.layers")
+    layers = needs("opacus.layers")
     layer = layers.DPLSTM(WIDE, WIDE)
     for parameter in layer.parameters():
         uniform(parameter.detach())

@@ -1,15 +1,17 @@
 """What is read from equinox computes what equinox computes."""
 
+from typing import Any
+
 import numpy as np
 import pytest
-from against import BATCH, HIDDEN, INPUT, TIME, close, draw, run, states, step_by_step
+from against import BATCH, HIDDEN, INPUT, TIME, close, draw, needs, one_or_all, run, states, step_by_step
 
 import byhand
 from byhand.interop import other_layouts
 from byhand.interop.stacks import weights_of
 from byhand.interop.weights import write
 
-equinox, jax = (pytest.importorskip(name) for name in ("equinox", "jax"))
+equinox, jax = map(needs, ("equinox", "jax"))
 jax.config.update("jax_enable_x64", True)
 LAYOUTS = {"LSTMCell": other_layouts.EQUINOX_LSTM, "GRUCell": other_layouts.EQUINOX_GRU}
 
@@ -17,11 +19,20 @@ LAYOUTS = {"LSTMCell": other_layouts.EQUINOX_LSTM, "GRUCell": other_layouts.EQUI
 def made(kind: str, dtype: str, *, bias: bool = True):
     """A cell with random arrays."""
     cell = getattr(equinox.nn, kind)(INPUT, HIDDEN, use_bias=bias, key=jax.random.key(0), dtype=dtype)
-    return with_arrays(cell, {array.name: draw(*getattr(cell, array.name).shape, kind=dtype, seed=k) for k, array in enumerate(LAYOUTS[kind].arrays) if getattr(cell, array.name) is not None})
+    return with_arrays(
+        cell,
+        {
+            array.name: draw(*getattr(cell, array.name).shape, kind=dtype, seed=k)
+            for k, array in enumerate(LAYOUTS[kind].arrays)
+            if getattr(cell, array.name) is not None
+        },
+    )
 
 
 def with_arrays(cell, arrays):
-    return equinox.tree_at(lambda c: [getattr(c, name) for name in arrays], cell, [jax.numpy.asarray(value) for value in arrays.values()])
+    return equinox.tree_at(
+        lambda c: [getattr(c, name) for name in arrays], cell, [jax.numpy.asarray(value) for value in arrays.values()]
+    )
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -32,8 +43,8 @@ def test_a_cell_computes_the_same(kind: str, dtype: str, bias: bool) -> None:
     layer = byhand.load_weights(cell)
     x, first = draw(TIME, BATCH, INPUT, kind=dtype), states(layer)
 
-    def step(x, *state):
-        now = jax.vmap(cell)(x, state if len(state) > 1 else state[0])
+    def step(x: Any, *state: Any) -> Any:
+        now = jax.vmap(cell)(x, one_or_all(state))
         return now if len(state) > 1 else (now,)
 
     outputs, last = step_by_step(step, x, [value[0] for value in first])
@@ -62,11 +73,11 @@ def test_a_subclass_that_computes_in_its_own_way_is_refused() -> None:
 def test_a_cell_inside_a_model() -> None:
     class Model(equinox.Module):
         cells: list
-        head: equinox.nn.Linear
+        head: Any
 
     model = Model([made("LSTMCell", "float32"), made("GRUCell", "float32")], equinox.nn.Linear(2, 2, key=jax.random.key(1)))
     assert byhand.load_weights(model, prefix="cells.1").cell.name == "gru"
-    with pytest.raises(ValueError, match="got 2 recurrent layers, cells.0, cells.1: choose one"):
+    with pytest.raises(ValueError, match=r"got 2 recurrent layers, cells\.0, cells.1: choose one"):
         byhand.load_weights(model)
     both = byhand.load_weights([model.cells[0], made("LSTMCell", "float32")], bidirectional=True)
     assert both.bidirectional and (both.weight_hh_l0 == both.weight_hh_l0_reverse).all()

@@ -2,22 +2,27 @@
 
 import numpy as np
 import pytest
-from against import BATCH, HIDDEN, INPUT, TIME, close, draw, run, states
+from against import BATCH, HIDDEN, INPUT, TIME, close, draw, needs, run, states
 
 import byhand
 from byhand.interop import other_layouts
 from byhand.interop.stacks import weights_of
 from byhand.interop.weights import write
 
-mlx = pytest.importorskip("mlx.core")
-nn = pytest.importorskip("mlx.nn")
+mlx = needs("mlx.core")
+nn = needs("mlx.nn")
 LAYOUTS = {"LSTM": other_layouts.MLX_LSTM, "GRU": other_layouts.MLX_GRU, "RNN": other_layouts.MLX_RNN}
 
 
 def made(kind: str, *, bias: bool = True):
     """A layer with random arrays."""
     layer = getattr(nn, kind)(INPUT, HIDDEN, bias=bias)
-    layer.update({name: mlx.array(draw(*value.shape, kind="float32", seed=k)) for k, (name, value) in enumerate(layer.parameters().items())})
+    layer.update(
+        {
+            name: mlx.array(draw(*value.shape, kind="float32", seed=k))
+            for k, (name, value) in enumerate(layer.parameters().items())
+        }
+    )
     return layer
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from against import BATCH, HIDDEN, INPUT, TIME, close, draw, run, states
+import torch
+from against import BATCH, HIDDEN, INPUT, TIME, close, draw, needs, one_or_all, run, states
 
 import byhand
 from byhand import LSTM
@@ -14,7 +15,7 @@ from byhand.interop.stacks import weights_of
 from byhand.interop.weights import write
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Paddle's own, at its import
-paddle = pytest.importorskip("paddle")
+paddle = needs("paddle")
 KINDS = ("LSTM", "GRU", "SimpleRNN")
 
 
@@ -35,7 +36,7 @@ def same(layer: LSTM, source, dtype: str, *, around_a_cell: bool = False) -> Non
     if not layer.batch_first:
         x = np.ascontiguousarray(x.swapaxes(0, 1))
     given = [paddle.to_tensor(value[0] if around_a_cell else value) for value in first]
-    outputs, last = source(paddle.to_tensor(x), tuple(given) if len(given) > 1 else given[0])
+    outputs, last = source(paddle.to_tensor(x), one_or_all(given))
     ours, ours_last = run(layer, x, first)
     close(ours, outputs.numpy())
     ours_last = [value[0] for value in ours_last] if around_a_cell else ours_last
@@ -63,17 +64,21 @@ def test_a_projection_is_read_past_the_names_that_name_other_arrays(direction: s
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("lengths", [(TIME, 4), (1, TIME)])
 def test_lengths_are_as_in_a_packed_sequence(kind: str, lengths: tuple[int, int]) -> None:
-    import torch
-
     source = made(kind, num_layers=2, direction="bidirect")
     layer, x = byhand.load_weights(source), draw(BATCH, TIME, INPUT)
     outputs, last = source(paddle.to_tensor(x), sequence_length=paddle.to_tensor(list(lengths)))
-    packed = torch.nn.utils.rnn.pack_padded_sequence(torch.tensor(x), torch.tensor(lengths), batch_first=True, enforce_sorted=False)
+    packed = torch.nn.utils.rnn.pack_padded_sequence(
+        torch.tensor(x), torch.tensor(lengths), batch_first=True, enforce_sorted=False
+    )
     with torch.no_grad():
         ours, ours_last = layer(packed)
     padded, _ = torch.nn.utils.rnn.pad_packed_sequence(ours, batch_first=True)
     close(padded.numpy(), outputs.numpy())
-    for one, other in zip(ours_last if isinstance(ours_last, tuple) else [ours_last], last if isinstance(last, tuple | list) else [last], strict=True):
+    for one, other in zip(
+        ours_last if isinstance(ours_last, tuple) else [ours_last],
+        last if isinstance(last, tuple | list) else [last],
+        strict=True,
+    ):
         close(one.numpy(), other.numpy())
 
 
@@ -129,7 +134,9 @@ def test_a_state_dict_is_read_by_the_names_of_its_cells(kind: str, tmp_path: Pat
 
 def test_a_file_of_paddle_save_is_not_unpickled(tmp_path: Path) -> None:
     paddle.save(made("GRU").state_dict(), str(tmp_path / "weights.pdparams"))
-    with pytest.raises(byhand.LoadError, match="which is a pickle: give what paddle.load returns, or save it as numpy.savez"):
+    with pytest.raises(
+        byhand.LoadError, match=r"which is a pickle: give what paddle\.load returns, or save it as numpy\.savez"
+    ):
         byhand.load_weights(tmp_path / "weights.pdparams")
     assert byhand.load_weights(paddle.load(str(tmp_path / "weights.pdparams"))).hidden_size == HIDDEN
 
@@ -145,7 +152,7 @@ def test_relu_and_a_layer_that_reads_from_the_end() -> None:
 def test_what_cannot_be_read_is_refused() -> None:
     with pytest.raises(ValueError, match=r"is_reverse=False, got True: .* x.flip\(0\)"):
         byhand.load_weights(paddle.nn.RNN(paddle.nn.GRUCell(INPUT, HIDDEN), is_reverse=True))
-    with pytest.raises(ValueError, match="expected a paddle.nn.RNN with is_reverse=True"):
+    with pytest.raises(ValueError, match=r"expected a paddle\.nn\.RNN with is_reverse=True"):
         byhand.load_weights(paddle.nn.LSTM(INPUT, HIDDEN), flipped=True)
     with pytest.raises(ValueError, match="the Linear: expected a recurrent layer"):
         byhand.load_weights(paddle.nn.Linear(3, 3))

@@ -1,9 +1,11 @@
 """What is read from libraries that are built on torch computes what they compute."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
-from against import BATCH, HIDDEN, INPUT, TIME, close, draw, run, states, step_by_step
+from against import BATCH, HIDDEN, INPUT, TIME, close, draw, needs, one_or_all, run, states, step_by_step
 from torch import nn
 
 import byhand
@@ -30,7 +32,7 @@ def same(layer: byhand.LSTM, source: nn.Module, dtype: str) -> None:
     x, first = draw(*((BATCH, TIME) if layer.batch_first else (TIME, BATCH)), INPUT, kind=dtype), states(layer)
     given = tuple(map(torch.tensor, first))
     with torch.no_grad():
-        outputs, last = source(torch.tensor(x), given if len(given) > 1 else given[0])
+        outputs, last = source(torch.tensor(x), one_or_all(given))
     ours, ours_last = run(layer, x, first)
     close(ours, outputs.numpy())
     for one, other in zip(ours_last, last if isinstance(last, tuple) else (last,), strict=True):
@@ -39,12 +41,12 @@ def same(layer: byhand.LSTM, source: nn.Module, dtype: str) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_ncps(dtype: str) -> None:
-    ncps = pytest.importorskip("ncps.torch.lstm")
+    ncps = needs("ncps.torch.lstm")
     cell = randomised(ncps.LSTMCell(INPUT, HIDDEN), dtype)
     layer = byhand.load_weights(cell)
     x, first = draw(TIME, BATCH, INPUT, kind=dtype), states(layer)
 
-    def step(x, *state):
+    def step(x: Any, *state: Any) -> Any:
         with torch.no_grad():
             return [one.numpy() for one in cell(torch.tensor(x), tuple(map(torch.tensor, state)))]
 
@@ -58,7 +60,7 @@ def test_ncps(dtype: str) -> None:
 
 
 def test_the_lstm_inside_a_cfc_is_not_taken_for_it() -> None:
-    ncps = pytest.importorskip("ncps.torch")
+    ncps = needs("ncps.torch")
     model = ncps.CfC(INPUT, HIDDEN, mixed_memory=True)
     with pytest.raises(ValueError, match=r"ncps.CfC cannot be carried over exactly: .* give model.lstm"):
         byhand.load_weights(model)
@@ -68,7 +70,7 @@ def test_the_lstm_inside_a_cfc_is_not_taken_for_it() -> None:
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_torchrecurrent(dtype: str, bias: bool) -> None:
-    library = pytest.importorskip("torchrecurrent")
+    library = needs("torchrecurrent")
     source = randomised(library.PeepholeLSTM(INPUT, HIDDEN, num_layers=2, batch_first=bias, bias=bias), dtype)
     layer = byhand.load_weights(nn.ModuleDict({"rnn": source, "head": nn.Linear(2, 2)}), prefix="rnn")
     assert layer.cell is byhand.cells.peephole and layer.batch_first is bias
@@ -79,7 +81,7 @@ def test_torchrecurrent(dtype: str, bias: bool) -> None:
 
 
 def test_torchrecurrent_with_other_maths_is_refused() -> None:
-    library = pytest.importorskip("torchrecurrent")
+    library = needs("torchrecurrent")
     with pytest.raises(ValueError, match="PeepholeLSTM alone"):
         byhand.load_weights(library.JANET(INPUT, HIDDEN))
     with pytest.raises(ValueError, match="expected tanh and sigmoid, got ReLU and Sigmoid"):
@@ -89,24 +91,28 @@ def test_torchrecurrent_with_other_maths_is_refused() -> None:
 @pytest.mark.parametrize("options", [{}, {"bidirectional": True, "num_layers": 2}, {"bias": False, "batch_first": True}])
 @pytest.mark.parametrize("kind", ["DPLSTM", "DPGRU", "DPRNN"])
 def test_opacus(kind: str, options: dict) -> None:
-    layers = pytest.importorskip("opacus.layers")
+    layers = needs("opacus.layers")
     source = randomised(getattr(layers, kind)(INPUT, HIDDEN, **options))
     model = nn.ModuleDict({"rnn": source})
     layer = byhand.load_weights(model)
     same(layer, source, "float64")
     mixed = byhand.LSTM(INPUT, HIDDEN, cell=layer.cell, dtype=torch.float64, **options)  # by name out of the doubled state_dict
-    wanted = {name.removeprefix("rnn."): value for name, value in model.state_dict().items() if name.removeprefix("rnn.") in mixed.state_dict()}
+    wanted = {
+        name.removeprefix("rnn."): value
+        for name, value in model.state_dict().items()
+        if name.removeprefix("rnn.") in mixed.state_dict()
+    }
     mixed.load_state_dict(wanted)
     assert all(torch.equal(one, other) for one, other in zip(mixed.parameters(), layer.parameters(), strict=True))
 
 
 def test_neuralhydrology() -> None:
-    custom = pytest.importorskip("neuralhydrology.modelzoo.customlstm")
+    custom = needs("neuralhydrology.modelzoo.customlstm")
     cell = randomised(custom._LSTMCell(INPUT, HIDDEN, initial_forget_bias=3.0))
     layer = byhand.load_weights(nn.ModuleDict({"cell": cell, "head": nn.Linear(2, 2)}))
     x, first = draw(TIME, BATCH, INPUT), states(layer)
 
-    def step(x, *state):
+    def step(x: Any, *state: Any) -> Any:
         with torch.no_grad():
             now = cell(torch.tensor(x), *map(torch.tensor, state))
         return now["h_n"].numpy(), now["c_n"].numpy()
@@ -119,16 +125,28 @@ def test_neuralhydrology() -> None:
 
 def configuration(model: str):
     """Of a model of neuralhydrology with three dynamic inputs."""
-    config = pytest.importorskip("neuralhydrology.utils.config")
+    config = needs("neuralhydrology.utils.config")
     return config.Config(
-        {"model": model, "hidden_size": HIDDEN, "dynamic_inputs": ["a", "b", "c"], "static_attributes": ["s"] if model == "ealstm" else [], "target_variables": ["y"], "head": "regression", "output_activation": "linear", "output_dropout": 0.0, "initial_forget_bias": 3, "predict_last_n": 1, "seq_length": TIME},
+        {
+            "model": model,
+            "hidden_size": HIDDEN,
+            "dynamic_inputs": ["a", "b", "c"],
+            "static_attributes": ["s"] if model == "ealstm" else [],
+            "target_variables": ["y"],
+            "head": "regression",
+            "output_activation": "linear",
+            "output_dropout": 0.0,
+            "initial_forget_bias": 3,
+            "predict_last_n": 1,
+            "seq_length": TIME,
+        },
         dev_mode=True,
     )
 
 
 @pytest.mark.parametrize("name", ["CudaLSTM", "CustomLSTM"])
 def test_models_of_neuralhydrology(name: str) -> None:
-    modelzoo = pytest.importorskip(f"neuralhydrology.modelzoo.{name.lower()}")
+    modelzoo = needs(f"neuralhydrology.modelzoo.{name.lower()}")
     model = randomised(getattr(modelzoo, name)(configuration(name.lower())), "float32")
     layer = byhand.load_weights(model)
     x = draw(TIME, BATCH, INPUT, kind="float32")
@@ -142,14 +160,14 @@ def test_models_of_neuralhydrology(name: str) -> None:
 
 
 def test_ealstm_is_refused() -> None:
-    modelzoo = pytest.importorskip("neuralhydrology.modelzoo.ealstm")
+    modelzoo = needs("neuralhydrology.modelzoo.ealstm")
     with pytest.raises(ValueError, match="its input gate is a function of static attributes"):
         byhand.load_weights(modelzoo.EALSTM(configuration("ealstm")))
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])
 def test_torchrl(kind: str) -> None:
-    modules = pytest.importorskip("torchrl.modules.tensordict_module.rnn")
+    modules = needs("torchrl.modules.tensordict_module.rnn")
     own = randomised(getattr(modules, kind)(INPUT, HIDDEN, num_layers=2, batch_first=True))
     same(byhand.load_weights(own), own, "float64")
     around = getattr(modules, f"{kind}Module")(input_size=INPUT, hidden_size=HIDDEN, in_key="x", out_key="y")
@@ -158,7 +176,7 @@ def test_torchrl(kind: str) -> None:
 
 
 def test_sb3_contrib() -> None:
-    gymnasium, contrib = pytest.importorskip("gymnasium"), pytest.importorskip("sb3_contrib")
+    gymnasium, contrib = needs("gymnasium"), needs("sb3_contrib")
     agent = contrib.RecurrentPPO("MlpLstmPolicy", gymnasium.make("CartPole-v1"), n_steps=8, batch_size=8)
     with pytest.raises(ValueError, match="got 2 recurrent layers, lstm_actor, lstm_critic: choose one"):
         byhand.load_weights(agent.policy)
@@ -172,9 +190,14 @@ def test_sb3_contrib() -> None:
 @pytest.mark.parametrize("function", ["lstm", "slstm"])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_xlstm(dtype: str, function: str, heads: int) -> None:
-    library = pytest.importorskip("xlstm.blocks.slstm.cell")
+    library = needs("xlstm.blocks.slstm.cell")
     units = 4
-    options = {"hidden_size": heads * units, "num_heads": heads, "function": function, "num_states": 2 if function == "lstm" else 4}
+    options = {
+        "hidden_size": heads * units,
+        "num_heads": heads,
+        "function": function,
+        "num_states": 2 if function == "lstm" else 4,
+    }
     source = randomised(library.sLSTMCell(library.sLSTMCellConfig(**options, backend="vanilla", dtype="float32")), dtype)
     layer = byhand.load_weights(source)
     assert layer.batch_first and layer.cell.name == function and layer.input_size == 4 * heads * units
@@ -191,7 +214,7 @@ def test_xlstm(dtype: str, function: str, heads: int) -> None:
 
 
 def test_the_two_backends_of_xlstm_keep_their_weights_in_two_ways() -> None:
-    library = pytest.importorskip("xlstm.blocks.slstm.cell")
+    library = needs("xlstm.blocks.slstm.cell")
     options = {"hidden_size": 8, "num_heads": 2, "function": "lstm"}
     plain = randomised(library.sLSTMCell(library.sLSTMCellConfig(**options, backend="vanilla")), "float32")
     cuda = library.sLSTMCell(library.sLSTMCellConfig(**options, backend="cuda"), skip_backend_init=True)
@@ -208,7 +231,7 @@ def test_the_two_backends_of_xlstm_keep_their_weights_in_two_ways() -> None:
 @pytest.mark.parametrize("heads", [1, 3])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_flashrnn(dtype: str, heads: int, function: str) -> None:
-    flashrnn = pytest.importorskip("flashrnn").flashrnn
+    flashrnn = needs("flashrnn").flashrnn
     gates, biases = (4, 4) if function == "lstm" else (3, 4)
     arrays = {
         "W": draw(gates * heads * HIDDEN, INPUT, kind=dtype),
@@ -221,7 +244,9 @@ def test_flashrnn(dtype: str, heads: int, function: str) -> None:
     x, first = draw(BATCH, TIME, INPUT, kind=dtype), states(layer)
     given = torch.tensor(np.stack(first)[:, 0]).unflatten(-1, (heads, HIDDEN))[:, :, None]
     products = (torch.tensor(x) @ tensors["W"].T).unflatten(-1, (gates, heads, HIDDEN))
-    outputs, last = flashrnn(products, tensors["R"], tensors["b"], states=given, function=function, backend="vanilla", dtype=dtype)
+    outputs, last = flashrnn(
+        products, tensors["R"], tensors["b"], states=given, function=function, backend="vanilla", dtype=dtype
+    )
     ours, ours_last = run(layer, x, first)
     close(ours, outputs[0].flatten(2).numpy())
     for one, other in zip(ours_last, last, strict=True):

@@ -1,15 +1,17 @@
 """What is read from tinygrad computes what tinygrad computes. On its device PYTHON (DEV=PYTHON), as the others need compilers."""
 
+from typing import Any
+
 import numpy as np
 import pytest
-from against import BATCH, HIDDEN, INPUT, TIME, close, draw, run, states, step_by_step
+from against import BATCH, HIDDEN, INPUT, TIME, close, draw, needs, run, states, step_by_step
 
 import byhand
 from byhand.interop import other_layouts
 from byhand.interop.stacks import weights_of
 from byhand.interop.weights import write
 
-tinygrad = pytest.importorskip("tinygrad")
+tinygrad = needs("tinygrad")
 NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
@@ -27,7 +29,7 @@ def test_a_cell_computes_the_same(bias: bool) -> None:
     layer = byhand.load_weights(cell)
     x, first = draw(TIME, BATCH, INPUT, kind="float32"), states(layer)
 
-    def step(x, *state):
+    def step(x: Any, *state: Any) -> Any:
         return [one.numpy() for one in cell(tinygrad.Tensor(x), tuple(map(tinygrad.Tensor, state)))]
 
     outputs, last = step_by_step(step, x, [value[0] for value in first])

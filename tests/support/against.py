@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 import byhand
 
 INPUT, HIDDEN, BATCH, TIME = 3, 5, 2, 7
 CLOSE = {"float32": 1e-6, "float64": 2e-15}
+
+
+def needs(name: str) -> Any:
+    """A framework's module. Where it is not installed, the test is skipped; by tools/frameworks.py, which has installed it, failed."""
+    package = name.partition(".")[0]
+    if package in os.environ.get("FRAMEWORKS", "").split():
+        return import_module(name)
+    return pytest.importorskip(name, reason=f"{package} is not installed: make frameworks runs this test")
 
 
 def draw(*shape: int, kind: str = "float64", seed: int = 0) -> Any:
@@ -27,12 +38,15 @@ def states(layer: byhand.LSTM, batch: int = BATCH, *, seed: int = 5) -> list[Any
     return [draw(rows, batch, width, kind=kind, seed=seed + k) for k, width in enumerate(widths)]
 
 
+def one_or_all(values: Sequence[Any]) -> Any:
+    """Several states as a tuple, a single one by itself, as recurrent layers take them."""
+    return tuple(values) if len(values) > 1 else values[0]
+
+
 @torch.no_grad()
 def run(layer: byhand.LSTM, x: Any, first: Sequence[Any] | None = None) -> tuple[Any, list[Any]]:
     """The outputs and last states of a byhand layer, as numpy arrays; x is laid out as the layer's batch_first says."""
-    tensors = None if first is None else [torch.tensor(value) for value in first]
-    hx = tensors if tensors is None or len(tensors) > 1 else tensors[0]
-    output, last = layer(torch.tensor(x), tuple(hx) if isinstance(hx, list) else hx)
+    output, last = layer(torch.tensor(x), None if first is None else one_or_all([torch.tensor(value) for value in first]))
     return output.numpy(), [value.numpy() for value in (last if isinstance(last, tuple) else (last,))]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -13,12 +12,12 @@ from byhand.interop import arrays
 from byhand.interop.weights import Layout
 
 
-def attributes(source: Any, layout: Layout, names: Mapping[str, str] | None = None) -> dict[str, Tensor]:
-    """The arrays of a layout from the attributes of a layer. names: array -> attribute, where that is another; dots lead inside."""
+def attributes(source: Any, layout: Layout) -> dict[str, Tensor]:
+    """The arrays of a layout from the attributes of a layer that are called so; dots lead inside."""
     found = {}
     for array in layout.arrays:
         value = source
-        for part in (names or {}).get(array.name, array.name).split("."):
+        for part in array.name.split("."):
             value = getattr(value, part, None)
         if value is not None:
             found[array.name] = tensor_of(value)

@@ -66,6 +66,8 @@ def computed(parts: Mapping[str, Tensor]) -> Tensor:
     g, v = (parts["g"], parts["v"]) if "g" in parts else (parts["original0"], parts["original1"])
     kept = [at for at in range(v.dim()) if g.dim() == v.dim() and g.shape[at] == v.shape[at] and g.shape[at] > 1]
     if len(kept) > 1 or g.numel() != (v.shape[kept[0]] if kept else 1):
-        raise ValueError(f"weight_norm expected g to be v's norms along one dimension, got shapes {tuple(g.shape)}, {tuple(v.shape)}")
+        raise ValueError(
+            f"weight_norm expected g to be v's norms along one dimension, got shapes {tuple(g.shape)}, {tuple(v.shape)}"
+        )
     others = [at for at in range(v.dim()) if at not in kept]
     return v * (g / torch.linalg.vector_norm(v, dim=others, keepdim=True))

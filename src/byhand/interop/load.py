@@ -82,7 +82,9 @@ def load_weights(
         check_cell_argument(cell)
     if isinstance(source, list | tuple):
         if not source or prefix is not None:
-            raise ValueError(f"load_weights expected live layers in a list, and no prefix, got {len(source)} and prefix={prefix!r}")
+            raise ValueError(
+                f"load_weights expected live layers in a list, and no prefix, got {len(source)} and prefix={prefix!r}"
+            )
         layer = stacked([one_layer(one, None, layout, cell, flipped) for one in source], bidirectional=bidirectional)
     elif prefix is None or isinstance(prefix, str):
         if bidirectional and layout is None:

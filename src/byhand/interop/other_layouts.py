@@ -230,7 +230,11 @@ NEURALHYDROLOGY_LSTM = Layout(
     "CustomLSTM",
     version="1.13.0",
     cell=cells.lstm,
-    arrays=two_biases("ifgo"),
+    arrays=(
+        *matrices("w_ih", "w_hh", "ifgo"),
+        vector("b_ih", *rows("bias_ih", "ifgo")),
+        vector("b_hh", *rows("bias_hh", "ifgo")),
+    ),
     states=("h", "c"),
     padding="no lengths",
     dropout="before the head",

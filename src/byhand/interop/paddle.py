@@ -89,7 +89,7 @@ def has_cells(names: Mapping[str, Any]) -> bool:
 
 
 def torch_names(state: Mapping[str, Any]) -> dict[str, Tensor]:
-    """A state_dict of Paddle with torch's names, made out of those of the cells; torch's names in it, which may be of others, are dropped."""
+    """A state_dict of Paddle with torch's names, made out of those of the cells; those that Paddle calls so are dropped."""
     found: dict[str, Tensor] = {}
     paths = set()
     for name, value in state.items():

@@ -19,7 +19,6 @@ from byhand.interop.torch_names import layer_of_state
 from byhand.interop.weights import Layout, read
 from byhand.nn import LSTM
 
-SHORT = {"weight_ih": "w_ih", "weight_hh": "w_hh", "bias_ih": "b_ih", "bias_hh": "b_hh"}  # neuralhydrology's
 ONLY_PEEPHOLE = "of torchrecurrent's layers byhand has the cell of PeepholeLSTM alone"
 MIXED = "its states follow differential equations; an LSTM inside is fed with those: to read that alone, give model.lstm"
 
@@ -60,13 +59,13 @@ def with_torchs_names(cell: Cell) -> Callable[[Any], LSTM]:
     return read_names
 
 
-def by_layout(layout: Layout, names: dict[str, str] | None = None) -> Callable[[Any], LSTM]:
+def by_layout(layout: Layout) -> Callable[[Any], LSTM]:
     """A reader of a single layer by its attributes."""
-    return lambda module: layer_of(layout.readable(), [read(layout, attributes(module, layout, names))])
+    return lambda module: layer_of(layout.readable(), [read(layout, attributes(module, layout))])
 
 
 def peephole(module: Any) -> LSTM:
-    """torchrecurrent's PeepholeLSTM, whose layers are cells, or one of those."""
+    """PeepholeLSTM of torchrecurrent, whose layers are cells, or one of those."""
     layout = other_layouts.TORCHRECURRENT_PEEPHOLE
     parts = list(module.cells) if hasattr(module, "cells") else [module]
     for part in parts:
@@ -86,7 +85,7 @@ RELATIVES = (
     Relative("torchrecurrent", "PeepholeLSTMCell", peephole),
     Relative("torchrecurrent", "RecurrentLayerBase", None, ONLY_PEEPHOLE),
     Relative("torchrecurrent", "RecurrentCellBase", None, ONLY_PEEPHOLE),
-    Relative("neuralhydrology", "_LSTMCell", by_layout(other_layouts.NEURALHYDROLOGY_LSTM, SHORT)),
+    Relative("neuralhydrology", "_LSTMCell", by_layout(other_layouts.NEURALHYDROLOGY_LSTM)),
     Relative("neuralhydrology", "EALSTM", None, other_layouts.NEURALHYDROLOGY_EALSTM.reason),
     Relative("ncps", "LSTMCell", by_layout(other_layouts.NCPS_LSTM)),
     Relative("ncps", "CfC", None, MIXED),

@@ -41,7 +41,9 @@ def test_the_weights_are_those_that_the_layer_computes_with(name: str, tmp_path:
     layer = changed(name)
     model = nn.ModuleDict({"encoder": layer})
     vectors = [value.clone() for value in layer.buffers()]
-    safetensors.torch.save_file({key: value.contiguous() for key, value in model.state_dict().items()}, tmp_path / "m.safetensors")
+    safetensors.torch.save_file(
+        {key: value.contiguous() for key, value in model.state_dict().items()}, tmp_path / "m.safetensors"
+    )
     read = [byhand.load_weights(source) for source in (layer, model, model.state_dict(), tmp_path / "m.safetensors")]
     assert all(torch.equal(one, other) for one, other in zip(vectors, layer.buffers(), strict=True))
     x = torch.randn(TIME, BATCH, INPUT, dtype=torch.float64)
@@ -67,7 +69,9 @@ def test_orthogonal_is_read_from_the_layer_and_refused_from_its_tensors() -> Non
     parametrizations.orthogonal(layer, "weight_hh_l0")
     x = torch.randn(TIME, BATCH, INPUT, dtype=torch.float64)
     torch.testing.assert_close(byhand.load_weights(layer)(x)[0], layer(x)[0], rtol=0, atol=2e-15)
-    with pytest.raises(ValueError, match=r"expected weight_norm or spectral_norm, got .*remove_parametrizations\(layer, 'weight_hh_l0'\)"):
+    with pytest.raises(
+        ValueError, match=r"expected weight_norm or spectral_norm, got .*remove_parametrizations\(layer, 'weight_hh_l0'\)"
+    ):
         byhand.load_weights(layer.state_dict())
 
 

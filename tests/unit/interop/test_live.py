@@ -31,7 +31,10 @@ def equinox_cell() -> Any:
 def test_a_layer_is_known_by_its_class() -> None:
     cell = equinox_cell()
     layer = byhand.load_weights(cell)
-    weights = read(layout_named("equinox.LSTMCell"), {name: torch.tensor(getattr(cell, name)) for name in ("weight_ih", "weight_hh", "bias")})
+    weights = read(
+        layout_named("equinox.LSTMCell"),
+        {name: torch.tensor(getattr(cell, name)) for name in ("weight_ih", "weight_hh", "bias")},
+    )
     assert all(torch.equal(layer.get_parameter(f"{name}_l0"), value) for name, value in weights.items())
     model = pretended("equinox._module", "Module", cells=[cell, cell], size=3)
     assert byhand.load_weights(model, prefix="cells.0").hidden_size == HIDDEN
@@ -66,15 +69,27 @@ def test_arrays_of_flashrnn_without_input_weights_are_fed_with_products() -> Non
     w, x = draw(24, INPUT), draw(TIME, BATCH, INPUT)
     whole = byhand.load_weights(arrays | {"W": w}, layout="flashrnn.lstm")
     close(run(fed, x @ w.T)[0], run(whole, x)[0])
-    with pytest.raises(ValueError, match="flashrnn.lstm expected arrays W, R, b, got b"):
+    with pytest.raises(ValueError, match=r"flashrnn\.lstm expected arrays W, R, b, got b"):
         byhand.load_weights({"b": arrays["b"]}, layout="flashrnn.lstm")
 
 
 def test_paddle_s_names_are_those_of_its_cells() -> None:
-    layers = {f"{layer}.cell.{name}": draw(*shape, seed=layer) for layer in (0, 1) for name, shape in {
-        "weight_ih": (ROWS, 2 if layer else INPUT), "weight_hh": (ROWS, 2), "bias_ih": (ROWS,), "bias_hh": (ROWS,), "weight_ho": (HIDDEN, 2)
-    }.items()}
-    aliases = {"weight_ih_l0": layers["0.cell.weight_ih"], "weight_ih_l1": layers["0.cell.weight_ho"], "bias_ih_l1": layers["1.cell.weight_hh"]}
+    layers = {
+        f"{layer}.cell.{name}": draw(*shape, seed=layer)
+        for layer in (0, 1)
+        for name, shape in {
+            "weight_ih": (ROWS, 2 if layer else INPUT),
+            "weight_hh": (ROWS, 2),
+            "bias_ih": (ROWS,),
+            "bias_hh": (ROWS,),
+            "weight_ho": (HIDDEN, 2),
+        }.items()
+    }
+    aliases = {
+        "weight_ih_l0": layers["0.cell.weight_ih"],
+        "weight_ih_l1": layers["0.cell.weight_ho"],
+        "bias_ih_l1": layers["1.cell.weight_hh"],
+    }
     layer = byhand.load_weights({f"rnn.{name}": value for name, value in (aliases | layers).items()}, prefix="rnn")
     assert (layer.num_layers, layer.proj_size) == (2, 2)
     np.testing.assert_array_equal(layer.weight_ih_l1.detach(), layers["1.cell.weight_ih"])

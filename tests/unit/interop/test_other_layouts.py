@@ -1,4 +1,4 @@
-"""The layouts of other frameworks against their formulas in numpy, written from what each computes; byhand's reading has no part in them."""
+"""The layouts of other frameworks against their formulas in numpy, which are written from what each computes."""
 
 from __future__ import annotations
 
@@ -143,15 +143,16 @@ FORMULAS = {
     'xlstm.sLSTMCell(function="lstm")': Formula(XLSTM, lstm_of_heads, ALL),
     'xlstm.sLSTMCell(function="slstm")': Formula(XLSTM, slstm_of_heads, ALL),
     "flashrnn.lstm": Formula(XLSTM | {"R": (4, HEADS, UNITS, UNITS)}, lstm_of_heads, ALL),
-    "flashrnn.gru": Formula(
-        {"W": (3 * ALL, INPUT), "R": (3, HEADS, UNITS, UNITS), "b": (4, HEADS, UNITS)}, gru_of_heads, ALL
-    ),
+    "flashrnn.gru": Formula({"W": (3 * ALL, INPUT), "R": (3, HEADS, UNITS, UNITS), "b": (4, HEADS, UNITS)}, gru_of_heads, ALL),
     "ncps.LSTMCell": Formula(
         {"input_map.weight": (LSTM_ROWS, INPUT), "recurrent_map.weight": (LSTM_ROWS, HIDDEN), "input_map.bias": (LSTM_ROWS,)},
         ncps,
     ),
     "torchrecurrent.PeepholeLSTM": Formula(torchs(4, weight_ph=(3 * HIDDEN,)), peephole),
-    "neuralhydrology.CustomLSTM": Formula(torchs(4), lstm_of_two_biases),
+    "neuralhydrology.CustomLSTM": Formula(
+        {"w_ih": (LSTM_ROWS, INPUT), "w_hh": (LSTM_ROWS, HIDDEN), "b_ih": (LSTM_ROWS,), "b_hh": (LSTM_ROWS,)},
+        lambda w, x, h, c: memory(*np.split(x @ w["w_ih"].T + w["b_ih"] + h @ w["w_hh"].T + w["b_hh"], 4, -1), c),
+    ),
     "opacus.DPLSTM": Formula(torchs(4), lstm_of_two_biases),
 }
 
