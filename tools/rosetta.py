@@ -102,7 +102,7 @@ TABLES: dict[str, Columns] = {
     "sequences": {
         "layer": name,
         "axes": lambda layout: layout.batch,
-        "states": lambda layout: f"({', '.join(layout.states)})" if len(layout.states) > 1 else layout.states[0],
+        "states": lambda layout: f"({', '.join(layout.states)})" if len(layout.states) > 1 else "".join(layout.states),
         "outputs of a layer that reads from the end": lambda layout: layout.reverse_outputs or "-",
         "sequences of unequal length": lambda layout: layout.padding or "-",
         "dropout": lambda layout: layout.dropout,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
@@ -21,7 +22,9 @@ def needs(name: str) -> Any:
     """A framework's module. Where it is not installed, the test is skipped; by tools/frameworks.py, which has installed it, failed."""
     package = name.partition(".")[0]
     if package in os.environ.get("FRAMEWORKS", "").split():
-        return import_module(name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what it says at its import, as importorskip does
+            return import_module(name)
     return pytest.importorskip(name, reason=f"{package} is not installed: make frameworks runs this test")
 
 
