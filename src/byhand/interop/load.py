@@ -27,8 +27,6 @@ READERS = {
     "flax": "byhand.interop.flax",
 }
 KERAS = (".keras", ".h5", ".hdf5")
-NUMPY = (".npz",)
-TORCH = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 
 
 def load_weights(
@@ -69,8 +67,7 @@ def load_weights(
     Raises:
         TypeError: the source, or an argument, is of another kind.
         ValueError: several layers are there, or none of that name; or byhand has no layer that computes the same, for the reason given.
-        LoadError: a ValueError: the file is missing, damaged, or not what its name says.
-        ImportError: a file of Keras needs h5py; the message says what to install.
+        LoadError: a ValueError: the same of a file; or it is missing, damaged, or not what its name says.
     """
     if layout is not None and cell is not None:
         raise ValueError("load_weights expected layout or cell, got both: a layout names its cell")
@@ -124,7 +121,11 @@ def of_file(path: Path, prefix: str | None, cell: Cell | None, flipped: bool) ->
             raise ValueError(f"{path}: got cell={cell.name!r}, expected none: a file of Keras says what its layers are")
         return import_module("byhand.interop.keras_files").load(path, prefix=prefix, flipped=flipped)
     if path.suffix.lower() == ".npz":
-        return of_mapping(read_npz(path), prefix, cell, flipped)
+        arrays = read_npz(path)
+        try:
+            return of_mapping(arrays, prefix, cell, flipped)
+        except ValueError as problem:
+            raise LoadError(f"{path}: {problem}") from problem
     return refusing_flipped(flipped, state_dict.load_file)(path, prefix=prefix, cell=cell)
 
 
