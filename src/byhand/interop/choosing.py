@@ -16,16 +16,16 @@ def chosen(names: Sequence[str], prefix: str | None, where: str, *, error: type[
         names: of the layers that are there, with their parts between dots or slashes.
         prefix: a name, or the end of one from a dot or slash on; None where there is one only. A dot or slash at its end says nothing.
         where: the model or file, for messages.
-        error: what to raise where there is none at all.
+        error: what to raise, LoadError for a file.
 
     Raises:
-        ValueError: none is called so, or several are; LoadError where `error` is that and the file holds none.
+        ValueError: there is none, none is called so, or several are.
     """
     if not names:
         raise error(f"{where}: expected a recurrent layer that byhand can read, got none")
     if prefix is None:
         if len(names) > 1:
-            raise ValueError(
+            raise error(
                 f"{where}: got {len(names)} recurrent layers, {shortened(names)}: choose one, as in prefix={names[0]!r}, or name"
                 " those that follow each other in a list"
             )
@@ -34,7 +34,7 @@ def chosen(names: Sequence[str], prefix: str | None, where: str, *, error: type[
     meant = [name for name in names if name == wanted] or [n for n in names if n.endswith((f".{wanted}", f"/{wanted}"))]
     if len(meant) != 1:
         found = f"several, {shortened(meant)}" if meant else f"none; there are {shortened(names)}"
-        raise ValueError(f"{where}: expected prefix={prefix!r} to name one recurrent layer, got {found}")
+        raise error(f"{where}: expected prefix={prefix!r} to name one recurrent layer, got {found}")
     return meant[0]
 
 

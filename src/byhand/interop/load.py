@@ -28,9 +28,7 @@ READERS = {
     **dict.fromkeys(("equinox", "mlx", "tinygrad", "paddle"), "byhand.interop.live"),
 }
 KERAS = (".keras", ".h5", ".hdf5")
-NUMPY = (".npz",)
 PADDLE = (".pdparams", ".pdopt")
-TORCH = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 
 
 def load_weights(
@@ -73,8 +71,7 @@ def load_weights(
     Raises:
         TypeError: the source, or an argument, is of another kind.
         ValueError: several layers are there, or none of that name; or byhand has no layer that computes the same, for the reason given.
-        LoadError: a ValueError: the file is missing, damaged, or not what its name says.
-        ImportError: a file of Keras needs h5py; the message says what to install.
+        LoadError: a ValueError: the same of a file; or it is missing, damaged, or not what its name says.
     """
     if layout is not None and cell is not None:
         raise ValueError("load_weights expected layout or cell, got both: a layout names its cell")
@@ -139,7 +136,11 @@ def of_file(path: Path, prefix: str | None, cell: Cell | None, flipped: bool) ->
             " numpy.savez('weights.npz', **{name: value.numpy() for name, value in layer.state_dict().items()})"
         )
     if path.suffix.lower() == ".npz":
-        return of_mapping(read_npz(path), prefix, cell, flipped)
+        arrays = read_npz(path)
+        try:
+            return of_mapping(arrays, prefix, cell, flipped)
+        except ValueError as problem:
+            raise LoadError(f"{path}: {problem}") from problem
     return refusing_flipped(flipped, state_dict.load_file)(path, prefix=prefix, cell=cell)
 
 

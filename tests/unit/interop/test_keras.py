@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
@@ -392,13 +393,11 @@ def changed(path: Path, change: Callable[[Any], None]) -> None:
 
 def test_reading_a_file_needs_no_keras(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keras.Sequential([keras.Input((None, INPUTS)), k.LSTM(H)]).save(tmp_path / "one.keras")
-    monkeypatch.setitem(__import__("sys").modules, "keras", None)
+    for module in ("keras", "h5py"):
+        monkeypatch.setitem(sys.modules, module, None)
     assert load_weights(tmp_path / "one.keras").hidden_size == H
     with pytest.raises(ImportError, match=r"to_keras needs keras, which cannot be imported .*: pip install 'byhand\[keras\]'"):
         to_keras(byhand.LSTM(2, 3))
-    monkeypatch.setitem(__import__("sys").modules, "h5py", None)
-    with pytest.raises(ImportError, match=r"reading an HDF5 file needs h5py.*pip install 'byhand\[keras\]'"):
-        load_weights(tmp_path / "one.keras")
 
 
 def test_warnings_are_only_those_that_are_meant(tmp_path: Path) -> None:
