@@ -16,11 +16,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+NAME = r"(?P<name>(?:weight|bias)_(?:ih|hh|hr)\w*)"  # of a recurrent layer's; all else in a model stays as it is
 PARTS = {
-    r"(?P<name>\w+)_(?P<part>orig|mask)": {"orig", "mask"},
-    r"(?P<name>\w+)_(?P<part>g|v)": {"g", "v"},
-    r"parametrizations\.(?P<name>\w+)\.(?P<part>original[01])": {"original0", "original1"},
-    r"parametrizations\.(?P<name>\w+)\.(?P<part>original|0\._u|0\._v)": {"original", "0._u", "0._v"},
+    rf"{NAME}_(?P<part>orig|mask)": {"orig", "mask"},
+    rf"{NAME}_(?P<part>g|v)": {"g", "v"},
+    rf"parametrizations\.{NAME}\.(?P<part>original[01])": {"original0", "original1"},
+    rf"parametrizations\.{NAME}\.(?P<part>original|0\._u|0\._v)": {"original", "0._u", "0._v"},
 }
 OTHER = re.compile(r"(?:.*\.)?parametrizations\.((?:weight|bias)_(?:ih|hh|hr)\w*)\..*", re.DOTALL)  # of recurrent layers
 
@@ -45,7 +46,12 @@ def plain(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
                 groups.setdefault((match["path"] + match["name"], frozenset(parts)), {})[match["part"]] = full
     for (weight, parts), found in groups.items():
         if found.keys() == parts and not (parts == {"g", "v"} and weight in state):
-            left[weight] = computed({part: left.pop(full) for part, full in found.items()})
+            values = {part: left.pop(full) for part, full in found.items()}
+            try:
+                left[weight] = computed(values)
+            except RuntimeError as problem:
+                shapes = ", ".join(f"{found[part]} {tuple(value.shape)}" for part, value in values.items())
+                raise ValueError(f"expected the parts of {weight} to fit together, got {shapes}") from problem
     for full in left:
         if (match := OTHER.fullmatch(full)) is not None:
             raise ValueError(

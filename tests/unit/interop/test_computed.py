@@ -78,5 +78,24 @@ def test_orthogonal_is_read_from_the_layer_and_refused_from_its_tensors() -> Non
 def test_what_else_is_in_a_model_stays_as_it_is() -> None:
     other = {"attention_g": torch.ones(2), "head.parametrizations.weight.0.base": torch.ones(2), "x_orig": torch.ones(1)}
     assert plain(other) == other
-    with pytest.raises(ValueError, match=r"got shapes \(3,\), \(2, 2\)"):
-        plain({"w_g": torch.ones(3), "w_v": torch.ones(2, 2)})
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"weight_hh_l0_g": (3,), "weight_hh_l0_v": (2, 2)},
+        {"rnn.weight_hh_l0_orig": (3, 2), "rnn.weight_hh_l0_mask": (2, 3)},
+        {
+            "parametrizations.weight_hh_l0.original": (4, 3),
+            "parametrizations.weight_hh_l0.0._u": (3,),
+            "parametrizations.weight_hh_l0.0._v": (4,),
+        },
+    ],
+    ids=str,
+)
+def test_parts_that_do_not_fit_together_are_refused(parts: dict[str, tuple[int, ...]]) -> None:
+    state = {name: torch.ones(shape) for name, shape in parts.items()}
+    with pytest.raises(ValueError, match=r"expected .* got shapes? .*|expected the parts of"):
+        plain(state)
+    with pytest.raises(ValueError, match="the state_dict: "):
+        byhand.load_weights(state)
