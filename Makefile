@@ -4,7 +4,7 @@ PYTHON_IN = $(VENV)/bin/python
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check unit test lint format notebook outputs gallery explorer statquest bench frameworks prebuilt wheels constraints
+.PHONY: help setup run check unit test lint format notebook outputs gallery explorer statquest bench libraries prebuilt wheels constraints
 
 help: ## these lines
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -58,8 +58,8 @@ bench: setup ## times: byhand against torch's layers; Lightning against a bare l
 	$(PYTHON_IN) -m benchmarks.lightning_step
 	$(PYTHON_IN) -m byhand bench $(BENCH)
 
-frameworks: setup ## what is read from equinox, paddle, mlx, tinygrad, xlstm and others, against them (FRAMEWORKS="--only paddle")
-	$(PYTHON_IN) tools/frameworks.py $(FRAMEWORKS)
+libraries: setup ## the tests that need equinox, paddle, mlx, tinygrad, xlstm and others (options: LIBRARIES="--only paddle")
+	$(PYTHON_IN) tools/libraries.py $(LIBRARIES)
 
 prebuilt: setup ## compile the kernels of a platform wheel into the package, for this kind of machine (another: tools/prebuilt.py)
 	$(PYTHON_IN) tools/prebuilt.py

@@ -42,7 +42,7 @@ def test_the_version_that_is_named_is_the_one_that_is_measured(framework: str) -
     try:
         installed = metadata.version(PACKAGES[framework])
     except metadata.PackageNotFoundError:
-        pytest.skip(f"{framework} is not installed: make frameworks runs this test")
+        pytest.skip(f"{framework} is not installed: make libraries runs this test")
     assert {layout.version for layout in other_layouts.OTHERS if layout.framework == framework} == {installed}
 
 

@@ -46,7 +46,7 @@ def test_the_code_runs(capsys) -> None:
 
 
 def test_the_versions_to_install_are_those_of_the_layouts() -> None:
-    packages = dict(one.split("==") for group in tool("frameworks").GROUPS.values() for one in group)
+    packages = dict(one.split("==") for group in tool("libraries").GROUPS.values() for one in group)
     wanted = {"paddle": "paddlepaddle", "mlx": "mlx[cpu]"}
     for layout in LAYOUTS:
         name = wanted.get(layout.framework, layout.framework)

@@ -19,13 +19,13 @@ CLOSE = {"float32": 1e-6, "float64": 2e-15}
 
 
 def needs(name: str) -> Any:
-    """A framework's module. Where it is not installed, the test is skipped; by tools/frameworks.py, which has installed it, failed."""
+    """A framework's module. Where it is not installed, the test is skipped; by tools/libraries.py, which has installed it, failed."""
     package = name.partition(".")[0]
-    if package in os.environ.get("FRAMEWORKS", "").split():
+    if package in os.environ.get("LIBRARIES", "").split():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what it says at its import, as importorskip does
             return import_module(name)
-    return pytest.importorskip(name, reason=f"{package} is not installed: make frameworks runs this test")
+    return pytest.importorskip(name, reason=f"{package} is not installed: make libraries runs this test")
 
 
 def draw(*shape: int, kind: str = "float64", seed: int = 0) -> Any:

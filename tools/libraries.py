@@ -1,6 +1,6 @@
 """Runs tests/frameworks against the frameworks themselves, each group of them in an environment of its own.
 
-    python tools/frameworks.py [--only GROUP ...] [--folder FOLDER]
+    python tools/libraries.py [--only GROUP ...] [--folder FOLDER]
 
 An environment sees what the one that runs this sees, its torch among it, and has the frameworks besides, at the versions that
 src/byhand/interop names. Ends with code 1 if a test fails or a framework cannot be imported. A few gigabytes are downloaded.
@@ -57,7 +57,7 @@ def run(python: Path, group: str) -> bool:
     packages = [one.partition("==")[0].partition("[")[0] for one in GROUPS[group]]
     paths = [ROOT / "src", ROOT / "tests" / "support", ROOT]
     surroundings = {
-        "FRAMEWORKS": " ".join(NAMES.get(one, one) for one in packages),
+        "LIBRARIES": " ".join(NAMES.get(one, one) for one in packages),
         "PYTHONPATH": os.pathsep.join(map(str, paths)),
         "JAX_PLATFORMS": "cpu",
         "DEV": "PYTHON",  # tinygrad's device that needs no compiler
