@@ -35,7 +35,6 @@ def near(name: str, kind: str) -> float:
     return 2e-15 if kind == "float64" and name in WHOLE else 1e-6
 
 
-
 LAYERS: dict[str, Callable[..., Any]] = {
     "LSTM": lambda **o: k.LSTM(H, **o),
     "LSTM without bias": lambda **o: k.LSTM(H, use_bias=False, **o),
@@ -151,7 +150,9 @@ def test_a_stack_of_cells(kind: str) -> None:
 
 def model() -> Any:
     """Several recurrent layers, one in a model of its own, one around a stack."""
-    inner = keras.Sequential([keras.Input((None, INPUTS)), k.Bidirectional(k.LSTM(H, return_sequences=True), name="both")], name="inner")
+    inner = keras.Sequential(
+        [keras.Input((None, INPUTS)), k.Bidirectional(k.LSTM(H, return_sequences=True), name="both")], name="inner"
+    )
     x = x_in = keras.Input((None, INPUTS))
     x = inner(x)
     x = k.GRU(H, return_sequences=True, name="gru")(x)
@@ -196,9 +197,13 @@ def test_every_layer_of_a_model_by_its_name(file: str, tmp_path: Path) -> None:
     for name in NAMES:
         assert_computes(load_weights(source, prefix=name), found(made, name))
     assert_computes(load_weights(source, prefix="both"), found(made, "inner/both"))
-    with pytest.raises(ValueError, match=r"got 6 recurrent layers, inner/both, gru, low, high, stack, simple: choose one, as in prefix="):
+    with pytest.raises(
+        ValueError, match=r"got 6 recurrent layers, inner/both, gru, low, high, stack, simple: choose one, as in prefix="
+    ):
         load_weights(source)
-    with pytest.raises(ValueError, match="expected prefix='lstm' to name one recurrent layer, got none; there are inner/both, gru"):
+    with pytest.raises(
+        ValueError, match="expected prefix='lstm' to name one recurrent layer, got none; there are inner/both, gru"
+    ):
         load_weights(source, prefix="lstm")
     with pytest.raises(ValueError, match="biases|missing"):
         load_weights(source, prefix=["low", "high"])  # one has biases
@@ -209,7 +214,9 @@ def test_a_file_of_weights_alone_is_read_with_a_warning(tmp_path: Path) -> None:
     made = model()
     made.save_weights(tmp_path / "model.weights.h5")
     for name in ("inner/both", "gru", "stack", "simple"):
-        with pytest.warns(UserWarning, match=r"without a description: activations and all else .* are taken to be Keras's defaults"):
+        with pytest.warns(
+            UserWarning, match=r"without a description: activations and all else .* are taken to be Keras's defaults"
+        ):
             ours = load_weights(tmp_path / "model.weights.h5", prefix=name)
         assert_computes(ours, found(made, name))
 
@@ -297,9 +304,18 @@ def doubled(x: Any) -> Any:
 
 
 REFUSED: list[tuple[Callable[[], Any], str]] = [
-    (lambda: filled(k.LSTM(H, activation="selu")), "expected activation to be one of linear, tanh, .* got 'selu': byhand has no cell"),
-    (lambda: filled(k.GRU(H, recurrent_activation=doubled)), "expected recurrent_activation to be one of linear, .* got 'function'"),
-    (lambda: filled(k.Bidirectional(k.LSTM(H), merge_mode="sum")), "expected merge_mode='concat', got 'sum': byhand gives both halves"),
+    (
+        lambda: filled(k.LSTM(H, activation="selu")),
+        "expected activation to be one of linear, tanh, .* got 'selu': byhand has no cell",
+    ),
+    (
+        lambda: filled(k.GRU(H, recurrent_activation=doubled)),
+        "expected recurrent_activation to be one of linear, .* got 'function'",
+    ),
+    (
+        lambda: filled(k.Bidirectional(k.LSTM(H), merge_mode="sum")),
+        "expected merge_mode='concat', got 'sum': byhand gives both halves",
+    ),
     (lambda: filled(k.RNN([k.LSTMCell(H), k.GRUCell(H)])), "expected one kind of cell in all layers, got gru, lstm"),
     (
         lambda: filled(k.Bidirectional(k.RNN([k.LSTMCell(H), k.LSTMCell(H)], return_sequences=True))),
@@ -329,7 +345,10 @@ def test_what_concerns_training_or_several_calls_is_warned_of() -> None:
 
 
 WRITERS: list[tuple[Callable[[], Any], str]] = [
-    (lambda: byhand.LSTM(INPUTS, H, cell=cells.peephole), "expected a cell out of lstm, gru, gru_reset_before, rnn, or one with other"),
+    (
+        lambda: byhand.LSTM(INPUTS, H, cell=cells.peephole),
+        "expected a cell out of lstm, gru, gru_reset_before, rnn, or one with other",
+    ),
     (
         lambda: byhand.LSTM(INPUTS, H, cell=cells.with_activations(cells.lstm, output="relu")),
         "Keras has one activation for candidate and output",
