@@ -115,7 +115,7 @@ def test_cells_in_a_model_by_their_names() -> None:
     dense = variables["params"]["Dense_0"]
     y = last(both(first(torch.from_numpy(x))[0])[0])[0].detach().numpy() @ np.array(dense["kernel"]) + np.array(dense["bias"])
     np.testing.assert_allclose(y, np.asarray(Model().apply(variables, x)), rtol=0, atol=5e-6)
-    with pytest.raises(ValueError, match="got 4 recurrent layers, .*: choose one, as in prefix="):
+    with pytest.raises(ValueError, match=r"got 4 recurrent layers, .*: choose one, as in prefix="):
         load_weights(variables)
     with pytest.raises(ValueError, match=r"write module\.bind\(variables\)"):
         load_weights(Model())

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import warnings
 import zipfile
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from conftest import ROOT
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
@@ -80,8 +82,7 @@ def drawn(kind: str, *shape: int, seed: int = 9) -> torch.Tensor:
 
 def given(states: list[torch.Tensor]) -> Any:
     """As byhand's layer takes them: (layers, batch, hidden)."""
-    stacked = tuple(state[None] for state in states)
-    return stacked if len(stacked) > 1 else stacked[0]
+    return tuple(state[None] for state in states) if len(states) > 1 else states[0][None]
 
 
 def flat(states: Any) -> list[torch.Tensor]:
@@ -205,7 +206,7 @@ def test_every_layer_of_a_model_by_its_name(file: str, tmp_path: Path) -> None:
         ValueError, match="expected prefix='lstm' to name one recurrent layer, got none; there are inner/both, gru"
     ):
         load_weights(source, prefix="lstm")
-    with pytest.raises(ValueError, match="biases|missing"):
+    with pytest.raises(ValueError, match=r"biases|missing"):
         load_weights(source, prefix=["low", "high"])  # one has biases
     assert isinstance(source, Path) is (file != "live")
 
@@ -338,9 +339,9 @@ def test_what_concerns_training_or_several_calls_is_warned_of() -> None:
     assert ours.input_size == INPUTS
     with pytest.warns(UserWarning, match=r"has recurrent_dropout=0\.25 in training"):
         load_weights(filled(k.GRU(H, recurrent_dropout=0.25)))
+    theirs = k.LSTM(H, stateful=True)
+    theirs.build((B, T, INPUTS))
     with pytest.warns(UserWarning, match="is stateful: it goes on from its last states"):
-        theirs = k.LSTM(H, stateful=True)
-        theirs.build((B, T, INPUTS))
         load_weights(theirs)
 
 
@@ -425,3 +426,26 @@ def test_warnings_are_only_those_that_are_meant(tmp_path: Path) -> None:
         warnings.simplefilter("error")
         for name in NAMES:
             load_weights(tmp_path / "model.keras", prefix=name)
+
+
+def test_what_the_page_says_to_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """docs/carry.md; but for the writing for Flax, which `make frameworks` tests."""
+    monkeypatch.chdir(tmp_path)
+    first, second = re.findall(r"```python\n(.*?)```", (ROOT / "docs/carry.md").read_text(encoding="utf-8"), re.DOTALL)
+    exec(compile(first, "docs/carry.md", "exec"), {})
+    parts = [k.LSTM(H, return_sequences=True, name=name) for name in ("lstm", "lstm_1")]
+    keras.Sequential([keras.Input((None, INPUTS)), *parts]).save("model.keras")
+    rng = np.random.default_rng(0)
+    shapes = {"kernel": (INPUTS, 15), "recurrent_kernel": (H, 15), "bias": (2, 15)}
+    np.savez("weights.npz", **{f"rnn/{name}": rng.normal(size=shape) for name, shape in shapes.items()})
+    cell = {name: {"kernel": rng.normal(size=(INPUTS, H))} for name in ("ii", "if", "ig", "io")}
+    cell |= {f"h{gate}": {"kernel": rng.normal(size=(H, H)), "bias": rng.normal(size=H)} for gate in "ifgo"}
+    linears = {
+        f"{name}/linear": {"w": rng.normal(size=(width, 20)), "b": rng.normal(size=20)}
+        for name, width in (("lstm", INPUTS + H), ("lstm_1", 2 * H))
+    }
+    lines = [line for line in second.splitlines() if "to_flax" not in line]
+    assert len(lines) == len(second.splitlines()) - 1
+    given = {"byhand": byhand, "variables": {"params": {"encoder": {"cell": cell}}}, "params": linears}
+    exec(compile("\n".join(lines), "docs/carry.md", "exec"), given)
+    assert type(given["layer"]).__name__ == "GRU"

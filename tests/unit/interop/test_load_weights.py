@@ -182,7 +182,7 @@ def test_what_torch_has_no_layer_for_is_not_written() -> None:
         to_state_dict(byhand.LSTM(INPUTS, H, cell=cells.slstm))
     with pytest.raises(ValueError, match="expected no projection, which torch has in an LSTM only, got 'rnn' with one"):
         to_state_dict(byhand.LSTM(INPUTS, H, cell=cells.rnn, proj_size=2))
-    with pytest.raises(TypeError, match="expected a byhand.LSTM, got a LSTM: byhand.convert"):
+    with pytest.raises(TypeError, match=r"expected a byhand\.LSTM, got a LSTM: byhand\.convert"):
         to_state_dict(nn.LSTM(INPUTS, H))
     with pytest.raises(ValueError, match="got learn_initial_state=True"):
         to_state_dict(byhand.LSTM(INPUTS, H, learn_initial_state=True))
