@@ -22,7 +22,11 @@ from byhand.errors import LoadError
 
 BEGINNING = b"\x89HDF\r\n\x1a\n"
 NOWHERE = 2**64 - 1
-FLOATS = {(2, 5, 10): torch.float16, (4, 8, 23): torch.float32, (8, 11, 52): torch.float64}  # bytes, bits of exponent and of fraction
+FLOATS = {
+    (2, 5, 10): torch.float16,
+    (4, 8, 23): torch.float32,
+    (8, 11, 52): torch.float64,
+}  # bytes, bits of exponent and of fraction
 SPACE, TYPE, EXTERNAL, LAYOUT, FILTERS, ATTRIBUTE, CONTINUED, SYMBOLS = 1, 3, 7, 8, 11, 12, 16, 17  # kinds of messages
 NEWER = (2, 6)  # messages of groups in a newer form
 DEEPEST, MOST, LONGEST = 40, 100_000, 1000  # groups in each other; parts of any kind; letters of a name
@@ -96,15 +100,15 @@ class Reader:
                 tree, heap = struct.unpack_from("<QQ", data)
                 for name, where in self.names(tree, heap):
                     self.part(name, where, made, depth)
+            elif kind in NEWER:
+                raise LoadError("an HDF5 file with groups of a newer form than Keras writes: save it again with Keras")
         return made
 
     def part(self, name: str, place: int, inside: Group, depth: int) -> None:
         """A group or an array in a group."""
         kinds = {kind for kind, _ in self.messages(place)}
-        if SYMBOLS in kinds:
+        if kinds & {SYMBOLS, *NEWER}:
             inside.groups[name] = self.group(place, depth + 1)
-        elif kinds & {*NEWER}:
-            raise LoadError(f"an HDF5 file with a group, {name!r}, of a newer form than Keras writes: save it again with Keras")
         elif {SPACE, TYPE, LAYOUT} <= kinds and (value := self.array(place, name)) is not None:
             inside.arrays[name] = value
 
@@ -170,7 +174,9 @@ class Reader:
             return None
         layout = messages[LAYOUT]
         if layout[:1] != b"\3" or layout[1] > 1 or FILTERS in messages or EXTERNAL in messages:
-            raise LoadError(f"an HDF5 file whose {name!r} is in chunks, compressed, or in another file: save it again with Keras")
+            raise LoadError(
+                f"an HDF5 file whose {name!r} is in chunks, compressed, or in another file: save it again with Keras"
+            )
         size = math.prod(shape) * kind.size
         self.left -= size
         if self.left < 0:

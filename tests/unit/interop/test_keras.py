@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import warnings
 import zipfile
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from conftest import ROOT
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
@@ -33,7 +35,6 @@ WHOLE = ("LSTM", "LSTM without bias", "LSTM implementation 1", "GRU")
 def near(name: str, kind: str) -> float:
     """What the outputs may differ by."""
     return 2e-15 if kind == "float64" and name in WHOLE else 1e-6
-
 
 
 LAYERS: dict[str, Callable[..., Any]] = {
@@ -81,8 +82,7 @@ def drawn(kind: str, *shape: int, seed: int = 9) -> torch.Tensor:
 
 def given(states: list[torch.Tensor]) -> Any:
     """As byhand's layer takes them: (layers, batch, hidden)."""
-    stacked = tuple(state[None] for state in states)
-    return stacked if len(stacked) > 1 else stacked[0]
+    return tuple(state[None] for state in states) if len(states) > 1 else states[0][None]
 
 
 def flat(states: Any) -> list[torch.Tensor]:
@@ -151,7 +151,9 @@ def test_a_stack_of_cells(kind: str) -> None:
 
 def model() -> Any:
     """Several recurrent layers, one in a model of its own, one around a stack."""
-    inner = keras.Sequential([keras.Input((None, INPUTS)), k.Bidirectional(k.LSTM(H, return_sequences=True), name="both")], name="inner")
+    inner = keras.Sequential(
+        [keras.Input((None, INPUTS)), k.Bidirectional(k.LSTM(H, return_sequences=True), name="both")], name="inner"
+    )
     x = x_in = keras.Input((None, INPUTS))
     x = inner(x)
     x = k.GRU(H, return_sequences=True, name="gru")(x)
@@ -196,11 +198,15 @@ def test_every_layer_of_a_model_by_its_name(file: str, tmp_path: Path) -> None:
     for name in NAMES:
         assert_computes(load_weights(source, prefix=name), found(made, name))
     assert_computes(load_weights(source, prefix="both"), found(made, "inner/both"))
-    with pytest.raises(ValueError, match=r"got 6 recurrent layers, inner/both, gru, low, high, stack, simple: choose one, as in prefix="):
+    with pytest.raises(
+        ValueError, match=r"got 6 recurrent layers, inner/both, gru, low, high, stack, simple: choose one, as in prefix="
+    ):
         load_weights(source)
-    with pytest.raises(ValueError, match="expected prefix='lstm' to name one recurrent layer, got none; there are inner/both, gru"):
+    with pytest.raises(
+        ValueError, match="expected prefix='lstm' to name one recurrent layer, got none; there are inner/both, gru"
+    ):
         load_weights(source, prefix="lstm")
-    with pytest.raises(ValueError, match="biases|missing"):
+    with pytest.raises(ValueError, match=r"biases|missing"):
         load_weights(source, prefix=["low", "high"])  # one has biases
     assert isinstance(source, Path) is (file != "live")
 
@@ -209,7 +215,9 @@ def test_a_file_of_weights_alone_is_read_with_a_warning(tmp_path: Path) -> None:
     made = model()
     made.save_weights(tmp_path / "model.weights.h5")
     for name in ("inner/both", "gru", "stack", "simple"):
-        with pytest.warns(UserWarning, match=r"without a description: activations and all else .* are taken to be Keras's defaults"):
+        with pytest.warns(
+            UserWarning, match=r"without a description: activations and all else .* are taken to be Keras's defaults"
+        ):
             ours = load_weights(tmp_path / "model.weights.h5", prefix=name)
         assert_computes(ours, found(made, name))
 
@@ -297,9 +305,18 @@ def doubled(x: Any) -> Any:
 
 
 REFUSED: list[tuple[Callable[[], Any], str]] = [
-    (lambda: filled(k.LSTM(H, activation="selu")), "expected activation to be one of linear, tanh, .* got 'selu': byhand has no cell"),
-    (lambda: filled(k.GRU(H, recurrent_activation=doubled)), "expected recurrent_activation to be one of linear, .* got 'function'"),
-    (lambda: filled(k.Bidirectional(k.LSTM(H), merge_mode="sum")), "expected merge_mode='concat', got 'sum': byhand gives both halves"),
+    (
+        lambda: filled(k.LSTM(H, activation="selu")),
+        "expected activation to be one of linear, tanh, .* got 'selu': byhand has no cell",
+    ),
+    (
+        lambda: filled(k.GRU(H, recurrent_activation=doubled)),
+        "expected recurrent_activation to be one of linear, .* got 'function'",
+    ),
+    (
+        lambda: filled(k.Bidirectional(k.LSTM(H), merge_mode="sum")),
+        "expected merge_mode='concat', got 'sum': byhand gives both halves",
+    ),
     (lambda: filled(k.RNN([k.LSTMCell(H), k.GRUCell(H)])), "expected one kind of cell in all layers, got gru, lstm"),
     (
         lambda: filled(k.Bidirectional(k.RNN([k.LSTMCell(H), k.LSTMCell(H)], return_sequences=True))),
@@ -322,14 +339,17 @@ def test_what_concerns_training_or_several_calls_is_warned_of() -> None:
     assert ours.input_size == INPUTS
     with pytest.warns(UserWarning, match=r"has recurrent_dropout=0\.25 in training"):
         load_weights(filled(k.GRU(H, recurrent_dropout=0.25)))
+    theirs = k.LSTM(H, stateful=True)
+    theirs.build((B, T, INPUTS))
     with pytest.warns(UserWarning, match="is stateful: it goes on from its last states"):
-        theirs = k.LSTM(H, stateful=True)
-        theirs.build((B, T, INPUTS))
         load_weights(theirs)
 
 
 WRITERS: list[tuple[Callable[[], Any], str]] = [
-    (lambda: byhand.LSTM(INPUTS, H, cell=cells.peephole), "expected a cell out of lstm, gru, gru_reset_before, rnn, or one with other"),
+    (
+        lambda: byhand.LSTM(INPUTS, H, cell=cells.peephole),
+        "expected a cell out of lstm, gru, gru_reset_before, rnn, or one with other",
+    ),
     (
         lambda: byhand.LSTM(INPUTS, H, cell=cells.with_activations(cells.lstm, output="relu")),
         "Keras has one activation for candidate and output",
@@ -406,3 +426,26 @@ def test_warnings_are_only_those_that_are_meant(tmp_path: Path) -> None:
         warnings.simplefilter("error")
         for name in NAMES:
             load_weights(tmp_path / "model.keras", prefix=name)
+
+
+def test_what_the_page_says_to_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """docs/carry.md; but for the writing for Flax, which `make frameworks` tests."""
+    monkeypatch.chdir(tmp_path)
+    first, second = re.findall(r"```python\n(.*?)```", (ROOT / "docs/carry.md").read_text(encoding="utf-8"), re.DOTALL)
+    exec(compile(first, "docs/carry.md", "exec"), {})
+    parts = [k.LSTM(H, return_sequences=True, name=name) for name in ("lstm", "lstm_1")]
+    keras.Sequential([keras.Input((None, INPUTS)), *parts]).save("model.keras")
+    rng = np.random.default_rng(0)
+    shapes = {"kernel": (INPUTS, 15), "recurrent_kernel": (H, 15), "bias": (2, 15)}
+    np.savez("weights.npz", **{f"rnn/{name}": rng.normal(size=shape) for name, shape in shapes.items()})
+    cell = {name: {"kernel": rng.normal(size=(INPUTS, H))} for name in ("ii", "if", "ig", "io")}
+    cell |= {f"h{gate}": {"kernel": rng.normal(size=(H, H)), "bias": rng.normal(size=H)} for gate in "ifgo"}
+    linears = {
+        f"{name}/linear": {"w": rng.normal(size=(width, 20)), "b": rng.normal(size=20)}
+        for name, width in (("lstm", INPUTS + H), ("lstm_1", 2 * H))
+    }
+    lines = [line for line in second.splitlines() if "to_flax" not in line]
+    assert len(lines) == len(second.splitlines()) - 1
+    given = {"byhand": byhand, "variables": {"params": {"encoder": {"cell": cell}}}, "params": linears}
+    exec(compile("\n".join(lines), "docs/carry.md", "exec"), given)
+    assert type(given["layer"]).__name__ == "GRU"

@@ -81,7 +81,9 @@ def test_an_rnn_s_state_dict_is_read_with_a_warning() -> None:
     assert_same(ours, theirs)
 
 
-@pytest.mark.parametrize("form", ["module", "state_dict", "arrays", ".pt", ".safetensors", ".npz", "checkpoint.pt", "numpy.safetensors"])
+@pytest.mark.parametrize(
+    "form", ["module", "state_dict", "arrays", ".pt", ".safetensors", ".npz", "checkpoint.pt", "numpy.safetensors"]
+)
 def test_by_prefix(form: str, tmp_path: Path) -> None:
     model = Speech()
     state, path = model.state_dict(), tmp_path / f"model{form.removeprefix('checkpoint').removeprefix('numpy')}"
@@ -107,9 +109,13 @@ def test_by_prefix(form: str, tmp_path: Path) -> None:
     for prefix in ("encoder.rnn", "encoder.rnn.", "rnn"):
         assert_same(load_weights(source, prefix=prefix), model.encoder["rnn"])
     assert_same(load_weights(source, prefix="decoder", batch_first=True), model.decoder)
-    with pytest.raises(ValueError, match=r"got 2 recurrent layers, \S+, \S+: choose one, as in prefix='.*(decoder|rnn)', or name"):
+    with pytest.raises(
+        ValueError, match=r"got 2 recurrent layers, \S+, \S+: choose one, as in prefix='.*(decoder|rnn)', or name"
+    ):
         load_weights(source)
-    with pytest.raises(ValueError, match=r"expected prefix='lstm' to name one recurrent layer, got none; there are .*encoder\.rnn"):
+    with pytest.raises(
+        ValueError, match=r"expected prefix='lstm' to name one recurrent layer, got none; there are .*encoder\.rnn"
+    ):
         load_weights(str(source) if isinstance(source, Path) else source, prefix="lstm")
 
 
@@ -141,7 +147,9 @@ def test_a_subclass_is_read_with_a_warning() -> None:
         def forward(self, *arguments: Any) -> Any:
             return super().forward(*arguments)
 
-    with pytest.warns(UserWarning, match="the layer, a Louder: only the weights are read; what its class computes besides is not"):
+    with pytest.warns(
+        UserWarning, match="the layer, a Louder: only the weights are read; what its class computes besides is not"
+    ):
         load_weights(Louder(INPUTS, H))
 
 
@@ -174,7 +182,7 @@ def test_what_torch_has_no_layer_for_is_not_written() -> None:
         to_state_dict(byhand.LSTM(INPUTS, H, cell=cells.slstm))
     with pytest.raises(ValueError, match="expected no projection, which torch has in an LSTM only, got 'rnn' with one"):
         to_state_dict(byhand.LSTM(INPUTS, H, cell=cells.rnn, proj_size=2))
-    with pytest.raises(TypeError, match="expected a byhand.LSTM, got a LSTM: byhand.convert"):
+    with pytest.raises(TypeError, match=r"expected a byhand\.LSTM, got a LSTM: byhand\.convert"):
         to_state_dict(nn.LSTM(INPUTS, H))
     with pytest.raises(ValueError, match="got learn_initial_state=True"):
         to_state_dict(byhand.LSTM(INPUTS, H, learn_initial_state=True))
@@ -257,8 +265,16 @@ def test_what_is_no_file_of_weights_is_a_load_error(name: str, tmp_path: Path) -
 
 
 WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
-    (lambda: load_weights(3), TypeError, "load_weights expected a file, a model of Keras, Flax or torch, or weights by name, got a int"),
-    (lambda: load_weights({}), ValueError, "expected tensors called weight_ih_l0 or weight_ih, as torch calls those of a recurrent layer"),
+    (
+        lambda: load_weights(3),
+        TypeError,
+        "load_weights expected a file, a model of Keras, Flax or torch, or weights by name, got a int",
+    ),
+    (
+        lambda: load_weights({}),
+        ValueError,
+        "expected tensors called weight_ih_l0 or weight_ih, as torch calls those of a recurrent layer",
+    ),
     (lambda: load_weights(nn.Linear(2, 3)), ValueError, "got weight, bias"),
     (lambda: load_weights({}, layout="keras.LSTM", cell=cells.lstm), ValueError, "expected layout or cell, got both"),
     (lambda: load_weights({}, cell="lstm"), TypeError, "cell should be a byhand.cells.Cell, got: str"),
@@ -268,7 +284,11 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: load_weights({}, prefix=[]), TypeError, "expected prefix to be a name or a list of names, got []"),
     (lambda: load_weights(nn.GRU(2, 3), bidirectional=True), ValueError, "expected a list of prefixes with bidirectional=True"),
     (lambda: load_weights(nn.GRU(2, 3), flipped=True), ValueError, "expected a layer of Keras or Flax with flipped=True"),
-    (lambda: load_weights({"weight_ih_l0": torch.ones(8, 3)}), ValueError, "expected the layer to have the parameters of an LSTM, GRU"),
+    (
+        lambda: load_weights({"weight_ih_l0": torch.ones(8, 3)}),
+        ValueError,
+        "expected the layer to have the parameters of an LSTM, GRU",
+    ),
     (
         lambda: load_weights({"weight_ih_l0": torch.ones(10, 3), "weight_hh_l0": torch.ones(10, 5)}),
         ValueError,
@@ -279,8 +299,16 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
         ValueError,
         "numbers of int64",
     ),
-    (lambda: load_weights({"a": np.ones(3)}, layout="keras.LSTM"), ValueError, "expected arrays kernel, recurrent_kernel, bias, got a"),
-    (lambda: load_weights({}, layout="neuralhydrology.EALSTM"), ValueError, "cannot be carried over exactly: its input gate is"),
+    (
+        lambda: load_weights({"a": np.ones(3)}, layout="keras.LSTM"),
+        ValueError,
+        "expected arrays kernel, recurrent_kernel, bias, got a",
+    ),
+    (
+        lambda: load_weights({}, layout="neuralhydrology.EALSTM"),
+        ValueError,
+        "cannot be carried over exactly: its input gate is",
+    ),
 ]
 
 
