@@ -7,6 +7,10 @@ from byhand import cells
 from byhand.cells import Cell
 from byhand.engine.dispatch import use_engine
 from byhand.errors import LoadError
+from byhand.interop.flax_writer import to_flax
+from byhand.interop.keras_writer import to_keras
+from byhand.interop.load import load_weights
+from byhand.interop.state_dict import to_state_dict
 from byhand.interop.torch import convert
 from byhand.interop.torch_layers import TorchLSTM
 from byhand.nn import LSTM, LSTMCell
@@ -41,8 +45,12 @@ __all__ = [
     "explore",
     "export_onnx",
     "frozen",
+    "load_weights",
     "plots",
     "record",
+    "to_flax",
+    "to_keras",
+    "to_state_dict",
     "use_engine",
 ]
 

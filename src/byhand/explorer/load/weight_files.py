@@ -1,33 +1,20 @@
-"""Recurrent layers in files of weights, wherever in them they stand: as torch names the parameters of LSTM, GRU, RNN and LSTMCell.
-
-What programs save is rarely the state_dict of one layer: it lies under names such as "model_state" beside an optimiser's, its names begin
-with "module." or "encoder.rnn.", and there are several. The sizes follow from the shapes, the kind from the rows of weight_ih to each
-unit: 4 in an LSTM, 3 in a GRU, 1 in an RNN.
-"""
+"""Recurrent layers in files of weights, as the explorer opens them: one is chosen, and a notice says how it was read."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
 
 from byhand import cells
 from byhand.cells import Cell
 from byhand.explorer.document.document import counted
+from byhand.interop.choosing import shortened
+from byhand.interop.torch_names import State, layer_of_state, layers_in, tensors_in
 from byhand.nn import LSTM
 
-State = dict[str, Tensor]
-KINDS = {4: ("nn.LSTM", cells.lstm), 3: ("nn.GRU", cells.gru), 1: ("nn.RNN with tanh", cells.rnn)}
-FIRST = re.compile(r"(?:(.*)\.)?weight_ih(?:_l0)?", re.DOTALL)
-OF_STACK = re.compile(
-    r"\w+_l\d+(?:_reverse)?|initial_\w+"
-)  # what another cell has besides is among them: it must not be left out
-OF_CELL = re.compile(r"\w+")
-SHOWN = 12  # names in a message
+READ_AS = {cells.lstm: "nn.LSTM", cells.gru: "nn.GRU", cells.rnn: "nn.RNN with tanh"}
 HALVES = (torch.float16, torch.bfloat16)
 
 
@@ -69,41 +56,6 @@ def read_layer(path: Path, content: Any, layer: str | None, cell: Cell | None = 
         ) from problem
 
 
-def tensors_in(content: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
-    """All tensors in dicts and lists in each other, with the names on the way there, in dots."""
-    if isinstance(content, Tensor):
-        yield name, content
-    elif isinstance(content, Mapping | list | tuple):
-        parts = content.items() if isinstance(content, Mapping) else enumerate(content)
-        for key, value in parts:
-            yield from tensors_in(value, f"{name}.{key}" if name else str(key))
-
-
-def layers_in(tensors: Mapping[str, Tensor]) -> dict[str, State]:
-    """Name -> own parameters, as LSTM calls them. What is there twice with equal numbers, under two names, is one."""
-    found: dict[str, State] = {}
-    for first in tensors:
-        if (match := FIRST.fullmatch(first)) is None:
-            continue
-        name, single = match[1] or "", not first.endswith("_l0")
-        inside = {
-            full[len(name) + 1 if name else 0 :]: value
-            for full, value in tensors.items()
-            if full.startswith(name and f"{name}.")
-        }
-        pattern, ending = (OF_CELL, "_l0") if single else (OF_STACK, "")
-        own = {own + ending: value for own, value in inside.items() if pattern.fullmatch(own)}
-        if not any(equal(own, other) for other in found.values()):
-            found[name] = own
-    return found
-
-
-def equal(one: State, other: State) -> bool:
-    return one.keys() == other.keys() and all(
-        value.shape == other[name].shape and torch.equal(value, other[name]) for name, value in one.items()
-    )
-
-
 def chosen(path: Path, names: list[str], layer: str | None) -> str:
     """The one that is meant. ValueError."""
     if layer is None:
@@ -124,42 +76,14 @@ def shown(name: str) -> str:
     return name or "the layer"
 
 
-def shortened(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(name or "one without a name" for name in names[:SHOWN]) + more
-
-
 def made(name: str, state: State, cell: Cell | None) -> Found:
     """The layer of these parameters. Errors of many kinds if they are none."""
-    state = {own: value.float() if value.dtype in HALVES else value for own, value in state.items()}
-    inputs, projection = state["weight_ih_l0"], state.get("weight_hr_l0")
-    projected, hidden = (0, hidden_size(state, cell)) if projection is None else projection.shape
-    gates = inputs.shape[0] / hidden
-    if cell is None and gates not in KINDS:
-        raise ValueError(f"{gates:g} rows of weights to each of {hidden} units, where an LSTM has 4, a GRU 3 and an RNN 1")
-    kind, usual = KINDS[int(gates)] if cell is None else (cell.name, cell)
-    layers = 1 + max(int(match[1]) for own in state if (match := re.fullmatch(r"weight_ih_l(\d+)", own)))
-    if layers > len(state):
-        raise ValueError(f"{layers} layers by their names, with {len(state)} tensors")
-    both = "weight_ih_l0_reverse" in state
-    options = {
-        "bias": "bias_ih_l0" in state,
-        "bidirectional": both,
-        "proj_size": projected,
-        "dtype": inputs.dtype,
-        "cell": usual,
-        "learn_initial_state": any(own.startswith("initial_") for own in state),
-    }
-    LSTM(inputs.shape[1], hidden, layers, device="meta", **options).load_state_dict(state, assign=True)  # do all sizes fit?
-    lstm = LSTM(inputs.shape[1], hidden, layers, **options)
-    lstm.load_state_dict(state)
-    sizes = [counted(inputs.shape[1], "input"), counted(hidden, "unit")] + [f"projected to {projected}"] * bool(projected)
-    sizes += [counted(layers, "layer")] * (layers > 1) + ["both directions"] * both
-    by_rows = f", by its {gates:g} x {hidden} rows of weights, for the file does not name its kind" if cell is None else ""
-    by_rows += "; one with relu has the same" if usual is cells.rnn and cell is None else ""
+    lstm = layer_of_state({own: value.float() if value.dtype in HALVES else value for own, value in state.items()}, cell)
+    kind = READ_AS[lstm.cell] if cell is None else cell.name
+    sizes = [counted(lstm.input_size, "input"), counted(lstm.hidden_size, "unit")]
+    sizes += [f"projected to {lstm.proj_size}"] * bool(lstm.proj_size)
+    sizes += [counted(lstm.num_layers, "layer")] * (lstm.num_layers > 1) + ["both directions"] * lstm.bidirectional
+    rows = f"{len(lstm.cell.gates)} x {lstm.hidden_size} rows of weights"
+    by_rows = f", by its {rows}, for the file does not name its kind" if cell is None else ""
+    by_rows += "; one with relu has the same" if lstm.cell is cells.rnn and cell is None else ""
     return Found(lstm, name, [f"{shown(name)} is read as {kind} ({', '.join(sizes)}){by_rows}"])
-
-
-def hidden_size(state: State, cell: Cell | None) -> int:
-    """Units of a layer without a projection."""
-    return state["weight_hh_l0"].shape[1] if cell is None else state["weight_ih_l0"].shape[0] // len(cell.gates)
