@@ -157,7 +157,7 @@ class LSTM(nn.Module):
         """Nothing to do: there is no cuDNN buffer to keep together. Here so that code written for torch.nn.LSTM runs."""
 
     def forward(
-        self, input: Tensor | PackedSequence, hx: State | None = None, *, reset: Bool[Tensor, "time batch"] | None = None
+        self, input: Tensor | PackedSequence, hx: State | None = None, reset: Bool[Tensor, "time batch"] | None = None
     ) -> tuple[Tensor | PackedSequence, State]:
         """Run the stack over whole sequences.
 
