@@ -127,7 +127,7 @@ class PageStore implements Store {
   }
 
   python(): string {
-    return pythonOf(this.model.doc, this.current.edits);
+    return pythonOf(this.model.doc, this.current.edits, this.current.snapshot);
   }
 
   subscribe(listener: () => void): () => void {

@@ -45,7 +45,9 @@ def test_packing_loses_nothing_but_what_it_says(values: list[float], wide: bool)
         off = (found - columns.double()).abs().nan_to_num(0.0, 0.0)
         assert (off <= error).all()
         step = (restored(small["high"]) - restored(small["low"])) / most
-        size = columns.abs().nan_to_num(0.0, 0.0, 0.0).amax().double()  # float32 ends of the scale, which take their own rounding
+        size = (
+            columns.abs().nan_to_num(0.0, 0.0, 0.0).amax().double()
+        )  # float32 ends of the scale, which take their own rounding
         assert (error <= step * 0.5001 + size * 1e-6 + 1e-44).all()
 
 
@@ -219,7 +221,9 @@ def test_rounded_weights_bring_how_far_the_values_go(monkeypatch: pytest.MonkeyP
     errors = {layer["place"]: layer["errors"]["h"] for layer in found["layers"][2:]}
     assert errors["l1"] == pytest.approx(difference[:2].max().item(), rel=1e-3) and 0 < errors["l1"] < 1e-3
     assert errors["l1.reverse"] == pytest.approx(difference[2:].max().item(), rel=1e-3)
-    assert set(found["layers"][0]["errors"]) == {name.removeprefix("l0.") for name in trace if name.startswith("l0.") and "reverse" not in name}
+    assert set(found["layers"][0]["errors"]) == {
+        name.removeprefix("l0.") for name in trace if name.startswith("l0.") and "reverse" not in name
+    }
     valid = torch.arange(11) < torch.tensor(lengths).unsqueeze(1)
     shares = [(one.double() @ head.weight.double().T + head.bias).softmax(-1)[valid] for one in (ours, other)]
     assert found["head"]["error"] == pytest.approx((shares[0] - shares[1]).abs().max().item(), rel=1e-3)
@@ -259,7 +263,9 @@ def test_thinned_maps_hold_means_of_steps_and_real_units(monkeypatch: pytest.Mon
         step = (numbers(shown["values"]["high"]) - numbers(shown["values"]["low"])) / 254
         assert shown["every"] > 1 and ((numbers(shown["values"]) - expected).abs() <= 0.51 * step).all()
         each = numbers(shown["values"]).repeat_interleave(shown["every"], 0)[:50]
-        assert ((each - value.double()).abs() <= numbers(shown["values"]["error"])).all()  # of what stands at a step, not of the mean
+        assert (
+            (each - value.double()).abs() <= numbers(shown["values"]["error"])
+        ).all()  # of what stands at a step, not of the mean
     for site, shown in found["items"][0]["maps"]["l1"].items():
         assert (shown["every"], shown["units"], shown["values"]["dtype"]) == (1, [3, 11], "f4")
         assert torch.equal(numbers(shown["values"]).float(), trace[f"l1.{site}"][:, 0, [3, 11]])

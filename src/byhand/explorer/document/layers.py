@@ -66,7 +66,9 @@ def packed_weights(cell: Cell, weights: Weights, dtype: str | None = None) -> Do
     def pack(value: Tensor) -> Document:
         return packed(value) if dtype is None or value.dim() < 2 else packed_as(value, dtype)
 
-    found: Document = {name: None if value is None else pack(value) for name, value in weights._asdict().items() if name != "vectors"}
+    found: Document = {
+        name: None if value is None else pack(value) for name, value in weights._asdict().items() if name != "vectors"
+    }
     vectors = zip(cell.vectors, weights.vectors, strict=True)
     return found | {"vectors": {name: packed(value) for name, value in vectors}}
 

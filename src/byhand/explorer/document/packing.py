@@ -78,7 +78,10 @@ def restored(pack: Packed) -> Tensor:
     if pack["dtype"] not in MISSING:
         return value
     missing = MISSING[pack["dtype"]]
-    low, high = (restored(end) if isinstance(end, dict) else torch.tensor(end, dtype=torch.float64) for end in (pack["low"], pack["high"]))
+    low, high = (
+        restored(end) if isinstance(end, dict) else torch.tensor(end, dtype=torch.float64)
+        for end in (pack["low"], pack["high"])
+    )
     return torch.where(value == missing, torch.nan, low + (high - low) / (missing - 1) * value)
 
 
