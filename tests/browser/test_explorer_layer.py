@@ -242,7 +242,7 @@ def test_maps_of_a_thinned_document_have_the_axes_of_the_whole(open_page):
     kept = explorer.document["items"][0]["maps"]["l0"]["f"]
     assert kept["every"] > 1  # or this tests nothing
     page = open_page(explorer.document, fragment="view=layer&time=0")
-    assert page.inner_text(".axis-labels").split()[-1] == "1000"
+    assert page.inner_text(".axis-labels").split()[-1] == "1100"
     assert f"mean of {kept['every']} steps" in page.inner_text(".layer-title")
     page.focus("[data-site=f] .map-box")
     page.keyboard.press("ArrowRight")

@@ -11,7 +11,7 @@ Made = TypeVar("Made")
 
 
 def renamed(**names: str) -> Callable[[Callable[Given, Made]], Callable[Given, Made]]:
-    """Take arguments by their earlier names too, as in renamed(item="batch"). TypeError if both are given."""
+    """Take arguments by their earlier names too: earlier="now". TypeError if both are given."""
 
     def wrapped(function: Callable[Given, Made]) -> Callable[Given, Made]:
         @functools.wraps(function)

@@ -66,8 +66,9 @@ def notice(dtype: str) -> str:
 
 
 def errors_of(recording: Recording, dtype: str) -> tuple[Errors, Tensor]:
-    """How far the values go from the recorded ones if the matrices are rounded; and the output of the rounded layers, (time, batch, width)."""
-    assert recording.lstm is not None and recording.given is not None
+    """How far the values go from the recorded ones if the matrices are rounded; and the rounded layers' output, (time, batch, width)."""
+    assert recording.lstm is not None
+    assert recording.given is not None
     small = copy.deepcopy(recording.lstm).eval()
     with torch.no_grad():
         for parameter in small.parameters():
