@@ -234,15 +234,16 @@ def test_what_the_page_does_not_compute_is_said_with_the_python_line(open_page):
     assert 'byhand.explain.connectivity(net, x, at=5, unit=3, site="l0.c")' in page.inner_text(".listening pre")
 
 
-def test_maps_of_a_thinned_document_have_the_axes_of_the_whole(open_page):
+def test_maps_of_a_thinned_document_have_the_axes_of_the_whole(open_page, monkeypatch):
+    monkeypatch.setattr("byhand.explorer.document.sequences.MAPS", 1_600_000)
     torch.manual_seed(0)
     lstm = LSTM(4, 256, num_layers=4, cell=cells.layernorm_lstm)
-    x = torch.randn(1200, 1, 4)
+    x = torch.randn(600, 1, 4)
     explorer = byhand.explore(lstm, x)
     kept = explorer.document["items"][0]["maps"]["l0"]["f"]
     assert kept["every"] > 1  # or this tests nothing
     page = open_page(explorer.document, fragment="view=layer&time=0")
-    assert page.inner_text(".axis-labels").split()[-1] == "1100"
+    assert page.inner_text(".axis-labels").split()[-1] == "550"
     assert f"mean of {kept['every']} steps" in page.inner_text(".layer-title")
     page.focus("[data-site=f] .map-box")
     page.keyboard.press("ArrowRight")

@@ -125,7 +125,7 @@ export function makeUnit(store: Store): View {
     const layer = doc.layers.find((one) => one.place === state.place)!;
     write(
       title,
-      [doc.cell.name, doc.layers.length > 1 ? layer.place : "", layer.hidden > 1 ? `unit ${state.unit} of ${layer.hidden}` : ""]
+      [doc.cell.name, doc.layers.length > 1 ? layer.place : "", layer.hidden > 1 ? `unit ${state.unit} of 0–${layer.hidden - 1}` : ""]
         .filter(Boolean)
         .join(" · "),
     );

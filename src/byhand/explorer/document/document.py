@@ -67,7 +67,8 @@ def document(
     head_found = head_document(head, names, squash=squash, width=width)
     if dtype is not None and why_not is None:
         errors, output = errors_of(recording, dtype)
-        found_layers = [one | {"errors": errors[one["place"]]} for one in found_layers]
+        for one in found_layers:
+            one["errors"] = errors[one["place"]]
         if head_found is not None:
             head_found |= {"error": head_error(head_found, recording, output)}
         notices.append(notice(dtype))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from byhand.engine.names import join
 from byhand.explorer.document.packing import rounded, size
@@ -94,6 +95,9 @@ def distance(value: Tensor, other: Tensor) -> float:
 
 def doubled(value: Any) -> Any:
     """In float64: a tensor, a packed sequence, several first states, None."""
-    if isinstance(value, tuple) and not hasattr(value, "batch_sizes"):
-        return tuple(map(doubled, value))
-    return None if value is None else value.to(torch.float64)
+    match value:
+        case None:
+            return None
+        case PackedSequence() | Tensor():
+            return value.to(torch.float64)
+    return tuple(map(doubled, value))
