@@ -2,6 +2,7 @@
 
     python tools/notebook.py main.ipynb --html runs/main.html     a page to look at; the notebook stays as it is
     python tools/notebook.py main.ipynb --keep                    the notebook itself, with fresh outputs
+    python tools/notebook.py main.ipynb --without-answers class.ipynb       for a class: the notebook without what is folded in
 
 A cell tagged "source:FILE" carries a copy of FILE, for places where the notebook stands alone; --keep renews the copy.
 A cell tagged "picture:FILE" makes a picture; --keep stores it there too. The code of "hide-input" cells is not on the page.
@@ -10,7 +11,9 @@ A cell tagged "picture:FILE" makes a picture; --keep stores it there too. The co
 import argparse
 import base64
 import logging
+import mimetypes
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -42,6 +45,35 @@ def tagged(notebook: nbformat.NotebookNode, kind: str) -> list[tuple[nbformat.No
         for tag in cell.metadata.get("tags", [])
         if tag.startswith(f"{kind}:")
     ]
+
+
+FOLDED = re.compile(r"\n*<details>.*?</details>[^\S\n]*", re.DOTALL)
+PICTURE = re.compile(r"(!\[[^\]]*\]\()([^)\s]+)")
+
+
+def with_pictures(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
+    """Put the pictures that texts show into them. nbconvert's own embed_images closes every <details> straight after its summary."""
+
+    def embedded(match: re.Match[str]) -> str:
+        file = folder / match[2]
+        if not file.is_file():
+            return match[0]
+        kind = mimetypes.guess_type(file.name)[0] or "image/png"
+        return f"{match[1]}data:{kind};base64,{base64.b64encode(file.read_bytes()).decode()}"
+
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = PICTURE.sub(embedded, cell.source)
+    return notebook
+
+
+def without_answers(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Without what is folded in, and without cells that hold nothing else."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = FOLDED.sub("", cell.source).strip("\n")
+    notebook.cells = [cell for cell in notebook.cells if cell.source.strip()]
+    return notebook
 
 
 def execute(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
@@ -95,12 +127,23 @@ def main() -> None:
     parser.add_argument("notebook", type=Path)
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the result as a page")
     parser.add_argument("--keep", action="store_true", help="write the outputs into the notebook itself")
+    parser.add_argument(
+        "--without-answers", type=Path, metavar="FILE", help="write the notebook, not run, without its answers and solutions"
+    )
     options = parser.parse_args()
     if not options.notebook.is_file():
         parser.error(f"expected a notebook, got {options.notebook}: no such file")
-    if not (options.html or options.keep):
-        parser.error("expected --html FILE or --keep: where should the result go?")
+    if not (options.html or options.keep or options.without_answers):
+        parser.error("expected --html FILE, --keep or --without-answers FILE: where should the result go?")
+    if options.without_answers and options.without_answers.resolve() == options.notebook.resolve():
+        parser.error(f"--without-answers: expected a new file, got {options.notebook} itself, which has the answers")
     notebook = nbformat.read(options.notebook, as_version=4)
+    if options.without_answers:
+        write(options.without_answers, (nbformat.writes(without_answers(notebook)) + "\n").encode())
+        print(f"wrote {options.without_answers}")
+        if not (options.html or options.keep):
+            return
+        notebook = nbformat.read(options.notebook, as_version=4)
     folder = options.notebook.resolve().parent
     if options.keep:
         for cell, file in tagged(notebook, "source"):
@@ -117,8 +160,10 @@ def main() -> None:
         keep(options.notebook, notebook)
     if options.html:
         shown = Config({"TagRemovePreprocessor": {"enabled": True, "remove_input_tags": {"hide-input"}}})
-        exporter = HTMLExporter(mathjax_url="", require_js_url="", embed_images=True, config=shown)  # needs no network
-        page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": "byhand: an LSTM you can see through"}})
+        exporter = HTMLExporter(mathjax_url="", require_js_url="", config=shown)  # needs no network
+        page, _ = exporter.from_notebook_node(
+            with_pictures(notebook, folder), {"metadata": {"name": "byhand: an LSTM you can see through"}}
+        )
         write(options.html, page.encode())
         print(f"wrote {options.html}")
 

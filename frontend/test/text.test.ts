@@ -2,28 +2,11 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { brief, count, figure, percent, say, visible } from "../src/text/format";
+import { about, brief, count, figure, percent, typed, visible } from "../src/text/format";
 
 const same = <One>(write: (value: One) => string, pairs: [One, string][]): void => {
   for (const [value, text] of pairs) assert.equal(write(value), text);
 };
-
-test("about four digits, a real minus sign, words for what is no number", () => {
-  same(say, [
-    [0, "0.000"],
-    [-0.00001, "−1.0e−5"],
-    [0.12345, "0.123"],
-    [-12.345, "−12.35"],
-    [123.45, "123.5"],
-    [1e6, "1.0e6"],
-  ]);
-  same(say, [
-    [Number.NaN, "NaN"],
-    [Number.POSITIVE_INFINITY, "∞"],
-    [Number.NEGATIVE_INFINITY, "−∞"],
-    [-0.0001 / 1e9, "−1.0e−13"],
-  ]);
-});
 
 test("two decimals, more where it is small, fewer where it is large", () => {
   same(figure, [
@@ -32,11 +15,45 @@ test("two decimals, more where it is small, fewer where it is large", () => {
     [-0.0042, "−0.004"],
     [123.45, "123.5"],
     [4321, "4321"],
-    [2e7, "2.0e+7"],
+    [2e7, "2.0e7"],
+    [-1e-9, "−1e−9"],
+    [Number.NaN, "NaN"],
+    [Number.NEGATIVE_INFINITY, "−∞"],
     [null, "–"],
     [-0.001, "−0.001"],
   ]);
 });
+
+test("no digit that is not certain", () => {
+  const write = ([value, error]: [number, number]): string => figure(value, error);
+  same(write, [
+    [[0.9939, 0.0001], "0.99"],
+    [[0.893, 0.004], "0.9"],
+    [[0.5, 0.002], "0.50"],
+    [[0.495, 0.002], "0.5"],
+    [[-0.001, 0.0005], "0.00"],
+    [[-0.5, 0.02], "−0.5"],
+    [[12.2, 0.2], "12"],
+    [[0.45, 0.2], "≈0.5"],
+    [[1e9, 1e3], "≈1000000000"],
+  ]);
+  for (let k = 0; k < 2000; k++) {
+    const [value, error, share] = [2 * Math.random() - 1, 10 ** (-5 + 4 * Math.random()), 2 * Math.random() - 1];
+    const text = figure(value, error).replace("−", "-");
+    if (text.startsWith("≈")) continue;
+    const digits = (text.split(".")[1] ?? "").length;
+    assert.equal(Number((value + share * error).toFixed(digits)) + 0, Number(text) + 0, `${value} ± ${error}`);
+  }
+  assert.deepEqual([percent(0.893, 0.001), percent(0.893, 0.004)], ["89 %", "≈90 %"]);
+  assert.equal(about(0.0347), "≈0.03");
+});
+
+test("what somebody has set stands in full", () =>
+  same(typed, [
+    [0.125, "0.125"],
+    [-0.00001, "−0.00001"],
+    [1, "1"],
+  ]));
 
 test("no more digits than needed at the end of a scale", () =>
   same(brief, [

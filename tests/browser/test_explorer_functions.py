@@ -11,7 +11,7 @@ from browser import Opener
 import byhand
 from byhand import cells
 from byhand.explorer.document.document import document
-from byhand.explorer.document.packing import quantised
+from byhand.explorer.document.packing import levelled
 from byhand.ir.program import COMPARISONS, FUNCTIONS
 
 STORE = "document.querySelector('#byhand-explorer').byhand.store"
@@ -124,7 +124,7 @@ def test_what_the_page_does_not_compute_is_shown_as_recorded(open_page: Opener) 
     maps = doc["items"][0]["maps"]["l0"]
     means = torch.stack([part.mean(0) for part in trace["l0.c"][:, 0, [1, 3]].split(4)])
     means[1, 0] = torch.nan
-    maps["c"] = {"every": 4, "units": [1, 3], "values": quantised(means)}  # every second unit, the means of four steps
+    maps["c"] = {"every": 4, "units": [1, 3], "values": levelled(means, "u1")}  # every second unit, the means of four steps
     page = open_page(doc)
     value = f"([site, unit, time]) => String({STORE}.model.value({STORE}.run(), [], null, 'l0', site, unit, time))"
     for time in range(9):

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from browser import NARROW, scrolls_sideways, settle, show
+from browser import NARROW, figure, scrolls_sideways, settle, show
 
 import byhand
 from byhand import LSTM, cells
@@ -61,7 +61,7 @@ def test_entries_are_those_of_brute_force(open_page, cell, memory):
         page.wait_for_function(f"() => document.querySelector('.ledger-side h3').textContent.startsWith('In {memory} ')")
     values = {name.removeprefix("l0."): value[:, 0, 1] for name, value in trace.items()}
     left, _ = brute_force(*KEPT[cell, memory](values), 7)
-    assert shown(page) == pytest.approx({f"step {s + 1}": entry for s, entry in enumerate(left)}, abs=1e-9)
+    assert shown(page) == pytest.approx({f"step {s}": entry for s, entry in enumerate(left)}, abs=1e-9)
     assert page.inner_text(".ledger-check").startswith("✓ 8 entries")
 
 
@@ -75,7 +75,7 @@ def test_first_memory_is_counted_and_a_reverse_direction_runs_backwards(open_pag
     page = open_page(explorer.document, fragment="view=ledger&place=l0.reverse&unit=1&time=2")
     f, i, g = (trace[f"l0.reverse.{site}"][:, 0, 1].flip(0) for site in "fig")
     left, rest = brute_force(f, i * g, 3, first=first[1, 0, 1].item())
-    expected = {f"step {6 - s}": entry for s, entry in enumerate(left)} | {"the first memory": rest}
+    expected = {f"step {5 - s}": entry for s, entry in enumerate(left)} | {"the first memory": rest}
     assert shown(page) == pytest.approx(expected, abs=1e-9)
     assert page.inner_text(".ledger-check").startswith("✓ 4 entries and the first memory")
 
@@ -92,7 +92,7 @@ def test_a_held_gate_and_a_held_memory_are_in_the_ledger(open_page):
     write = i * g
     f[5], write[5] = 0, 0.5  # all that the memory held was put there by hand
     left, _ = brute_force(f, write, 7)
-    assert shown(page) == pytest.approx({f"step {s + 1}": entry for s, entry in enumerate(left)}, abs=1e-9)
+    assert shown(page) == pytest.approx({f"step {s}": entry for s, entry in enumerate(left)}, abs=1e-9)
     assert page.inner_text(".ledger-check").startswith("✓")
 
 
@@ -112,14 +112,14 @@ def test_keys_and_pointer_choose_the_step_that_is_read(open_page):
     page = open_page(explorer.document, fragment="view=ledger&time=2")
     page.focus(".triangle-box")
     page.keyboard.press("ArrowDown")
-    page.wait_for_function("() => document.querySelector('.ledger-side h3').textContent.endsWith('step 4')")
+    page.wait_for_function("() => document.querySelector('.ledger-side h3').textContent.endsWith('step 3')")
     page.keyboard.press("ArrowRight")
     settle(page)
     i, g = trace["l0.i"][1, 0, 0], trace["l0.g"][1, 0, 0]
-    assert f"{(i * g).item():.3f}".replace("-", "−") in page.inner_text(".triangle-said")
+    assert figure((i * g).item()) in page.inner_text(".triangle-said")
     box = page.locator(".triangle-box").bounding_box()
     page.mouse.click(box["x"] + 5, box["y"] + box["height"] * 7.5 / STEPS)
-    page.wait_for_function("() => document.querySelector('.ledger-side h3').textContent.endsWith('step 8')")
+    page.wait_for_function("() => document.querySelector('.ledger-side h3').textContent.endsWith('step 7')")
     page.mouse.move(box["x"] + box["width"] - 4, box["y"] + 4)
     settle(page)
     assert "has not been written yet" in page.inner_text(".triangle-said")
@@ -149,7 +149,7 @@ def test_nan_is_named(open_page):
     page = open_page(byhand.explore(LSTM(1, 1), x).document, fragment="view=ledger&time=3&table=1")
     assert page.inner_text(".ledger-ranked li:first-child .ledger-left") == "NaN"
     assert "not a number" in page.inner_text(".data-table")
-    assert page.inner_text(".ledger-check").startswith("c at step 4 is NaN")
+    assert page.inner_text(".ledger-check").startswith("c at step 3 is NaN")
 
 
 def test_the_legend_stays_in_one_line_on_a_phone(open_page):
@@ -167,5 +167,5 @@ def test_a_thousand_steps_on_a_phone(open_page, look):
     assert page.inner_text(".ledger-check").startswith("✓ 1000 entries")
     memory = trace["l0.c"][499, 0, 0].item()
     show(page, "ledger", "&time=499")
-    page.wait_for_function("() => document.querySelector('.ledger-side h3').textContent.endsWith('step 500')")
-    assert f"{memory:.3f}".replace("-", "−") in page.inner_text(".ledger-check")
+    page.wait_for_function("() => document.querySelector('.ledger-side h3').textContent.endsWith('step 499')")
+    assert figure(memory) in page.inner_text(".ledger-check")

@@ -64,7 +64,7 @@ def test_every_view_of_every_kind_of_model(open_page: Opener, kind: str) -> None
 
 
 def test_a_large_model_is_there_at_once(open_page: Opener) -> None:
-    """4 layers of 512 units, 1,000 steps, as thinned maps; nothing of it may be missing in any view."""
+    """4 layers of 512 units that the page cannot compute, 1,000 steps, as thinned maps; nothing of it may be missing in any view."""
     page = open_page(documents.large())
     painted = "performance.getEntriesByName('first-contentful-paint')"
     page.wait_for_function(f"() => {painted}.length")
@@ -72,7 +72,7 @@ def test_a_large_model_is_there_at_once(open_page: Opener) -> None:
     for view in VIEWS[:-1]:
         show(page, view)
         picture(page, f"large-{view}")
-    assert "each 3rd unit is there" in page.locator(".byhand-explorer").inner_text()
+    assert "each 2nd unit is there" in page.locator(".byhand-explorer").inner_text()
 
 
 def test_hostile_words_stay_words(open_page: Opener) -> None:

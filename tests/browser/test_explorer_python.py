@@ -19,7 +19,7 @@ STORE = "document.querySelector('#byhand-explorer').byhand.store"
 SHOWN = f"""(item) => {{
     const {{ model, state }} = {STORE};
     const top = Math.max(...model.doc.layers.map((one) => one.layer));
-    const {{ places }} = model.run(item, state.edits, null);
+    const {{ places }} = model.run(item, state.edits, state.snapshot);
     const layers = model.doc.layers.filter((one) => one.layer === top);
     return layers.map((one) => [...places[one.place].sites[model.doc.cell.state[0]].data]);
 }}"""
@@ -216,3 +216,20 @@ class Two(nn.Module):
 
     def forward(self, x: Tensor, scale: float) -> Tensor:
         return self.second(scale * self.first(x)[0])[0]
+
+
+def test_under_the_weights_of_an_earlier_epoch_the_text_loads_them(open_page: Opener) -> None:
+    """And names the epoch: the model that the reader has is another by now."""
+    lstm, x = make(num_layers=2)
+    snapshots = byhand.explorer.Snapshots()
+    for epoch in (0, 20, 40):
+        with torch.no_grad():
+            lstm.weight_hh_l0.add_(0.3)
+        snapshots.take(epoch, lstm)
+    page = open_page(document(lstm, x, training=snapshots), fragment="view=unit&snapshot=1")
+    names = {"lstm": lstm, "x": x, "snapshots": snapshots}
+    text = compare(page, [site(0.0), weight("recurrent", 1, 2)], names, [6, 6])
+    assert "after epoch 20, which are not the last" in text
+    assert torch.equal(lstm.weight_ih_l0, snapshots.kept[1].state["weight_ih_l0"])
+    page.evaluate(f"{STORE}.set({{ snapshot: null }})")
+    assert "epoch" not in page.evaluate(f"{STORE}.python()")

@@ -198,7 +198,7 @@ def test_edits_are_listed_switched_off_and_removed(open_page: Opener, doc: dict[
         edit(page, one)
     listed = page.locator(".changes li")
     assert listed.count() == 3
-    assert "forget gate f of unit 1 at step 3 = 0.25" in listed.first.inner_text()
+    assert "forget gate f of unit 1 at step 2 = 0.25" in listed.first.inner_text()
     listed.nth(0).get_by_role("checkbox").uncheck()
     listed.nth(1).get_by_role("button").click()
     assert [(one["on"], one["kind"]) for one in state(page)["edits"]] == [(False, "site"), (True, "input")]
@@ -266,8 +266,8 @@ def test_it_plays_to_the_end_and_says_what_it_shows(open_page: Opener, doc: dict
     page.get_by_role("button", name="play (space)").click()
     until(page, f"{STORE}.state.time === 5 && !{STORE}.state.playing")
     settle(page)
-    assert "step 6 of 6" in page.locator(".time-bar").inner_text()
-    until(page, "document.querySelector('.unseen[aria-live]').textContent.startsWith('Step 6 of 6, unit 0')")
+    assert "step 5 of 0–5" in page.locator(".time-bar").inner_text()
+    until(page, "document.querySelector('.unseen[aria-live]').textContent.startsWith('Step 5 of 0 to 5, unit 0')")
 
 
 @pytest.mark.parametrize(

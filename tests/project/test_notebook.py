@@ -1,6 +1,7 @@
 """main.ipynb as it is committed. That it runs from top to bottom is shown by `make run` in test_project.py."""
 
 import ast
+import base64
 import re
 import shutil
 import signal
@@ -80,6 +81,52 @@ def test_runs_where_nothing_else_is(tmp_path: Path) -> None:
     assert (tmp_path / "LSTM.py").read_bytes() == (ROOT / "LSTM.py").read_bytes()
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert page.count("This cell needs byhand. In a clone of the project: make setup, then make notebook.\n") == 2
+
+
+DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABh6FO1AAAAABJRU5ErkJggg=="
+FOLDED = """Text.
+
+<details><summary><b>Answer</b></summary>
+
+Hidden, **bold**.
+
+```python
+a = 1
+```
+</details>
+
+Open. ![a dot](dot.png)"""
+
+
+def test_answers_are_folded_in_on_the_page(tmp_path: Path) -> None:
+    from browser import running  # noqa: PLC0415 (the only test here that needs one)
+
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(FOLDED)]), tmp_path / "folded.ipynb")
+    (tmp_path / "dot.png").write_bytes(base64.b64decode(DOT))
+    done = run("python", str(ROOT / "tools/notebook.py"), "folded.ipynb", "--html", "page.html", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    with running() as browser:
+        page = browser.new_page()
+        page.goto((tmp_path / "page.html").as_uri())
+        hidden = page.locator("details :is(strong, pre)")
+        assert hidden.count() == 2 and not any(one.is_visible() for one in hidden.all())
+        assert page.get_by_text("Open.").is_visible()
+        assert page.evaluate("document.querySelector('img').naturalWidth") == 1
+        page.locator("summary").click()
+        assert all(one.is_visible() for one in hidden.all())
+
+
+def test_a_class_gets_it_without_answers(tmp_path: Path) -> None:
+    done = run("python", str(ROOT / "tools/notebook.py"), str(FILE), "--without-answers", "class.ipynb", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = nbformat.read(tmp_path / "class.ipynb", as_version=4)
+    text = "".join(cell.source for cell in found.cells)
+    assert "<details>" not in text and "-0.2012" not in text and "output_percent` multiplies" not in text
+    assert "**Where to go from here.**" in text and "How would you notice?" in text
+    assert [cell.source for cell in found.cells if cell.cell_type == "code"] == [cell.source for cell in CODE.values()]
+    nbformat.validate(found)
+    done = run("python", str(ROOT / "tools/notebook.py"), str(FILE), "--without-answers", str(FILE), cwd=tmp_path)
+    assert done.returncode == 2 and "expected a new file" in done.stderr
 
 
 def test_a_failing_cell_leaves_everything_as_it_was(tmp_path: Path) -> None:

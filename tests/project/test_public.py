@@ -15,6 +15,14 @@ EARLIER = ROOT / "tests" / "earlier" / "public.txt"
 MOVED = {
     "byhand.stepper.Stepper lstm": "byhand.nn.stepper.Stepper config",
     "byhand.stepper.": "byhand.nn.stepper.",
+    # layer= and batch= everywhere; the earlier names are taken, too: test_renaming.py
+    **{f"byhand.plots.{name} place=0": f"byhand.plots.{name} layer=0" for name in ("gates", "memories", "time_lapse", "unit")},
+    **{
+        f"byhand.plots.{name} item=": f"byhand.plots.{name} batch="
+        for name in ("gates", "memories", "time_lapse", "unit", "ledger")
+    },
+    "byhand.plots.gradient_paths item=": "byhand.plots.gradient_paths batch=",
+    "byhand.explain.connectivity item=": "byhand.explain.connectivity batch=",
 }  # of what nobody imports by its module: lstm.stepper() makes it
 
 

@@ -184,5 +184,12 @@ def settle(page: Any) -> None:
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
+def figure(value: float) -> str:
+    """A number as the page writes it: two decimals, one digit where it is below a hundredth."""
+    size = abs(value)
+    text = f"{size:.2f}" if size == 0 or size >= 0.01 else f"{float(f'{size:.1g}'):f}".rstrip("0")
+    return ("−" if value < 0 and float(text) else "") + text
+
+
 def scrolls_sideways(page: Any) -> bool:
     return page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from commands import Here
 from conftest import ROOT
+from explored import shown
 
 from byhand import tasks
 from byhand.train.cli.arguments import shortened
@@ -45,7 +46,7 @@ def test_a_short_text_is_trained_in_steps_and_ends_when_nothing_more_is_learnt(t
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_short_and_trains(name: str, tmp_path: Path, here: Here) -> None:
-    """A step of the quick version, and the test it tells."""
+    """A step of the quick version, the test that it names, and its page."""
     path = CONFIGS / f"{name}.yaml"
     assert len(path.read_text().splitlines()) <= 25
     once = ["--trainer.max_steps", "1", "--trainer.limit_val_batches", "1"]
@@ -60,6 +61,10 @@ def test_it_is_short_and_trains(name: str, tmp_path: Path, here: Here) -> None:
         *("--trainer.limit_test_batches", "1"),
     )
     assert "the model" in tested
+    found = shown(run / "checkpoints/last.ckpt")  # what was written is read again as it was: its task is made from config.yaml
+    assert found["computed"] and found["items"][0]["name"] == ("company A" if name == "companies" else "test sequence 0")
+    task = yaml.safe_load(path.read_text())["data"]["class_path"]
+    assert found["title"].startswith(f"{task}: ") and not any("its task" in notice for notice in found["notices"])
 
 
 @pytest.mark.parametrize(

@@ -38,13 +38,12 @@ export class Axis {
     const room = this.box.clientWidth || 600;
     const steps = shown.to - shown.from;
     const wanted = Math.max(1, Math.min(10, Math.floor(room / 56), steps));
-    // steps are counted from 1, as people do
-    const places = [...new Set(ticks(shown.from + 1, shown.to, wanted).map(Math.round))].filter(
-      (one) => one > shown.from && one <= shown.to,
+    const places = [...new Set(ticks(shown.from, shown.to - 1, wanted).map(Math.round))].filter(
+      (one) => one >= shown.from && one < shown.to,
     );
     this.labels.replaceChildren(
       ...places.map((step) => {
-        const { left, width } = placeOf(step - 1, shown);
+        const { left, width } = placeOf(step, shown);
         const mark = make("span", {}, String(step));
         mark.style.left = `${100 * (left + width / 2)}%`;
         return mark;
@@ -57,11 +56,11 @@ export class Axis {
     const { left, width } = placeOf(time, this.shown);
     this.pointer.toggleAttribute("hidden", left < 0 || left >= 1);
     this.pointer.style.left = `${100 * (left + width / 2)}%`;
-    this.box.setAttribute("aria-valuemin", "1");
-    this.box.setAttribute("aria-valuemax", String(this.shown.to));
-    this.box.setAttribute("aria-valuenow", String(time + 1));
-    const span = this.span ? `, span ${this.span[0] + 1} to ${this.span[1] + 1}` : ", no span";
-    this.box.setAttribute("aria-valuetext", `step ${time + 1}${span}`);
+    this.box.setAttribute("aria-valuemin", "0");
+    this.box.setAttribute("aria-valuemax", String(this.shown.to - 1));
+    this.box.setAttribute("aria-valuenow", String(time));
+    const span = this.span ? `, span ${this.span[0]} to ${this.span[1]}` : ", no span";
+    this.box.setAttribute("aria-valuetext", `step ${time}${span}`);
   }
 
   mark(span: [number, number] | null): void {

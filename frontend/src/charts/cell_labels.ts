@@ -1,7 +1,7 @@
 /** The numbers themselves over a map, where its cells are large enough to hold them. */
 
 import { make } from "../dom/elements";
-import { say } from "../text/format";
+import { figure } from "../text/format";
 import type { Scheme } from "./colours";
 
 const WIDE = 44; // pixels of a cell that holds a number
@@ -10,6 +10,7 @@ const HIGH = 14;
 
 export interface Figure {
   value: number;
+  error: number; // how far it may be off
   column: number;
   row: number;
 }
@@ -26,8 +27,8 @@ export function showFigures(
   layer.replaceChildren(...(room ? figures().map((one) => placed(one, grid, scheme)) : []));
 }
 
-function placed({ value, column, row }: Figure, { columns, rows }: { columns: number; rows: number }, scheme: Scheme): HTMLElement {
-  const element = make("span", { class: bright(value, scheme) ? "on-bright" : "on-dark" }, Number.isNaN(value) ? "NaN" : say(value));
+function placed({ value, error, column, row }: Figure, { columns, rows }: { columns: number; rows: number }, scheme: Scheme): HTMLElement {
+  const element = make("span", { class: bright(value, scheme) ? "on-bright" : "on-dark" }, figure(value, error));
   element.style.left = `${(100 * (column + 0.5)) / columns}%`;
   element.style.top = `${(100 * (row + 0.5)) / rows}%`;
   return element;

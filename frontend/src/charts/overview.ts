@@ -5,6 +5,7 @@ import type { View } from "../dom/view";
 import { columnsOf } from "../model/values";
 import type { Store } from "../state/types";
 import { count } from "../text/format";
+import { inOrder } from "../text/labels";
 import { lookOf, paletteOf, schemeOf } from "./colours";
 import { paint } from "./heatmap";
 
@@ -17,7 +18,7 @@ export function makeOverview(store: Store): View {
   element.dataset["panel"] = "layers";
   const buttons = new Map<string, { button: HTMLButtonElement; canvases: Map<string, HTMLCanvasElement> }>();
   for (const layer of doc.layers) {
-    const canvases = new Map(doc.cell.sites.map((site) => [site, make("canvas", { "aria-hidden": "true" })]));
+    const canvases = new Map(inOrder(doc.cell, doc.cell.sites).map((site) => [site, make("canvas", { "aria-hidden": "true" })]));
     const strips = make("span", { class: "overview-strips" }, ...canvases.values());
     const name = make(
       "span",
@@ -61,6 +62,8 @@ export function makeOverview(store: Store): View {
   function update(): void {
     for (const [place, { button }] of buttons) button.setAttribute("aria-pressed", String(place === store.state.place));
     const run = store.run();
+    element.classList.toggle("computing", !run.done);
+    if (!run.done) return; // it comes when all layers are there
     const look = lookOf(element);
     if (run === drawn && look === drawnLook) return;
     [drawn, drawnLook] = [run, look];

@@ -3,7 +3,7 @@
 import type { CellDoc } from "../document/schema";
 import { make, write } from "../dom/elements";
 import type { Values } from "../model/types";
-import { columnsOf, valueAt } from "../model/values";
+import { columnsOf, errorAt, valueAt } from "../model/values";
 import { brief, count } from "../text/format";
 import { type Figure, showFigures } from "./cell_labels";
 import { gateOf, type Scheme } from "./colours";
@@ -127,7 +127,9 @@ export class SiteMap {
 
   private figures({ values, shown }: Picture): Figure[] {
     const steps = Array.from({ length: shown.to - shown.from }, (_, column) => column);
-    return steps.flatMap((column) => this.units.map((unit, row) => ({ column, row, value: valueAt(values, shown.from + column, unit) })));
+    return steps.flatMap((column) =>
+      this.units.map((unit, row) => ({ column, row, value: valueAt(values, shown.from + column, unit), error: errorAt(values, unit) })),
+    );
   }
 
   /** What a dot of the map stands for, where that is more than one value. */

@@ -4,10 +4,10 @@ import { scaleLinear } from "d3-scale";
 import { line } from "d3-shape";
 import { make, makeSvg, write } from "../dom/elements";
 import type { Values } from "../model/types";
-import { valueAt } from "../model/values";
+import { sayAt, valueAt } from "../model/values";
 import type { Store } from "../state/types";
-import { figure } from "../text/format";
-import { label, symbol } from "../text/labels";
+import { brief } from "../text/format";
+import { inOrder, label, symbol } from "../text/labels";
 
 const [WIDTH, HEIGHT] = [320, 84]; // of a strip, in its own units
 
@@ -23,7 +23,7 @@ export class Sparks {
 
   update(): void {
     const { place } = this.store.state;
-    const sites = Object.keys(this.store.run().places[place].sites);
+    const sites = inOrder(this.store.model.doc.cell, this.store.run().places[place].names);
     const known = [...this.element.children] as HTMLElement[];
     if (known.map((one) => one.dataset.site).join() !== sites.join()) {
       this.element.replaceChildren(...sites.map((site) => this.strip(site)));
@@ -71,13 +71,13 @@ export class Sparks {
     svg.querySelector(".after")!.setAttribute("d", path(after));
     setLine(svg.querySelector(".cursor")!, x(time), x(time), 0, HEIGHT);
     setLine(svg.querySelector(".zero")!, 0, WIDTH, y(0), y(0));
-    const now = valueAt(values, time, unit);
+    const now = sayAt(values, time, unit);
     svg.setAttribute(
       "aria-label",
-      `${label(this.store.model.doc.cell, site)}: ${figure(now)} at step ${time + 1}, ${figure(valueAt(after, time, unit))} as trained`,
+      `${label(this.store.model.doc.cell, site)}: ${now} at step ${time}, ${sayAt(after, time, unit)} as trained`,
     );
-    write(element.querySelector(".value")!, figure(now));
-    write(element.querySelector(".scale")!, `${figure(low)} to ${figure(high)}`);
+    write(element.querySelector(".value")!, now);
+    write(element.querySelector(".scale")!, `${brief(low)} to ${brief(high)}`);
   }
 
   /** Fixed over the epochs, so that one can see values grow. */

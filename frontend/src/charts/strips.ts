@@ -4,8 +4,9 @@ import "./strips.css";
 import { scaleLinear } from "d3-scale";
 import { make, makeSvg, write } from "../dom/elements";
 import type { Run, Values } from "../model/types";
+import { holds, sayAt } from "../model/values";
 import type { Store } from "../state/types";
-import { figure, visible } from "../text/format";
+import { brief, figure, visible } from "../text/format";
 import { label, symbol, tone } from "../text/labels";
 import { stepAt } from "./heatmap";
 import { outline, type Series } from "./outline";
@@ -32,7 +33,7 @@ export function strips(store: Store, sites: string[], open: (node: string) => vo
   const rows = ["input", ...sites].map((site) => strip(store, site, open));
   const cursor = make("div", { class: "strip-cursor" });
   const letters = make("div", { class: "strip-letters", "aria-hidden": "true" });
-  const over = make("div", { class: "strip-over", role: "slider", tabindex: 0, "aria-label": "Step", "aria-valuemin": 1 }, cursor);
+  const over = make("div", { class: "strip-over", role: "slider", tabindex: 0, "aria-label": "Step", "aria-valuemin": 0 }, cursor);
   const plots = make("div", { class: "strip-plots" }, ...rows.map((row) => row.element), over);
   const element = make("section", { class: "strips", "aria-label": "over time" }, plots, letters);
   let room = 0; // pixels
@@ -76,14 +77,15 @@ export function strips(store: Store, sites: string[], open: (node: string) => vo
       if (row.drawn !== drawn) draw(row, run, both ? original : null, width);
       row.drawn = drawn;
       const values = of(run, state.place, row.site);
-      const value = values ? read(values, state.time, row.site === "input" ? 0 : state.unit) : NaN;
-      write(row.figure, row.site === "input" && values && values.width > 1 ? "" : figure(value));
+      const shown = row.site === "input" ? 0 : state.unit;
+      const text = !values ? figure(NaN) : holds(values, shown) ? sayAt(values, state.time, shown) : "–";
+      write(row.figure, row.site === "input" && values && values.width > 1 ? "" : text);
     }
     cursor.style.left = `${(100 * (state.time + 0.5)) / run.steps}%`;
     cursor.style.width = `${Math.max(2, Math.min(26, width / run.steps))}px`;
-    over.setAttribute("aria-valuemax", String(run.steps));
-    over.setAttribute("aria-valuenow", String(state.time + 1));
-    over.setAttribute("aria-valuetext", `step ${state.time + 1} of ${run.steps}`);
+    over.setAttribute("aria-valuemax", String(run.steps - 1));
+    over.setAttribute("aria-valuenow", String(state.time));
+    over.setAttribute("aria-valuetext", `step ${state.time} of 0 to ${run.steps - 1}`);
     spell(letters, doc.items[state.item].characters, state.time, width);
   }
 
@@ -109,11 +111,6 @@ export function strips(store: Store, sites: string[], open: (node: string) => vo
 
 function column(values: Values, unit: number): number {
   return values.units ? values.units.indexOf(unit) : unit;
-}
-
-function read(values: Values, time: number, unit: number): number {
-  const at = column(values, unit);
-  return at < 0 ? NaN : values.data[Math.floor(time / values.every) * values.width + at];
 }
 
 function of(run: Run, place: string, site: string): Values | null {
@@ -162,8 +159,7 @@ function paint(plot: SVGSVGElement, series: (Series | null)[], old: Series | nul
     );
     parts.push(...gaps.map(([from, to]) => makeSvg("rect", { class: "gap", x: from, width: to - from, y: 3, height: HEIGHT - 6 })));
   }
-  for (const at of [low, high])
-    parts.push(makeSvg("text", { class: "tick", x: 3, y: scale(at) + (at === low ? -2 : 9) }, figure(at).replace(/\.00$/, "")));
+  for (const at of [low, high]) parts.push(makeSvg("text", { class: "tick", x: 3, y: scale(at) + (at === low ? -2 : 9) }, brief(at)));
   plot.replaceChildren(...parts);
 }
 

@@ -3,7 +3,7 @@
 import { ticks } from "d3-array";
 import { make, makeSvg, write } from "../dom/elements";
 import { type Balance, type Ledger, triangle } from "../model/ledger";
-import { brief, say, visible } from "../text/format";
+import { brief, figure, visible } from "../text/format";
 import { type Figure, showFigures } from "./cell_labels";
 import { diverging, type Palette, packed, type Scheme } from "./colours";
 
@@ -66,14 +66,14 @@ export class Triangle {
 
   show(ledger: Ledger, letters: string[] | null, palette: Palette): void {
     [this.steps, this.letters] = [ledger.steps, letters];
-    const { size, cells, largest } = triangle(ledger, SIDE);
+    const { size, cells, errors, largest } = triangle(ledger, SIDE);
     this.most = largest || 1;
     const scheme = diverging(this.most, palette);
     this.write = () => {
       const shown = { width: this.box.clientWidth, height: this.box.clientHeight };
       const figures = (): Figure[] =>
-        Array.from(cells, (value, at) => ({ value, column: at % size, row: Math.floor(at / size) })).filter(({ column, row }) =>
-          ledger.reverse ? column >= row : column <= row,
+        Array.from(cells, (value, at) => ({ value, error: errors?.[at] ?? 0, column: at % size, row: Math.floor(at / size) })).filter(
+          ({ column, row }) => (ledger.reverse ? column >= row : column <= row),
         );
       showFigures(this.numbers, { columns: ledger.steps, rows: ledger.steps }, shown, scheme, figures);
     };
@@ -83,7 +83,7 @@ export class Triangle {
     this.legendBar.style.background = `linear-gradient(to right, ${scheme.colours.join(", ")})`;
     this.canvas.setAttribute(
       "aria-label",
-      `Ledger of ${ledger.steps} steps: read at, down, by written at, across; from ${say(-this.most)} to ${say(this.most)}`,
+      `Ledger of ${ledger.steps} steps: read at, down, by written at, across; from ${brief(-this.most)} to ${brief(this.most)}`,
     );
     this.box.setAttribute("aria-label", "Ledger. Up and down choose the step that is read, left and right the step that was written.");
     this.axes();
@@ -97,9 +97,12 @@ export class Triangle {
     this.draw(balance);
   }
 
-  private draw({ entries, memory }: Balance): void {
+  private draw({ entries, memory, memoryError }: Balance): void {
     this.bars.setAttribute("viewBox", `0 -1 ${this.steps} 2`);
-    this.bars.setAttribute("aria-label", `What is left at step ${this.time + 1} of each step before; they sum to ${say(memory)}`);
+    this.bars.setAttribute(
+      "aria-label",
+      `What is left at step ${this.time} of each step before; they sum to ${figure(memory, memoryError)}`,
+    );
     let [plus, minus] = ["", ""];
     for (const { time, left } of entries) {
       if (!Number.isFinite(left) || left === 0) continue;
@@ -124,8 +127,8 @@ export class Triangle {
     const share = (time: number): number => (time + 0.5) / this.steps;
     if (this.letters && room / this.steps >= each) return this.letters.map((letter, time) => [visible(letter), share(time)]);
     const wanted = Math.max(1, Math.min(8, Math.floor(room / 44), this.steps));
-    const steps = new Set(ticks(1, this.steps, wanted).map(Math.round));
-    return [...steps].filter((step) => step >= 1 && step <= this.steps).map((step) => [String(step), share(step - 1)]);
+    const steps = new Set(ticks(0, this.steps - 1, wanted).map(Math.round));
+    return [...steps].filter((step) => step >= 0 && step < this.steps).map((step) => [String(step), share(step)]);
   }
 
   private point(event: PointerEvent, choose: boolean): void {

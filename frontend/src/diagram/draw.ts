@@ -4,6 +4,7 @@ import { calm, make, makeSvg, write } from "../dom/elements";
 import { names } from "../model/expression";
 import { evaluate } from "../model/program";
 import type { Reading } from "../model/reading";
+import { uncertainty } from "../model/uncertainty";
 import { figure } from "../text/format";
 import { button, drawNode, textOf } from "./nodes";
 import { path, type Scene, type SceneWire } from "./scene";
@@ -143,8 +144,9 @@ function drawWire(wire: SceneWire, open: (node: string) => void) {
     group.classList.toggle("nan", Number.isNaN(value) && reading.doc.computed && wire.opens !== "input");
     group.classList.toggle("open", opened === wire.opens);
     const known = names(wire.value).every(reading.has);
-    if (text) write(text, known ? figure(value) : "");
-    group.setAttribute("aria-label", `${wire.name}${known && wire.opens !== "input" ? `, ${figure(value)}` : ""}, opens the arithmetic`);
+    const written = known ? figure(value, uncertainty(wire.value, reading.read, reading.error)) : "";
+    if (text) write(text, written);
+    group.setAttribute("aria-label", `${wire.name}${known && wire.opens !== "input" ? `, ${written}` : ""}, opens the arithmetic`);
   }
 
   return { wire, group, update, size: () => (Number.isFinite(value) ? value : 0) };

@@ -4,6 +4,7 @@ import { makeSvg, write } from "../dom/elements";
 import { names } from "../model/expression";
 import { evaluate } from "../model/program";
 import type { Reading } from "../model/reading";
+import { uncertainty } from "../model/uncertainty";
 import { figure } from "../text/format";
 import type { SceneNode } from "./scene";
 
@@ -55,7 +56,7 @@ export function drawNode(node: SceneNode, hatch: string, open: (node: string) =>
 /** The figure of a node; a dash where the page does not have it. */
 export function textOf(node: SceneNode, reading: Reading, value: number): string {
   if (node.opens === "input" && reading.layer.input > 1) return node.w > 60 ? `${reading.layer.input} values` : `×${reading.layer.input}`;
-  return names(node.value).every(reading.has) ? figure(value) : "–";
+  return names(node.value).every(reading.has) ? figure(value, uncertainty(node.value, reading.read, reading.error)) : "–";
 }
 
 /** The level inside a gate: from the bottom for a share, from the middle for a signed value. */

@@ -1,13 +1,15 @@
 /** What goes into the page (written by src/byhand/explorer/document/), what the page remembers, and what a view is handed. */
 
-/** Numbers. f4, f8: little-endian, base64. u1: value = low + (high - low) · q / 254, and q = 255 is NaN. */
+/** Numbers, little-endian, base64: floats of 2, 4 or 8 bytes, or levels. u1: value = low + (high − low) · q / 254, and q = 255 is NaN;
+ *  u2 likewise, with 65534 and 65535. low, high: one for all, or one for each column. */
 
 export interface Packed {
   shape: number[];
-  dtype: "f4" | "f8" | "u1";
+  dtype: "f2" | "f4" | "f8" | "u1" | "u2";
   data: string;
-  low?: number;
-  high?: number;
+  low?: number | Packed;
+  high?: number | Packed;
+  error?: Packed; // how far a column's values may be from what they stand for; absent: not at all
 }
 
 /** A straight line of functions of single numbers: byhand.ir.program_of(cell), as it is.
@@ -44,6 +46,7 @@ export interface LayerDoc {
   hidden: number;
   output: number; // width of the output: hidden, or the projection's
   weights: WeightsDoc | null;
+  errors?: Record<string, number>; // site -> how far the values go from the model's own, where weights are rounded
 }
 
 export interface WeightsDoc {
@@ -56,7 +59,7 @@ export interface WeightsDoc {
 }
 
 /** Values of one site over time and units, for what the page does not compute. Thinned: row r is the mean of the steps
- *  r·every … r·every + every − 1; column k is unit units[k]. every 1, all units and f4 or f8: in full. */
+ *  r·every … r·every + every − 1, of which `values.error` says how far they are from it; column k is unit units[k]. */
 export interface MapDoc {
   every: number;
   units: number[] | null; // null: all
@@ -71,6 +74,7 @@ export interface ItemDoc {
   characters: string[] | null; // what stands at each step, where the input is text or symbols
   initial: Record<string, Record<string, Packed>>; // place -> state -> (width)
   maps: Record<string, Record<string, MapDoc>> | null; // place -> site -> map; null: the page computes them
+  head?: Packed | null; // steps × outputs, where the page does not compute
 }
 
 /** What is made of the output: a linear layer on the last layer's outputs (both directions side by side). */
@@ -79,6 +83,7 @@ export interface HeadDoc {
   bias: Packed | null;
   names: string[] | null; // of the outputs
   squash: "none" | "softmax" | "sigmoid";
+  error?: number; // how far its outputs go from the model's own, where weights are rounded
 }
 
 export interface TrainingDoc {

@@ -5,8 +5,8 @@ import { make } from "./elements";
 
 export interface Handle {
   element: HTMLElement;
-  /** Show another value (not while it is being typed over). */
-  set(value: number, changed?: boolean): void;
+  /** Show another value (not while it is being typed over). error: how far it may be off, for the digits that are shown. */
+  set(value: number, changed?: boolean, error?: number): void;
 }
 
 export interface HandleOptions {
@@ -36,14 +36,15 @@ export function handle(options: HandleOptions): Handle {
   let value = options.value;
   let field: HTMLInputElement | null = null;
 
-  function set(next: number, changed = false): void {
+  function set(next: number, changed = false, error = 0): void {
     value = next;
+    const text = figure(next, changed ? 0 : error);
     element.classList.toggle("changed", changed);
     element.classList.toggle("nan", Number.isNaN(next));
-    element.setAttribute("aria-valuetext", figure(next) + (changed ? ", changed" : ""));
+    element.setAttribute("aria-valuetext", text + (changed ? ", changed" : ""));
     if (Number.isNaN(next)) element.removeAttribute("aria-valuenow");
     else element.setAttribute("aria-valuenow", String(Number(next.toPrecision(6))));
-    if (!field && element.textContent !== figure(next)) element.textContent = figure(next);
+    if (!field && element.textContent !== text) element.textContent = text;
   }
 
   function give(next: number, dragging: boolean): void {

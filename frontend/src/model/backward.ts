@@ -1,5 +1,6 @@
 import type { Doc, Program } from "../document/schema";
 import { SLOPES } from "./functions";
+import { multiplyTransposed } from "./multiply";
 import { Machine, type Plan, wholePlan } from "./program";
 import { before, changeAt, Feeder, levels, publicName, type Task } from "./recurrence";
 import type { Run, Values } from "./types";
@@ -77,7 +78,7 @@ export class Sensitivity {
     const cut = grad.slice();
     cutAt(task, time)(task.cell.state[0], cut);
     const out = new Float64Array(task.layer.hidden);
-    transposed(out, task.weights.projection!.data, cut);
+    multiplyTransposed(out, task.weights.projection!, cut);
     return out;
   }
 
@@ -94,10 +95,10 @@ export class Sensitivity {
       });
       return some;
     };
-    if (gather("x")) transposed(input, weights.input.data, all);
+    if (gather("x")) multiplyTransposed(input, weights.input, all);
     if (!weights.recurrent || cell.truncated || !gather("u")) return;
     const read = new Float64Array(weights.recurrent.columns);
-    transposed(read, weights.recurrent.data, all);
+    multiplyTransposed(read, weights.recurrent, all);
     let offset = 0;
     for (const name of cell.sources) {
       add(states[name], read.subarray(offset, offset + states[name].length));
@@ -187,16 +188,6 @@ function cutAt(task: Task, time: number): (name: string, adjoint: Vector) => voi
 
 function add(to: Vector, what: Vector): void {
   for (let k = 0; k < to.length; k++) to[k] += what[k];
-}
-
-/** out += matrixᵀ · vector, the matrix row after row. */
-function transposed(out: Vector, data: Vector, vector: Vector): void {
-  const width = out.length;
-  for (let r = 0; r < vector.length; r++) {
-    const factor = vector[r];
-    if (factor === 0) continue;
-    for (let c = 0, k = r * width; c < width; c++, k++) out[c] += data[k] * factor;
-  }
 }
 
 function columns(from: Values, offset: number, width: number): Values {

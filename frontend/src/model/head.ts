@@ -2,7 +2,7 @@
 
 import { matrix } from "../document/read";
 import type { HeadDoc } from "../document/schema";
-import { multiply } from "./recurrence";
+import { multiplyAll } from "./multiply";
 import type { Values } from "./types";
 import { row, values } from "./values";
 
@@ -11,11 +11,9 @@ export function headOf(head: HeadDoc | null, from: Values): Values | null {
   if (!head) return null;
   const weight = matrix(head.weight);
   const bias = head.bias ? matrix(head.bias) : null;
-  const out = values(from.steps, weight.rows);
-  for (let time = 0; time < out.steps; time++) {
-    multiply(row(out, time), weight, row(from, time), bias);
-    SQUASHED[head.squash](row(out, time));
-  }
+  const out = values(from.steps, weight.rows, head.error ? new Float64Array(weight.rows).fill(head.error) : null);
+  multiplyAll(out.data, weight, from.data, out.steps, bias);
+  for (let time = 0; time < out.steps; time++) SQUASHED[head.squash](row(out, time));
   return out;
 }
 

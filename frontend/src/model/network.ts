@@ -1,15 +1,16 @@
 /** The model in the page: all layers and directions over a sequence, with edits; or the maps that the document brings. */
 
-import { matrix, unpack } from "../document/read";
-import type { Doc, ItemDoc, LayerDoc, MapDoc } from "../document/schema";
+import { copied } from "../document/read";
+import type { Doc, ItemDoc, LayerDoc, MapDoc, Packed } from "../document/schema";
 import { Sensitivity } from "./backward";
 import { initialEdits, inputEdits, siteEdits } from "./edits";
 import { headOf } from "./head";
 import { equationOf, foldedGates, type Plan, stepPlan } from "./program";
-import { before, type Done, levels, runLayer, type Task } from "./recurrence";
-import { gateSum, termsOf } from "./terms";
+import { before, type Done, levels, runLayer, siteNames, type Task } from "./recurrence";
+import { LazyRun } from "./run";
+import { type Context, gateSum, termsOf } from "./terms";
 import type { Edit, Expression, Model, Run, Term, Values } from "./types";
-import { row, valueAt, values } from "./values";
+import { errorAt, row, valueAt } from "./values";
 import { numberOf, WeightStore } from "./weights";
 
 /** The page's network for a document. */
@@ -21,6 +22,8 @@ const KEPT_RUNS = 6;
 
 const KEPT_LAYERS = 4;
 
+const AT_ONCE = 3e7; // multiplications that nobody sees: a run of no more is computed as a whole
+
 class Network implements Model {
   private readonly plan: Plan | null;
   private readonly folded: Set<string>;
@@ -30,12 +33,14 @@ class Network implements Model {
   private readonly inputs = new Map<string, Values>();
   private readonly equations = new Map<string, Expression>();
   private readonly sensitivity: Sensitivity | null;
+  private readonly cost: number; // multiplications of a step
 
   constructor(readonly doc: Doc) {
     const { program } = doc.cell;
     this.weights = new WeightStore(doc);
     this.plan = doc.computed && program ? stepPlan(program, doc.cell) : null;
     this.folded = program ? foldedGates(program, doc.cell) : new Set();
+    this.cost = doc.layers.reduce((all, one) => all + doc.cell.gates.length * one.hidden * (one.input + one.output), 0);
     this.sensitivity = doc.computed && program ? new Sensitivity(doc, program, this.plan!) : null;
   }
 
@@ -52,19 +57,15 @@ class Network implements Model {
 
   /** Layer by layer; within a layer only from the first step on that differs from a run before. */
   private compute(item: number, edits: Edit[], snapshot: number | null): Run {
-    const input = this.inputOf(item, edits);
-    const run: Run = { item, steps: input.steps, input, places: {}, head: null };
-    let below = input;
-    for (const level of levels(this.doc.layers)) {
-      const outputs = level.map((layer) => {
-        const task = this.task(layer, below, item, edits, snapshot);
-        const sites = this.runLayer(task);
-        run.places[layer.place] = { input: below, initial: task.initial, sites };
-        return sites[this.doc.cell.state[0]];
-      });
-      below = sideBySide(outputs);
-    }
-    run.head = headOf(this.weights.head(snapshot), below);
+    const { cell, layers } = this.doc;
+    const run = new LazyRun(item, this.inputOf(item, edits), levels(layers), {
+      names: (layer) => siteNames(cell, Boolean(layer.weights?.projection)),
+      initial: (layer) => this.initialOf(layer, item, edits),
+      sites: (layer, input) => this.runLayer(this.task(layer, input, item, edits, snapshot)),
+      head: (outputs) => headOf(this.weights.head(snapshot), outputs),
+      output: cell.state[0],
+    });
+    if (run.steps * this.cost <= AT_ONCE) while (!run.done) run.advance();
     return run;
   }
 
@@ -93,12 +94,10 @@ class Network implements Model {
     let input = this.inputs.get(key);
     if (!input) {
       const doc = this.doc.items[item];
-      const { data, columns } = matrix(doc.input);
-      input = { steps: doc.steps, width: columns, every: 1, units: null, data };
+      input = valuesOf(doc.input, doc.steps);
       if (changes.length) {
-        input = { ...input, data: data.slice() };
         for (const { time, feature, value } of changes) {
-          if (time < doc.steps && feature < columns) row(input, time)[feature] = value;
+          if (time < doc.steps && feature < input.width) row(input, time)[feature] = value;
         }
       }
       this.inputs.set(key, input);
@@ -113,7 +112,7 @@ class Network implements Model {
     const initial: Record<string, Float64Array> = {};
     for (const name of state) {
       const width = name === state[0] ? layer.output : layer.hidden;
-      initial[name] = given[name] ? unpack(given[name]).slice() : new Float64Array(width);
+      initial[name] = given[name] ? copied(given[name]) : new Float64Array(width);
     }
     for (const { state: name, unit, value } of initialEdits(edits, item, layer.place)) {
       if (initial[name] && unit < initial[name].length) initial[name][unit] = value;
@@ -124,24 +123,26 @@ class Network implements Model {
   /** What the document brings, where the page cannot compute. */
   private recorded(item: number): Run {
     const doc = this.doc.items[item];
-    const run: Run = { item, steps: doc.steps, input: this.inputOf(item, []), places: {}, head: null };
+    const run = { item, steps: doc.steps, input: this.inputOf(item, []), places: {} as Run["places"], head: null as Values | null };
     for (const layer of this.doc.layers) {
       const maps = doc.maps?.[layer.place] ?? {};
       const sites = Object.fromEntries(Object.entries(maps).map(([site, map]) => [site, unmapped(map, doc)]));
-      run.places[layer.place] = { input: null, initial: this.initialOf(layer, item, []), sites };
+      run.places[layer.place] = { names: Object.keys(sites), input: null, initial: this.initialOf(layer, item, []), sites };
     }
-    const last = levels(this.doc.layers)
-      .at(-1)!
-      .map((layer) => run.places[layer.place].sites[this.doc.cell.state[0]]);
-    if (last.every((one) => one && one.every === 1 && one.units === null)) run.head = headOf(this.doc.head, sideBySide(last));
-    return run;
+    if (doc.head) run.head = valuesOf(doc.head, doc.steps);
+    return { ...run, done: true, advance: () => undefined };
   }
 
   terms(run: Run, edits: Edit[], snapshot: number | null, place: string, gate: string, unit: number, time: number): Term[] {
     if (!this.plan) return [];
     const peepholes = this.doc.cell.sites.map((site) => this.equation(site));
     const look = (name: string): number => this.value(run, edits, snapshot, place, name, unit, time);
-    return termsOf(this.context(run, edits, snapshot, place), gate, unit, time, peepholes, look);
+    const { sites } = run.places[place];
+    const error = (name: string): number => {
+      const values = sites[name.replace(/^s\./, "")];
+      return values ? errorAt(values, unit) : 0;
+    };
+    return termsOf(this.context(run, edits, snapshot, place), gate, unit, time, peepholes, look, error);
   }
 
   value(run: Run, edits: Edit[], snapshot: number | null, place: string, name: string, unit: number, time: number): number {
@@ -167,13 +168,14 @@ class Network implements Model {
     return at.sites[site] ? valueAt(at.sites[site], time, unit) : NaN;
   }
 
-  private context(run: Run, edits: Edit[], snapshot: number | null, place: string) {
+  private context(run: Run, edits: Edit[], snapshot: number | null, place: string): Context {
+    const { input, initial, sites } = run.places[place];
     return {
       cell: this.doc.cell,
       layer: this.layer(place),
       weights: this.weights.of(place, edits, snapshot),
       steps: run.steps,
-      ...run.places[place],
+      ...{ input, initial, sites },
     };
   }
 
@@ -195,15 +197,11 @@ class Network implements Model {
   listens(item: number, edits: Edit[], snapshot: number | null, place: string, state: string, unit: number, at: number): Values | null {
     if (!this.sensitivity) return null;
     const run = this.run(item, edits, snapshot);
+    const on = edits.filter((edit) => edit.on);
     const tasks: Record<string, Task> = {};
-    for (const layer of this.doc.layers) {
-      tasks[layer.place] = this.task(
-        layer,
-        run.places[layer.place].input!,
-        item,
-        edits.filter((edit) => edit.on),
-        snapshot,
-      );
+    for (const level of levels(this.doc.layers)) {
+      for (const layer of level) tasks[layer.place] = this.task(layer, run.places[layer.place].input!, item, on, snapshot);
+      if (level.some((layer) => layer.place === place)) break; // what is above it does not matter
     }
     return this.sensitivity.of(run, tasks, place, state, unit, at);
   }
@@ -213,21 +211,12 @@ class Network implements Model {
   }
 }
 
-function sideBySide(outputs: Values[]): Values {
-  if (outputs.length === 1) return outputs[0];
-  const width = outputs.reduce((sum, one) => sum + one.width, 0);
-  const joined = values(outputs[0].steps, width);
-  for (let time = 0; time < joined.steps; time++) {
-    let offset = 0;
-    for (const one of outputs) {
-      row(joined, time).set(row(one, time), offset);
-      offset += one.width;
-    }
-  }
-  return joined;
+function unmapped(map: MapDoc, item: ItemDoc): Values {
+  return { ...valuesOf(map.values, item.steps), every: map.every, units: map.units };
 }
 
-function unmapped(map: MapDoc, item: ItemDoc): Values {
-  const { columns, data } = matrix(map.values);
-  return { steps: item.steps, width: columns, every: map.every, units: map.units, data };
+/** Of a packed matrix, steps × width. */
+function valuesOf(packed: Packed, steps: number): Values {
+  const width = packed.shape[packed.shape.length - 1] ?? 1;
+  return { steps, width, every: 1, units: null, error: packed.error ? copied(packed.error) : null, data: copied(packed) };
 }

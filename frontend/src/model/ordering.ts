@@ -1,7 +1,7 @@
 /** In which order the units stand: by number, or by what they do. Every order is the same whenever it is made again. */
 
 import type { Sort, Values } from "./types";
-import { rowsOf } from "./values";
+import { errorAt, rowsOf } from "./values";
 
 /** What the sorting looks at, all of one place. keep: what multiplies the memory at each step (null: nothing does). */
 export interface Material {
@@ -154,13 +154,14 @@ export interface Switch {
   site: string;
   from: number;
   to: number;
+  error: number; // how far either may be off
 }
 
 /** The units that move most inside the span (both ends included), most first. */
 export function switches(span: [number, number], units: number[], sites: { site: string; values: Values }[]): Switch[] {
   const found = units.map((unit) => {
     const moves = sites.map(({ site, values }) => moveOf(unit, site, values, span));
-    return moves.reduce((most, one) => (sizeOf(one) > sizeOf(most) ? one : most), { unit, site: "", from: 0, to: 0 });
+    return moves.reduce((most, one) => (sizeOf(one) > sizeOf(most) ? one : most), { unit, site: "", from: 0, to: 0, error: 0 });
   });
   return found.sort((a, b) => sizeOf(b) - sizeOf(a) || a.unit - b.unit);
 }
@@ -176,11 +177,11 @@ function moveOf(unit: number, site: string, values: Values, [first, last]: [numb
   const stop = Math.min(rows - 1, Math.floor(last / values.every));
   let [low, high] = [start, start];
   const at = (row: number): number => values.data[row * values.width + column] ?? NaN;
-  if (column < 0 || column >= values.width) return { unit, site, from: 0, to: 0 };
+  if (column < 0 || column >= values.width) return { unit, site, from: 0, to: 0, error: 0 };
   for (let row = start; row <= stop; row += 1) {
     if (at(row) < at(low)) low = row;
     if (at(row) > at(high)) high = row;
   }
   const [from, to] = [at(Math.min(low, high)), at(Math.max(low, high))];
-  return Number.isNaN(to - from) ? { unit, site, from: 0, to: 0 } : { unit, site, from, to };
+  return Number.isNaN(to - from) ? { unit, site, from: 0, to: 0, error: 0 } : { unit, site, from, to, error: errorAt(values, unit) };
 }

@@ -1,10 +1,11 @@
 /** All values of one unit at one step: what the picture and the arithmetic read. */
 
 import type { CellDoc, Doc, LayerDoc } from "../document/schema";
+import { figure } from "../text/format";
 import { names } from "./expression";
 import { before } from "./recurrence";
 import type { Model, Run, Source, Term } from "./types";
-import { valueAt } from "./values";
+import { errorAt, valueAt } from "./values";
 
 export interface Reading {
   doc: Doc;
@@ -19,6 +20,10 @@ export interface Reading {
   /** Whether the page knows a name's value: large models bring some units' maps only, and no sums. */
   has(name: string): boolean;
   terms(gate: string): Term[];
+  /** How far a name's value may be from the model's own; 0 where the page knows all of it. */
+  error(name: string): number;
+  /** A name's value, with the digits that are certain. */
+  figure(name: string): string;
 }
 
 /** The unit under the store's cursor. `run`: the edited one, or the original. */
@@ -43,18 +48,24 @@ export function reading(store: Source, run: Run = store.run(), edited = true, ti
     return found;
   }
 
-  function sum(gate: string, chosen: (term: Term) => boolean): number {
-    const all = terms(gate);
-    return all.length === 0 ? NaN : all.filter(chosen).reduce((total, term) => total + term.product, 0);
+  /** The terms that a sum stands for; null for what is no sum. */
+  function summed(name: string): Term[] | null {
+    const gate = name.slice(name.indexOf(".") + 1);
+    const parts: Record<string, (term: Term) => boolean> = {
+      x: folded(doc.cell, model, gate) ? whole : ofInput,
+      u: ofMemory,
+      from_h: (term) => term.kind === "recurrent",
+      from_x: (term) => term.kind === "input",
+    };
+    const chosen = name.includes(".") ? parts[name.slice(0, name.indexOf("."))] : undefined;
+    return chosen ? terms(gate).filter(chosen) : null;
   }
 
   function read(name: string): number {
     const rest = name.slice(name.indexOf(".") + 1);
     if (name === "input") return inputValue(layer, run, time);
-    if (name.startsWith("x.")) return sum(rest, folded(doc.cell, model, rest) ? whole : ofInput);
-    if (name.startsWith("u.")) return sum(rest, ofMemory);
-    if (name.startsWith("from_h.")) return sum(rest, (term) => term.kind === "recurrent");
-    if (name.startsWith("from_x.")) return sum(rest, (term) => term.kind === "input");
+    const sum = summed(name);
+    if (sum) return terms(rest).length ? sum.reduce((total, term) => total + term.product, 0) : NaN;
     if (name.startsWith("s.")) return stateBefore(run, layer, rest, state.unit, earlier);
     if (name.startsWith("p.")) return vector(store, layer, rest, edited);
     const values = run.places[layer.place].sites[name];
@@ -70,7 +81,30 @@ export function reading(store: Source, run: Run = store.run(), edited = true, ti
     return values !== undefined && (values.units === null || values.units.includes(state.unit));
   }
 
-  return { has, doc, layer, run, item: run.item, unit: state.unit, time, earlier, read, terms };
+  function error(name: string): number {
+    const rest = name.slice(name.indexOf(".") + 1);
+    if (name === "input") return inputError(layer, run);
+    const sum = summed(name);
+    if (sum) return sum.reduce((total, term) => total + term.errors.product, 0);
+    if (name.startsWith("p.") || (name.startsWith("s.") && earlier < 0)) return 0;
+    const values = run.places[layer.place].sites[name.startsWith("s.") ? rest : name];
+    return values ? errorAt(values, state.unit) : 0;
+  }
+
+  return {
+    error,
+    figure: (name) => figure(read(name), error(name)),
+    has,
+    doc,
+    layer,
+    run,
+    item: run.item,
+    unit: state.unit,
+    time,
+    earlier,
+    read,
+    terms,
+  };
 }
 
 const whole = (term: Term): boolean => term.kind !== "peephole";
@@ -93,6 +127,11 @@ function inputValue(layer: LayerDoc, run: Run, time: number): number {
   if (layer.input !== 1) return NaN;
   const values = run.places[layer.place].input ?? (layer.layer === 0 ? run.input : null);
   return values ? valueAt(values, time, 0) : NaN;
+}
+
+function inputError(layer: LayerDoc, run: Run): number {
+  const values = run.places[layer.place].input ?? (layer.layer === 0 ? run.input : null);
+  return values ? errorAt(values, 0) : 0;
 }
 
 function stateBefore(run: Run, layer: LayerDoc, state: string, unit: number, earlier: number): number {

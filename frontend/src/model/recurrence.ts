@@ -1,13 +1,15 @@
 /** One layer and direction over one sequence: byhand's reference engine, in the page, for a single sequence and in float64. */
 
 import type { Matrix } from "../document/read";
-import type { CellDoc, LayerDoc } from "../document/schema";
+import type { CellDoc, LayerDoc, Packed } from "../document/schema";
 import { firstDifference, type SiteEdit } from "./edits";
+import { multiply, multiplyAll } from "./multiply";
 import { Machine, type Plan } from "./program";
 import type { Values } from "./types";
 import { row, values } from "./values";
 
 export interface Weights {
+  rounded: Packed["dtype"] | null; // as what the matrices are kept, where that is not all of them
   input: Matrix;
   recurrent: Matrix | null;
   bias_input: Matrix | null;
@@ -41,36 +43,15 @@ export function levels(layers: LayerDoc[]): LayerDoc[][] {
   return [...found.values()];
 }
 
-/** out = matrix · vector + bias. Four rows at a time: four sums that need not wait for each other are three times as fast as one. */
-export function multiply(out: Float64Array, { rows, columns, data }: Matrix, vector: Float64Array, bias: Matrix | null): void {
-  if (bias) out.set(bias.data);
-  else out.fill(0);
-  let r = 0;
-  for (; r + 4 <= rows; r += 4) {
-    let k = r * columns;
-    let [a, b, c, d] = [0, 0, 0, 0];
-    for (let j = 0; j < columns; j++, k++) {
-      const value = vector[j];
-      a += data[k] * value;
-      b += data[k + columns] * value;
-      c += data[k + 2 * columns] * value;
-      d += data[k + 3 * columns] * value;
-    }
-    out[r] += a;
-    out[r + 1] += b;
-    out[r + 2] += c;
-    out[r + 3] += d;
-  }
-  for (; r < rows; r++) {
-    let sum = 0;
-    for (let j = 0, k = r * columns; j < columns; j++, k++) sum += data[k] * vector[j];
-    out[r] += sum;
-  }
-}
-
 /** What a site of the step is called outside: the output, where it goes through a projection, is "m" before it. */
 export function publicName(cell: CellDoc, projected: boolean, site: string): string {
   return projected && site === cell.state[0] ? "m" : site;
+}
+
+/** All sites of a layer, by these names. */
+export function siteNames(cell: CellDoc, projected: boolean): string[] {
+  const names = cell.sites.map((site) => publicName(cell, projected, site));
+  return projected ? [...names, cell.state[0]] : names;
 }
 
 /** The step before, in the layer's own direction; −1: the initial states. */
@@ -78,10 +59,14 @@ export function before(layer: LayerDoc, steps: number, time: number): number {
   return layer.reverse ? (time + 1 < steps ? time + 1 : -1) : time - 1;
 }
 
+const BLOCK = 16; // steps whose inputs are multiplied at once
+
 /** A step's arguments, written into a machine's registers: gate sums, last states, vectors. */
 export class Feeder {
   readonly read: Float64Array;
   private readonly sums: Float64Array;
+  private readonly block: Float64Array; // what the input gives to the gates, at some steps at once
+  private from = -1; // the first of them
   private readonly places: [state: string, offset: number][] = [];
 
   constructor(
@@ -96,14 +81,14 @@ export class Feeder {
     }
     this.read = new Float64Array(width);
     this.sums = new Float64Array(cell.gates.length * layer.hidden);
+    this.block = new Float64Array(BLOCK * this.sums.length);
     for (const [name, value] of Object.entries(cell.constants)) machine.input(`p.${name}`)?.fill(value);
     for (const [name, value] of Object.entries(weights.vectors)) machine.input(`p.${name}`)?.set(value);
   }
 
   feed(time: number, state: Record<string, Float64Array>): void {
-    const { cell, layer, weights, input } = this.task;
-    multiply(this.sums, weights.input, row(input, time), weights.bias_input);
-    this.scatter("x", this.sums);
+    const { cell, layer, weights } = this.task;
+    this.scatter("x", this.ofInput(time));
     if (weights.recurrent) {
       for (const [name, offset] of this.places) this.read.set(state[name], offset);
       multiply(this.sums, weights.recurrent, this.read, weights.bias_recurrent);
@@ -113,6 +98,18 @@ export class Feeder {
       const register = this.machine.input(`s.${name}`);
       if (register && state[name].length === layer.hidden) register.set(state[name]);
     }
+  }
+
+  private ofInput(time: number): Float64Array {
+    const { weights, input } = this.task;
+    const from = time - (time % BLOCK);
+    if (from !== this.from) {
+      const vectors = input.data.subarray(from * input.width);
+      multiplyAll(this.block, weights.input, vectors, Math.min(BLOCK, input.steps - from), weights.bias_input);
+      this.from = from;
+    }
+    const size = this.sums.length;
+    return this.block.subarray((time - from) * size, (time - from + 1) * size);
   }
 
   private scatter(kind: string, sums: Float64Array): void {
@@ -156,8 +153,11 @@ export function runLayer(task: Task, plan: Plan, earlier: Done[]): Done {
   const feeder = new Feeder(task, machine);
   const output = cell.state[0];
   const sites: Record<string, Values> = {};
-  for (const site of cell.sites) sites[publicName(cell, projected, site)] = values(steps, layer.hidden);
-  if (projected) sites[output] = values(steps, layer.output);
+  for (const name of siteNames(cell, projected)) {
+    const width = projected && name === output ? layer.output : layer.hidden;
+    const error = layer.errors?.[name];
+    sites[name] = values(steps, width, error ? new Float64Array(width).fill(error) : null);
+  }
 
   let state = { ...task.initial };
   for (let done = 0; done < steps; done++) {

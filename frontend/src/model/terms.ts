@@ -1,12 +1,12 @@
 /** Gate sums, term by term: what the worked arithmetic shows. */
 
-import type { Matrix } from "../document/read";
 import type { CellDoc, LayerDoc } from "../document/schema";
 import { isWired } from "./layout";
 import { summands } from "./program";
 import { before, type Weights } from "./recurrence";
 import type { Expression, Term, Values } from "./types";
-import { row } from "./values";
+import { productError, roundingOf } from "./uncertainty";
+import { errorAt, row } from "./values";
 
 /** A place in a run, with its weights. */
 export interface Context {
@@ -21,6 +21,8 @@ export interface Context {
 
 const MANY = 8;
 
+const EXACT = { value: 0, weight: 0, product: 0 };
+
 /** All terms of a gate's sum; the largest first where there are many. equations: in which peepholes are looked for. look: the value
  *  of a name in them. */
 export function termsOf(
@@ -30,9 +32,10 @@ export function termsOf(
   time: number,
   equations: Expression[],
   look: (name: string) => number,
+  error: (name: string) => number,
 ): Term[] {
   const terms = [...recurrentTerms(context, gate, unit, time), ...inputTerms(context, gate, unit, time)];
-  terms.push(...biasTerms(context, gate, unit), ...peepholeTerms(gate, unit, equations, look));
+  terms.push(...biasTerms(context, gate, unit), ...peepholeTerms(gate, unit, equations, look, error));
   return terms.length > MANY ? terms.sort((a, b) => Math.abs(b.product) - Math.abs(a.product)) : terms;
 }
 
@@ -65,7 +68,7 @@ function recurrentTerms(context: Context, gate: string, unit: number, time: numb
       if (!isWired(cell, gate, state, k)) continue;
       const label = given.length > 1 ? `${name} of unit ${k} × weight` : `${name} × weight`;
       const source = { part: "recurrent", row: index, column: offset + k, index: k };
-      terms.push(term(label, "recurrent", source, given[k], weights.recurrent));
+      terms.push(term(context, label, "recurrent", source, given[k], last < 0 ? 0 : errorAt(sites[state], k)));
     }
     offset += given.length;
   }
@@ -73,18 +76,28 @@ function recurrentTerms(context: Context, gate: string, unit: number, time: numb
 }
 
 function inputTerms(context: Context, gate: string, unit: number, time: number): Term[] {
-  const { weights, input } = context;
+  const { input } = context;
   if (!input) return [];
   const index = rowOf(context, gate, unit);
   return Array.from(row(input, time), (value, k) => {
     const label = input.width > 1 ? `input ${k} × weight` : "input × weight";
-    return term(label, "input", { part: "input", row: index, column: k, index: k }, value, weights.input);
+    return term(context, label, "input", { part: "input", row: index, column: k, index: k }, value, errorAt(input, k));
   });
 }
 
-function term(label: string, kind: Term["kind"], source: Term["source"], value: number, { columns, data }: Matrix): Term {
+function term(
+  { weights }: Context,
+  label: string,
+  kind: "recurrent" | "input",
+  source: Term["source"],
+  value: number,
+  error: number,
+): Term {
+  const { columns, data } = weights[kind]!;
   const weight = data[source.row * columns + source.column];
-  return { label, kind, source, value, weight, product: value * weight };
+  const rounding = weights.rounded ? roundingOf(weight, weights.rounded) : 0;
+  const errors = { value: error, weight: rounding, product: productError(value, error, weight, rounding) };
+  return { label, kind, source, value, weight, product: value * weight, errors };
 }
 
 /** torch adds two biases. The second is left out where it is 0, as it is in models that were not made by torch. */
@@ -94,7 +107,7 @@ function biasTerms(context: Context, gate: string, unit: number): Term[] {
   const terms: Term[] = [];
   const add = (part: string, label: string, weight: number): void => {
     const source = { part, row: index, column: 0, index: 0 };
-    terms.push({ label, kind: "bias", source, value: null, weight, product: weight });
+    terms.push({ label, kind: "bias", source, value: null, weight, product: weight, errors: EXACT });
   };
   if (one) add("bias_input", "bias", one.data[index]);
   if (other && (other.data[index] !== 0 || !one)) add("bias_recurrent", one ? "second bias" : "bias", other.data[index]);
@@ -102,7 +115,13 @@ function biasTerms(context: Context, gate: string, unit: number): Term[] {
 }
 
 /** What stands beside the gate's sum in an equation as vector × value: the gate looks at a memory through it. */
-function peepholeTerms(gate: string, unit: number, equations: Expression[], look: (name: string) => number): Term[] {
+function peepholeTerms(
+  gate: string,
+  unit: number,
+  equations: Expression[],
+  look: (name: string) => number,
+  error: (name: string) => number,
+): Term[] {
   const terms: Term[] = [];
   for (const equation of equations) {
     for (const sum of sumsWith(equation, `x.${gate}`)) {
@@ -114,7 +133,8 @@ function peepholeTerms(gate: string, unit: number, equations: Expression[], look
         if (vector < 0 || !other) continue;
         const [value, weight] = [look(other), look(names[vector])];
         const source = { part: names[vector].slice(2), row: unit, column: 0, index: unit };
-        terms.push({ label: `${other} × peephole`, kind: "peephole", source, value, weight, product: value * weight });
+        const errors = { value: error(other), weight: 0, product: productError(value, error(other), weight, 0) };
+        terms.push({ label: `${other} × peephole`, kind: "peephole", source, value, weight, product: value * weight, errors });
       }
     }
     if (terms.length) break;

@@ -18,6 +18,7 @@ export interface Values {
   width: number;
   every: number; // > 1: thinned, as in MapDoc
   units: number[] | null;
+  error: ArrayLike<number> | null; // of each column: how far its values may be from the model's own; null: not at all
   data: Float64Array;
 }
 
@@ -25,8 +26,18 @@ export interface Run {
   item: number;
   steps: number;
   input: Values;
-  places: Record<string, { input: Values | null; initial: Record<string, Float64Array>; sites: Record<string, Values> }>;
-  head: Values | null; // outputs of the head, steps × outputs
+  places: Record<string, Place>;
+  readonly head: Values | null; // outputs of the head, steps × outputs
+  readonly done: boolean; // nothing is left to compute: what is read is there at once
+  advance(): void; // compute some of what is left
+}
+
+/** One layer and direction. What is not there yet is computed when it is read. */
+export interface Place {
+  readonly names: string[]; // of the sites
+  readonly input: Values | null;
+  readonly initial: Record<string, Float64Array>;
+  readonly sites: Record<string, Values>;
 }
 
 /** What the views use of the model. Everything is kept until edits, item or snapshot change. */
@@ -51,6 +62,7 @@ export interface Term {
   value: number | null; // what is multiplied; null for a bias
   weight: number;
   product: number;
+  errors: { value: number; weight: number; product: number }; // how far each may be from the model's own
 }
 
 export type Expression =

@@ -1,6 +1,6 @@
 /** Values of a site over time: rows, columns, and single numbers. */
 
-import { say } from "../text/format";
+import { figure } from "../text/format";
 import type { Values } from "./types";
 
 /** The columns of `values` that hold these units, in the order of the units; what was thinned away is left out. */
@@ -24,15 +24,20 @@ export function holds(values: Values, unit: number): boolean {
 
 /** The value in words; "left out" where the unit is. */
 export function sayAt(values: Values, time: number, unit: number): string {
-  return holds(values, unit) ? say(valueAt(values, time, unit)) : "left out";
+  return holds(values, unit) ? figure(valueAt(values, time, unit), errorAt(values, unit)) : "left out";
+}
+
+/** How far the values of a unit may be from the model's own. */
+export function errorAt({ error, units }: Values, unit: number): number {
+  return error?.[units ? units.indexOf(unit) : unit] ?? 0;
 }
 
 export function rowsOf(values: Values): number {
   return values.width ? values.data.length / values.width : 0;
 }
 
-export function values(steps: number, width: number): Values {
-  return { steps, width, every: 1, units: null, data: new Float64Array(steps * width) };
+export function values(steps: number, width: number, error: ArrayLike<number> | null = null): Values {
+  return { steps, width, every: 1, units: null, error, data: new Float64Array(steps * width) };
 }
 
 export function row(from: Values, time: number): Float64Array {

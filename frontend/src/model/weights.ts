@@ -1,6 +1,6 @@
 /** The weights of every layer, at a snapshot or as trained, with the edits of weights written into them. */
 
-import { type Matrix, matrix } from "../document/read";
+import { copied, type Matrix, matrix } from "../document/read";
 import type { Doc, HeadDoc, LayerDoc, Packed, WeightsDoc } from "../document/schema";
 import { type WeightEdit, weightEdits } from "./edits";
 import { block } from "./layout";
@@ -22,7 +22,7 @@ export class WeightStore {
     if (!found) {
       const layer = this.doc.layers.find((one) => one.place === place)!;
       found = changed(
-        read(this.document(place, snapshot)),
+        read(this.document(place, snapshot), Boolean(layer.errors)),
         changes.flatMap((edit) => this.spread(layer, edit)),
       );
       this.kept.set(key, found);
@@ -49,15 +49,16 @@ export class WeightStore {
   }
 }
 
-function read(doc: WeightsDoc): Weights {
+function read(doc: WeightsDoc, rounded: boolean): Weights {
   const part = (packed: Packed | null): Matrix | null => (packed ? matrix(packed) : null);
   return {
+    rounded: rounded ? doc.input.dtype : null,
     input: matrix(doc.input),
     recurrent: part(doc.recurrent),
     bias_input: part(doc.bias_input),
     bias_recurrent: part(doc.bias_recurrent),
     projection: part(doc.projection),
-    vectors: Object.fromEntries(Object.entries(doc.vectors).map(([name, packed]) => [name, matrix(packed).data])),
+    vectors: Object.fromEntries(Object.entries(doc.vectors).map(([name, packed]) => [name, copied(packed)])),
   };
 }
 

@@ -12,8 +12,8 @@ export class Bar {
   readonly element: HTMLElement;
   readonly head: HTMLElement;
   private readonly sorts = make("select");
-  private readonly from = make("input", { type: "number", min: 1, inputmode: "numeric" });
-  private readonly to = make("input", { type: "number", min: 1, inputmode: "numeric" });
+  private readonly from = make("input", { type: "number", min: 0, inputmode: "numeric" });
+  private readonly to = make("input", { type: "number", min: 0, inputmode: "numeric" });
   private readonly clear = make("button", { type: "button" }, "Clear");
   private readonly zoom = make("button", { type: "button", "aria-pressed": "false" }, "Zoom to span");
   private readonly title = make("h2");
@@ -35,7 +35,7 @@ export class Bar {
 
   private typed(changed: HTMLInputElement): void {
     const { steps } = this.store.run();
-    const mine = changed.value === "" ? null : Math.max(0, Math.min(steps - 1, Math.round(Number(changed.value)) - 1));
+    const mine = changed.value === "" ? null : Math.max(0, Math.min(steps - 1, Math.round(Number(changed.value))));
     const other = this.store.state.span?.[changed === this.from ? 1 : 0] ?? null; // the field shows it a frame later
     if (mine === null && other === null) return this.store.set({ span: null });
     const [a, b] = [mine ?? other ?? 0, other ?? mine ?? 0];
@@ -58,8 +58,8 @@ export class Bar {
       [this.from, 0],
       [this.to, 1],
     ] as const) {
-      field.max = String(steps);
-      if (document.activeElement !== field) field.value = state.span ? String(state.span[end] + 1) : "";
+      field.max = String(steps - 1);
+      if (document.activeElement !== field) field.value = state.span ? String(state.span[end]) : "";
     }
     this.clear.hidden = !state.span;
     this.zoom.hidden = !state.span && !zoom;

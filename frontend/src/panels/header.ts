@@ -108,7 +108,7 @@ function makeUnitField(store: Store): { element: HTMLElement; update(): void } {
     const { hidden } = store.model.doc.layers.find((layer) => layer.place === store.state.place)!;
     element.hidden = hidden < 2;
     field.max = String(hidden - 1);
-    write(of, `of ${hidden}`);
+    write(of, `of 0–${hidden - 1}`);
     if (document.activeElement !== field && field.value !== String(store.state.unit)) field.value = String(store.state.unit);
   };
   return { element, update };

@@ -5,7 +5,7 @@ import { handle } from "../dom/handle";
 import { edited, siteAt, type Target } from "../model/editable";
 import type { Reading } from "../model/reading";
 import type { Store } from "../state/types";
-import { figure } from "../text/format";
+import { figure, typed } from "../text/format";
 import { label } from "../text/labels";
 
 export interface Hold {
@@ -69,10 +69,10 @@ export function hold(store: Store, reading: Reading, site: string): Hold {
   function update(now: Reading, own: number): void {
     const here = edited(store.state.edits, siteAt(cell, now.layer.place, site, now.time, now.unit));
     const all = edited(store.state.edits, siteAt(cell, now.layer.place, site, null, now.unit));
-    value.set(now.read(site), here || all);
+    value.set(now.read(site), here || all, now.error(site));
     free.hidden = !here && !all;
     note.hidden = free.hidden;
-    write(note, `Held at ${figure(now.read(site))}${all ? " at all steps" : ""}. By its own arithmetic: ${figure(own)}.`);
+    write(note, `Held at ${typed(now.read(site))}${all ? " at all steps" : ""}. By its own arithmetic: ${figure(own, now.error(site))}.`);
   }
 
   return { element, update };

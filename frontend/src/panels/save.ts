@@ -80,7 +80,7 @@ function fileName({ model, state }: Store, name: string, extension: string): str
       .replace(/[^a-z0-9]+/g, "-")
       .replace(/^-+|-+$/g, "")
       .slice(0, 40);
-  const parts = ["byhand", model.doc.title, state.place, name, `step ${state.time + 1}`].map(slug).filter(Boolean);
+  const parts = ["byhand", model.doc.title, state.place, name, `step ${state.time}`].map(slug).filter(Boolean);
   return `${[...new Set(parts)].join("-")}.${extension}`;
 }
 

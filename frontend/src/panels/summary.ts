@@ -1,9 +1,9 @@
 /** A step in one sentence, for screen readers. */
 
-import { valueAt } from "../model/values";
+import { sayAt } from "../model/values";
 import type { Store } from "../state/types";
-import { figure, visible } from "../text/format";
-import { label } from "../text/labels";
+import { visible } from "../text/format";
+import { inOrder, label } from "../text/labels";
 
 export function summary(store: Store): string {
   const { doc } = store.model;
@@ -12,7 +12,7 @@ export function summary(store: Store): string {
   const run = store.run();
   const character = doc.items[item].characters?.[time];
   const here = character === undefined ? "" : `, “${visible(character)}”`;
-  const sites = Object.entries(run.places[place]?.sites ?? {});
-  const values = sites.map(([site, values]) => `${label(doc.cell, site)} ${figure(valueAt(values, time, unit))}`);
-  return `Step ${time + 1} of ${run.steps}${here}, unit ${unit}: ${values.join(", ")}.`;
+  const sites = run.places[place]?.sites ?? {};
+  const values = inOrder(doc.cell, Object.keys(sites)).map((site) => `${label(doc.cell, site)} ${sayAt(sites[site], time, unit)}`);
+  return `Step ${time} of 0 to ${run.steps - 1}${here}, unit ${unit}: ${values.join(", ")}.`;
 }

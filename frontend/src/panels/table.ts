@@ -6,8 +6,8 @@ import type { View } from "../dom/view";
 import type { Values } from "../model/types";
 import { sayAt } from "../model/values";
 import type { Store } from "../state/types";
-import { say, visible } from "../text/format";
-import { feature } from "../text/labels";
+import { count, figure, visible } from "../text/format";
+import { feature, inOrder } from "../text/labels";
 import { outputsAt } from "./outputs";
 
 const PAGE = 50;
@@ -50,34 +50,34 @@ export function makeTable(store: Store): View {
     over.replaceChildren(timeTable(sites, run.input));
     earlier.disabled = page === 0;
     later.disabled = (page + 1) * PAGE >= run.steps;
-    write(pages, `Steps ${page * PAGE + 1} to ${Math.min(run.steps, (page + 1) * PAGE)} of ${run.steps}`);
+    write(pages, `Steps ${page * PAGE} to ${Math.min(run.steps, (page + 1) * PAGE) - 1} of ${count(run.steps, "step")}`);
   }
 
   function stepTable(sites: Record<string, Values>): HTMLTableElement {
     const { time, unit, place } = store.state;
-    const rows = Object.keys(sites).map((site) =>
+    const rows = inOrder(cell, Object.keys(sites)).map((site) =>
       make(
         "tr",
         {},
         make("th", { scope: "row" }, site),
         make("td", { class: "words" }, cell.labels[site] ?? ""),
-        figure(sites[site], time, unit),
+        entry(sites[site], time, unit),
       ),
     );
-    return table(`${place}, unit ${unit}, at step ${time + 1}`, ["site", "meaning", "value"], [...rows, ...outputs()]);
+    return table(`${place}, unit ${unit}, at step ${time}`, ["site", "meaning", "value"], [...rows, ...outputs()]);
   }
 
   /** All of them where they are few, else the largest. */
   function outputs(): HTMLElement[] {
     const all = outputsAt(doc, store.run(), store.state.time);
     const shown = all.length > OUTPUTS ? all.slice(0, OUTPUTS) : all.sort((a, b) => a.index - b.index);
-    return shown.map(({ name, value }) =>
+    return shown.map(({ name, value, error }) =>
       make(
         "tr",
         {},
         make("th", { scope: "row" }, visible(name)),
         make("td", { class: "words" }, "output"),
-        make("td", { class: "figure" }, Number.isNaN(value) ? "not a number" : say(value)),
+        make("td", { class: "figure" }, Number.isNaN(value) ? "not a number" : figure(value, error)),
       ),
     );
   }
@@ -85,19 +85,19 @@ export function makeTable(store: Store): View {
   function timeTable(sites: Record<string, Values>, input: Values): HTMLTableElement {
     const { unit, place, item } = store.state;
     const letters = store.model.doc.items[item]?.characters;
-    const names = Object.keys(sites);
+    const names = inOrder(cell, Object.keys(sites));
     const first = page * PAGE;
     const features = letters || input.width > 4 ? 0 : input.width;
     const rows = Array.from({ length: Math.max(0, Math.min(PAGE, input.steps - first)) }, (_, index) => {
       const time = first + index;
-      const cells = names.map((site) => figure(sites[site], time, unit));
+      const cells = names.map((site) => entry(sites[site], time, unit));
       const given = letters
         ? [make("td", {}, visible(letters[time] ?? ""))]
-        : Array.from({ length: features }, (_one, column) => figure(input, time, column));
+        : Array.from({ length: features }, (_one, column) => entry(input, time, column));
       return make(
         "tr",
         { "aria-current": time === store.state.time ? "step" : null },
-        make("th", { scope: "row" }, String(time + 1)),
+        make("th", { scope: "row" }, String(time)),
         ...given,
         ...cells,
       );
@@ -117,7 +117,7 @@ export function makeTable(store: Store): View {
   return { element, update, destroy: () => undefined };
 }
 
-function figure(values: Values, time: number, unit: number): HTMLTableCellElement {
+function entry(values: Values, time: number, unit: number): HTMLTableCellElement {
   const text = sayAt(values, time, unit);
   return make("td", { class: "figure" }, text === "NaN" ? "not a number" : text);
 }

@@ -4,7 +4,7 @@ import "./timebar.css";
 import { make, write } from "../dom/elements";
 import { iconButton, setIcon } from "../dom/icons";
 import type { View } from "../dom/view";
-import { row } from "../model/values";
+import { errorAt, row } from "../model/values";
 import type { State, Store } from "../state/types";
 import { figure, visible } from "../text/format";
 
@@ -32,13 +32,13 @@ export function makeTimeBar(store: Store): View {
     if (slider.max !== String(steps - 1)) slider.max = String(steps - 1);
     if (slider.value !== String(time)) slider.value = String(time);
     slider.style.setProperty("--share", String(steps > 1 ? time / (steps - 1) : 1));
-    slider.setAttribute("aria-valuetext", `step ${time + 1} of ${steps}`);
+    slider.setAttribute("aria-valuetext", `step ${time} of 0 to ${steps - 1}`);
     slider.disabled = steps < 2;
     back.disabled = time === 0;
     forward.disabled = time === steps - 1;
     play.disabled = steps < 2;
     setIcon(play, playing ? "pause" : "play", playing ? "pause (space)" : "play (space)");
-    write(step, `step ${(time + 1).toLocaleString("en")} of ${steps.toLocaleString("en")}`);
+    write(step, `step ${time.toLocaleString("en")} of 0–${(steps - 1).toLocaleString("en")}`);
     showHere(here, store);
     player.update(store.state);
   };
@@ -62,7 +62,7 @@ function showHere(element: HTMLElement, store: Store): void {
   const { input } = store.run();
   const values = row(input, time);
   const names = Array.from(values.subarray(0, SHOWN), (_, k) => doc.features?.[k] ?? (values.length > 1 ? `x${k}` : "x"));
-  const shown = names.map((name, k) => `${name} = ${figure(values[k])}`);
+  const shown = names.map((name, k) => `${name} = ${figure(values[k], errorAt(input, k))}`);
   write(element, shown.join("  ") + (values.length > SHOWN ? ` and ${values.length - SHOWN} more` : ""));
 }
 

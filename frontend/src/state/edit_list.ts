@@ -4,15 +4,8 @@ import type { Doc, LayerDoc } from "../document/schema";
 import { targetOf } from "../model/edits";
 import { block, source } from "../model/layout";
 import type { Edit } from "../model/types";
+import { typed } from "../text/format";
 import { feature } from "../text/labels";
-
-/** A number as it stands in a sentence: short, and never "-0". */
-export function short(value: number): string {
-  if (!Number.isFinite(value)) return String(value);
-  const text = Math.abs(value) >= 1000 || (value !== 0 && Math.abs(value) < 0.001) ? value.toPrecision(3) : value.toFixed(3);
-  const trimmed = text.includes(".") && !text.includes("e") ? text.replace(/\.?0+$/, "") : text;
-  return trimmed === "-0" ? "0" : trimmed.replace("-", "−");
-}
 
 /** The edits with one more, which takes the place of an edit of the same target. */
 export function withEdit(edits: Edit[], edit: Edit): Edit[] {
@@ -21,19 +14,19 @@ export function withEdit(edits: Edit[], edit: Edit): Edit[] {
   return index < 0 ? [...edits, edit] : edits.map((one, k) => (k === index ? edit : one));
 }
 
-/** "forget gate f of unit 3 at step 6 = 0". Steps are counted from 1, as everywhere on the page; in Python that is time=5. */
+/** "forget gate f of unit 3 at step 6 = 0". Steps are counted from 0, as in Python: that one is time=6. */
 export function sentence(doc: Doc, edit: Edit): string {
   const place = "place" in edit && doc.layers.length > 1 ? `${edit.place}: ` : "";
   const single = doc.layers.every((layer) => layer.hidden === 1);
-  const value = short(edit.value);
+  const value = typed(edit.value);
   switch (edit.kind) {
     case "site": {
       const unit = single ? "" : edit.unit === null ? " of all units" : ` of unit ${edit.unit}`;
-      const time = edit.time === null ? "at every step" : `at step ${edit.time + 1}`;
+      const time = edit.time === null ? "at every step" : `at step ${edit.time}`;
       return `${place}${labelled(doc, edit.site)}${unit} ${time} = ${value}`;
     }
     case "input": {
-      return `${feature(doc, edit.feature)} at step ${edit.time + 1} of ${doc.items[edit.item]?.name ?? edit.item} = ${value}`;
+      return `${feature(doc, edit.feature)} at step ${edit.time} of ${doc.items[edit.item]?.name ?? edit.item} = ${value}`;
     }
     case "weight":
       return `${place}${weightName(doc, edit)} = ${value}`;

@@ -15,7 +15,8 @@ const USUAL: CallDoc = {
   random: false,
 };
 
-export function pythonOf(doc: Doc, edits: Edit[]): string {
+/** snapshot: of the training, whose weights the page shows; null: those that the model has. */
+export function pythonOf(doc: Doc, edits: Edit[], snapshot: number | null = null): string {
   const on = edits.filter((edit) => edit.on);
   const sites = on.filter((edit) => edit.kind === "site");
   const weights = on.filter((edit) => edit.kind === "weight");
@@ -30,11 +31,22 @@ export function pythonOf(doc: Doc, edits: Edit[]): string {
   if (packing.length) lines.push(`from torch.nn.utils.rnn import ${packing.join(", ")}`);
   if (lines.length) lines.push("");
   if (call.random) lines.push(`${doc.name}.eval()`);
+  if (snapshot !== null && doc.training) lines.push(...epochLines(doc, doc.training.epochs[snapshot]));
   if (weights.length) lines.push("with torch.no_grad():", ...indented(weights.map((edit) => weightLine(doc, edit))));
   let last = [line];
   if (scope) last = [scope, ...indented(last)];
   if (sites.length) last = [...editBlock(doc, sites), ...indented(last)];
   return [...lines, ...before, ...last].join("\n");
+}
+
+/** Loads the weights of an earlier epoch. */
+function epochLines(doc: Doc, epoch: number): string[] {
+  const { module } = whose(doc, doc.layers[0].place);
+  return [
+    `# The weights as after epoch ${epoch}, which are not the last. snapshots: what was given as training=,`,
+    `# or byhand.explorer.Snapshots.load("snapshots.safetensors"), of the folder of its run`,
+    `${module}.load_state_dict(next(one.state for one in snapshots.kept if one.epoch == ${epoch}))`,
+  ];
 }
 
 /** The call as the page shows it: what stands before it, around it, and the line itself. */

@@ -17,11 +17,14 @@ const HISTORY = 200;
 
 const PAUSE = 1000; // milliseconds after which further turns of a wheel are a change of their own
 
+const REST = 40; // milliseconds between layers, in which the page answers its reader
+
 class PageStore implements Store {
   private past: Step[] = [];
   private future: Step[] = [];
   private readonly listeners = new Set<() => void>();
   private frame = 0;
+  private timer: ReturnType<typeof setTimeout> | 0 = 0;
   private drag: { target: string; time: number } | null = null;
   private held = false;
   private last: { item: number; edits: Edit[]; snapshot: number | null; run: Run } | null = null;
@@ -40,8 +43,20 @@ class PageStore implements Store {
     const { last } = this;
     if (last?.item === item && last.edits === edits && last.snapshot === snapshot) return last.run; // views ask often
     const run = this.model.run(item, edits, snapshot);
+    if (!run.done) this.finish();
     this.last = { item, edits, snapshot, run };
     return run;
+  }
+
+  /** What no view has asked for yet is computed between frames, a layer at a time; then all of them draw once more. */
+  private finish(): void {
+    this.timer ||= setTimeout(() => {
+      this.timer = 0;
+      const run = this.run();
+      if (!run.done) run.advance();
+      if (run.done) this.tell();
+      else this.finish();
+    }, REST);
   }
 
   original(): Run {
@@ -112,7 +127,7 @@ class PageStore implements Store {
   }
 
   python(): string {
-    return pythonOf(this.model.doc, this.current.edits);
+    return pythonOf(this.model.doc, this.current.edits, this.current.snapshot);
   }
 
   subscribe(listener: () => void): () => void {

@@ -40,10 +40,25 @@ function pretty(name: string): string {
   return name;
 }
 
-/** A step, counted from 1, with the character that stands there. */
-export function step(doc: Doc, item: number, time: number): string {
+/** Sites as people read them: the gates f, i, g, o, then the rest as the step computes it, the output last. */
+export function inOrder(cell: CellDoc, sites: string[]): string[] {
+  const first = ["f", "i", "g", "o"].filter((one) => sites.includes(one));
+  if (!sites.includes("g") || !sites.includes("c")) return sites;
+  const rest = sites.filter((one) => !first.includes(one) && one !== cell.state[0]);
+  return [...first, ...rest, ...sites.filter((one) => one === cell.state[0])];
+}
+
+export type StepWord = "step" | "day";
+
+/** "step 0", as in Python; "day 1", as in the lesson. */
+export function counted(word: StepWord, time: number): string {
+  return word === "day" ? `day ${time + 1}` : `step ${time}`;
+}
+
+/** A step with the character that stands there. */
+export function step(doc: Doc, item: number, time: number, word: StepWord = "step"): string {
   const character = doc.items[item]?.characters?.[time];
-  return `step ${time + 1}${character === undefined ? "" : ` “${visible(character)}”`}`;
+  return `${counted(word, time)}${character === undefined ? "" : ` “${visible(character)}”`}`;
 }
 
 export function feature(doc: Doc, index: number): string {

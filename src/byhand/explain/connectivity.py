@@ -34,6 +34,7 @@ from byhand.engine.observe import active
 from byhand.explain.calls import joined
 from byhand.explain.execution import Watched, differentiable, differentiable_inputs, run, same_random_numbers
 from byhand.explain.lookup import inside, name_of
+from byhand.explain.renaming import renamed
 from byhand.trace import Trace
 from byhand.trace.layers import layers, names, places
 from byhand.trace.record import record
@@ -68,6 +69,7 @@ class Connectivity:
         return self.values.norm(dim=-1)
 
 
+@renamed(item="batch")
 def connectivity(
     model: nn.Module,
     x: Any,
@@ -75,7 +77,7 @@ def connectivity(
     at: int,
     site: str | None = None,
     unit: int | None = None,
-    item: int = 0,
+    batch: int = 0,
     call: int | None = None,
 ) -> Connectivity:
     """Find which inputs a state at time `at` listens to.
@@ -89,7 +91,7 @@ def connectivity(
         at: the time. The calls of a layer that is called several times stand one after the other along time.
         site: the state, or any other value of a layer, as in "l0.c" or "decoder.l0.c"; the long memory of the first layer if not given.
         unit: one of its units; all if not given.
-        item: the sequence of the batch.
+        batch: which of its sequences.
         call: only this call of the layer, counted from 0.
 
     Returns:
@@ -112,7 +114,7 @@ def connectivity(
     with torch.enable_grad(), same_random_numbers(seed), record(model, [site], detach=False) as trace:
         with active(watched), differentiable_inputs([module]):
             run(model, differentiable(x))
-        return listening(trace, site, watched.inputs.get(first, []), at, unit, item, call)
+        return listening(trace, site, watched.inputs.get(first, []), at, unit, batch, call)
 
 
 def default_site(model: nn.Module) -> str:

@@ -135,8 +135,8 @@ def explore(
         names: what the numbers that the head gives are called.
         squash: what they are put through: "softmax" (probabilities), "sigmoid", or "none".
         training: byhand.explorer.Snapshots, for the time-lapse.
-        full: of a model too large to put in, layers and units whose maps are not thinned, as in ["l0", "l1.unit 3"]; "weights" puts
-            all of it in.
+        full: "weights" puts all weights of a large model in as they are; of a model that the page does not compute, layers and units
+            whose maps are neither rounded nor thinned, as in ["l0", "l1.unit 3"].
         layer: of a module with several LSTMs, the one to show by itself: "decoder", or a layer of it, "decoder.l0". All if not given.
         call: of an LSTM that is called several times, the call to show, counted from 0; all along time if not given.
         title: of the page.

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from byhand.explain.gradient_paths import Paths
+from byhand.explain.renaming import renamed
 from byhand.plots.axes import canvas, key, time_axis
 from byhand.plots.selection import inside, numbers
 from byhand.plots.style import BROWN, CANDIDATE, INK, SLATE, TEAL, ink, shortened, styled
@@ -29,8 +30,9 @@ DEEP = 1e-16  # of the greatest: below this a gradient counts as gone
 HOW = "gradient_paths expected what byhand.explain.gradient_paths(model, x, target) gives"
 
 
+@renamed(item="batch")
 @styled
-def gradient_paths(paths: Found, others: Mapping[str, Found] | None = None, *, item: int | None = None) -> Figure:
+def gradient_paths(paths: Found, others: Mapping[str, Found] | None = None, *, batch: int | None = None) -> Figure:
     """Draw how much gradient reaches the memory at each step, in all and by each way; one panel a memory.
 
     The size is the Euclidean norm over the units, on a logarithmic scale. What is exactly 0 is not drawn.
@@ -39,7 +41,7 @@ def gradient_paths(paths: Found, others: Mapping[str, Found] | None = None, *, i
         paths: the result of byhand.explain.gradient_paths(model, x, target).
         others: the same of up to four other models, as in {"rnn": gradient_paths(rnn, x, target)}; their totals are drawn
             beside it.
-        item: a sequence; the mean over all if not given.
+        batch: one of its sequences; the mean over all if not given.
 
     Returns:
         The figure.
@@ -58,9 +60,9 @@ def gradient_paths(paths: Found, others: Mapping[str, Found] | None = None, *, i
     for axes, (name, one) in zip(stack, found.items(), strict=True):
         axes.set_title(f"{shortened(name, 40)}   ({shortened(one.cell, 30)})")
         for part, look in PARTS.items():
-            axes.plot(size(one, part, item), **look)
+            axes.plot(size(one, part, batch), **look)
         for (colour, marker), (other, theirs) in zip(OTHERS, compared.items(), strict=False):
-            values = size(beside(theirs, name), "total", item)
+            values = size(beside(theirs, name), "total", batch)
             every = max(1, len(values) // 12)
             look = {"color": colour, "marker": marker, "markevery": every, "markersize": 5, "linewidth": 1.4}
             axes.plot(values, label=f"{shortened(other, 24)}, all of it", **look)

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.patches import Patch
 
 from byhand.explain.ledger import Ledger
+from byhand.explain.renaming import renamed
 from byhand.plots.axes import canvas, key, round_names, spell_down, time_axis
 from byhand.plots.encoding import rounded
 from byhand.plots.panels import ENDED, scale, stretches, typical
@@ -26,15 +27,16 @@ PRINTED = 10  # steps whose entries can be printed as numbers
 SQUARE = 5.2  # inches of the triangle's sides
 
 
+@renamed(item="batch")
 @styled
-def ledger(ledger: Ledger, *, item: int = 0, characters: Sequence[str] | None = None) -> Figure:
+def ledger(ledger: Ledger, *, batch: int = 0, characters: Sequence[str] | None = None) -> Figure:
     """Draw what is left, at each step (downward), of what was written at each step (to the right).
 
     Left of it is what is left of the first memory; right of it the memory, the sum of each row.
 
     Args:
         ledger: the result of byhand.explain.ledger(trace, layer, unit).
-        item: which sequence of the batch.
+        batch: which of its sequences.
         characters: one for each step.
 
     Returns:
@@ -48,7 +50,7 @@ def ledger(ledger: Ledger, *, item: int = 0, characters: Sequence[str] | None = 
     if not isinstance(ledger, Ledger):
         raise TypeError(f"ledger expected what byhand.explain.ledger(trace, layer, unit) gives, got a {type(ledger).__name__}")
     times, sequences = ledger.memory.shape
-    item = inside(item, sequences, "a sequence", "ledger")
+    item = inside(batch, sequences, "a sequence", "ledger")
     letters = read(characters, times, 0, times, "ledger")
     left = np.column_stack([numbers(ledger.initial[:, item]), triangle(ledger, item)])
     memory = numbers(ledger.memory[:, item])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from byhand.explain.renaming import renamed
 from byhand.plots.encoding import gates_of, memories_of
 from byhand.plots.panels import over_time
 from byhand.plots.selection import window
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
     from byhand.trace import Trace
 
 
+@renamed(place="layer", item="batch")
 @styled
 def gates(
     trace: Trace,
-    place: int | str = 0,
+    layer: int | str = 0,
     *,
-    item: int = 0,
+    batch: int = 0,
     units: Units = None,
     steps: tuple[int, int] | None = None,
     characters: Sequence[str] | None = None,
@@ -34,9 +36,9 @@ def gates(
 
     Args:
         trace: a recorded run.
-        place: a layer's number, or a name as in "l1.reverse" or "encoder.l0". Several calls of the layer are drawn along
+        layer: its number, or a name as in "l1.reverse" or "encoder.l0". Several calls of the layer are drawn along
             time, one after the other; trace.call(0) is one of them.
-        item: which sequence of the batch.
+        batch: which of its sequences.
         units: which units, one number or several; all if not given.
         steps: (first, one after the last); all if not given.
         characters: one for each step, written along time where they fit.
@@ -51,16 +53,17 @@ def gates(
         LookupError: the calls of the layer differ in batch size.
         IndexError: there is no such sequence, unit or step.
     """
-    shown = window(trace, place, item, units, steps, characters, "gates")
+    shown = window(trace, layer, batch, units, steps, characters, "gates")
     return over_time("Gates", shown, gates_of(shown.trace, shown.place), "see byhand.plots.memories, or record without sites=")
 
 
+@renamed(place="layer", item="batch")
 @styled
 def memories(
     trace: Trace,
-    place: int | str = 0,
+    layer: int | str = 0,
     *,
-    item: int = 0,
+    batch: int = 0,
     units: Units = None,
     steps: tuple[int, int] | None = None,
     characters: Sequence[str] | None = None,
@@ -72,9 +75,9 @@ def memories(
 
     Args:
         trace: a recorded run.
-        place: a layer's number, or a name as in "l1.reverse" or "encoder.l0". Several calls of the layer are drawn along
+        layer: its number, or a name as in "l1.reverse" or "encoder.l0". Several calls of the layer are drawn along
             time, one after the other; trace.call(0) is one of them.
-        item: which sequence of the batch.
+        batch: which of its sequences.
         units: which units, one number or several; all if not given.
         steps: (first, one after the last); all if not given.
         characters: one for each step, written along time where they fit.
@@ -89,5 +92,5 @@ def memories(
         LookupError: the calls of the layer differ in batch size.
         IndexError: there is no such sequence, unit or step.
     """
-    shown = window(trace, place, item, units, steps, characters, "memories")
+    shown = window(trace, layer, batch, units, steps, characters, "memories")
     return over_time("Memories", shown, memories_of(shown.trace, shown.place), "record without sites=")

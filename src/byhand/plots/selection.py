@@ -81,7 +81,7 @@ def window(
 ) -> Window:
     """TypeError for what is no trace; UnknownSiteError, IndexError, ValueError for what it does not hold."""
     trace = checked(trace, purpose)
-    place = place_of(trace, place, purpose, "place")
+    place = place_of(trace, place, purpose)
     times, sequences = trace.valid(place).shape
     start, stop = span(steps, times, purpose)
     return Window(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from byhand.explain.renaming import renamed
 from byhand.plots.axes import ROOM, canvas, time_axis
 from byhand.plots.encoding import gates_of
 from byhand.plots.panels import Panel, draw, legend, panel, scale
@@ -25,12 +26,13 @@ if TYPE_CHECKING:
 COLUMNS = 6  # epochs that fit beside each other
 
 
+@renamed(place="layer", item="batch")
 @styled
 def time_lapse(
     lapse: Lapse,
-    place: int | str = 0,
+    layer: int | str = 0,
     *,
-    item: int = 0,
+    batch: int = 0,
     units: Units = None,
     steps: tuple[int, int] | None = None,
     characters: Sequence[str] | None = None,
@@ -41,8 +43,8 @@ def time_lapse(
 
     Args:
         lapse: (epoch, trace of the same input) several times, or a mapping.
-        place: a layer's number, or a name as in "l1.reverse" or "encoder.l0".
-        item: which sequence of the batch.
+        layer: its number, or a name as in "l1.reverse" or "encoder.l0".
+        batch: which of its sequences.
         units: which units, one number or several; all if not given.
         steps: (first, one after the last); all if not given.
         characters: one for each step, written along time where they fit.
@@ -60,7 +62,7 @@ def time_lapse(
     """
     pairs = checked(lapse)
     chosen = [pairs[index] for index in sorted(set(np.linspace(0, len(pairs) - 1, COLUMNS).round().astype(int).tolist()))]
-    windows = [window(trace, place, item, units, steps, characters, "time_lapse") for _, trace in chosen]
+    windows = [window(trace, layer, batch, units, steps, characters, "time_lapse") for _, trace in chosen]
     rows = [[panel(shown, site) for shown in windows] for site in gates_of(windows[0].trace, windows[0].place)]
     if not rows:
         raise ValueError(f"time_lapse found no gates of {windows[0].where}: record without sites=")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from byhand.explain.renaming import renamed
 from byhand.plots.encoding import Look, gates_of, memories_of
 from byhand.plots.panels import Panel, panel, stacked
 from byhand.plots.selection import inside, window
@@ -20,13 +21,14 @@ if TYPE_CHECKING:
     from byhand.trace import Trace
 
 
+@renamed(place="layer", item="batch")
 @styled
 def unit(
     trace: Trace,
     unit: int = 0,
-    place: int | str = 0,
+    layer: int | str = 0,
     *,
-    item: int = 0,
+    batch: int = 0,
     steps: tuple[int, int] | None = None,
     characters: Sequence[str] | None = None,
 ) -> Figure:
@@ -37,9 +39,9 @@ def unit(
     Args:
         trace: a recorded run.
         unit: the unit's number.
-        place: a layer's number, or a name as in "l1.reverse" or "encoder.l0". Several calls of the layer are drawn along
+        layer: its number, or a name as in "l1.reverse" or "encoder.l0". Several calls of the layer are drawn along
             time, one after the other; trace.call(0) is one of them.
-        item: which sequence of the batch.
+        batch: which of its sequences.
         steps: (first, one after the last); all if not given.
         characters: one for each step, written along time where they fit.
 
@@ -53,7 +55,7 @@ def unit(
         LookupError: the calls of the layer differ in batch size.
         IndexError: there is no such sequence, unit or step.
     """
-    shown = window(trace, place, item, unit, steps, characters, "unit")
+    shown = window(trace, layer, batch, unit, steps, characters, "unit")
     sites = [*gates_of(shown.trace, shown.place), *memories_of(shown.trace, shown.place)]
     if not sites:
         raise ValueError(f"unit found no gate and no memory of {shown.where}: record without sites=")

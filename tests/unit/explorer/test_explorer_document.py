@@ -22,7 +22,7 @@ from byhand import LSTM, cells
 from byhand.explorer import Snapshots, explore
 from byhand.explorer.document import maps
 from byhand.explorer.document.document import document
-from byhand.explorer.document.packing import packed, quantised, restored
+from byhand.explorer.document.packing import levelled, packed, packed_as, restored, rounded
 from byhand.explorer.hosts.page import json_text
 from byhand.explorer.hosts.page import page as html_of
 
@@ -37,13 +37,25 @@ def numbers(pack: Mapping[str, Any]) -> Tensor:
 def test_packing_loses_nothing_but_what_it_says(values: list[float], wide: bool) -> None:
     value = torch.tensor(values, dtype=torch.float64 if wide else torch.float32)
     assert torch.equal(restored(packed(value)).nan_to_num(7.0), value.double().nan_to_num(7.0))
-    small = quantised(value)
-    finite = torch.isfinite(value)
-    rounded = restored(small)
-    assert torch.equal(torch.isfinite(rounded), finite)
-    step = (small["high"] - small["low"]) / 254
-    if torch.isfinite(torch.tensor(step)):
-        assert ((rounded - value.double())[finite].abs() <= step * 0.5000001).all()
+    columns = torch.stack([value, value.flip(0) / 2, torch.zeros_like(value)], 1)
+    for dtype, most in (("u1", 254), ("u2", 65534)):
+        small = levelled(columns, dtype)
+        found, finite, error = restored(small), torch.isfinite(columns), restored(small["error"])
+        assert torch.equal(torch.isfinite(found), finite)
+        off = (found - columns.double()).abs().nan_to_num(0.0, 0.0)
+        assert (off <= error).all()
+        step = (restored(small["high"]) - restored(small["low"])) / most
+        size = (
+            columns.abs().nan_to_num(0.0, 0.0, 0.0).amax().double()
+        )  # float32 ends of the scale, which take their own rounding
+        assert (error <= step * 0.5001 + size * 1e-6 + 1e-44).all()
+
+
+def test_half_precision_rounds_as_torch_does_and_leaves_what_is_too_large() -> None:
+    value = torch.tensor([1e-8, 6.1e-5, 0.1, -1 / 3, 65504.0, torch.inf, torch.nan])
+    assert torch.equal(restored(packed_as(value, "f2")).nan_to_num(7.0), value.half().double().nan_to_num(7.0))
+    large = torch.tensor([0.1, 1e5])
+    assert torch.equal(rounded(large, "f2"), large) and torch.equal(restored(packed_as(large, "f2")).float(), large)
 
 
 def test_one_hot_inputs_take_a_byte_each_and_lose_nothing() -> None:
@@ -181,14 +193,61 @@ def test_a_trace_needs_no_model() -> None:
     assert set(found["items"][0]["maps"]["l0"]) == set(cells.gru.sites)
 
 
-def test_large_models_are_thinned_into_three_megabytes() -> None:
-    found = documents.large()
-    assert len(html_of(found)) <= 3_000_000
-    assert not found["computed"] and "full=['weights']" in found["why_not"]
+@pytest.mark.parametrize(("units", "layers", "most"), [(128, 2, 2_000_000), (256, 2, 6_000_000), (512, 4, 24_000_000)])
+def test_usual_sizes_are_put_in_with_their_weights(units: int, layers: int, most: int) -> None:
+    model, x = LSTM(64, units, layers), torch.randn(30, 1, 64)
+    found = document(model, x)
+    assert len(html_of(found)) <= most and found["computed"] and found["items"][0]["maps"] is None
+    kept = numbers(found["layers"][-1]["weights"]["recurrent"]).float()
+    exact = units < 512
+    assert torch.equal(kept, model.all_weights[-1][1].detach() if exact else model.all_weights[-1][1].detach().half().float())
+    assert ("errors" in found["layers"][0]) is not exact
+    assert [notice for notice in found["notices"] if "rounded to float16" in notice] == ([] if exact else found["notices"])
+
+
+def test_rounded_weights_bring_how_far_the_values_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("byhand.explorer.document.precision.BUDGET", 902_000)
+    torch.manual_seed(0)
+    model, head = LSTM(3, 5, 2, bidirectional=True, proj_size=2, batch_first=True), nn.Linear(4, 7)
+    x, lengths = torch.randn(2, 11, 3), [11, 4]
+    found = document(model, x, lengths=lengths, head=head, squash="softmax")
+    packing = nn.utils.rnn.pack_padded_sequence(x, torch.tensor(lengths), batch_first=True)
+    theirs = nn.LSTM(3, 5, 2, bidirectional=True, proj_size=2, batch_first=True).double()
+    theirs.load_state_dict({name: value.half() if value.dim() > 1 else value for name, value in model.state_dict().items()})
+    with torch.no_grad(), byhand.record(model) as trace:
+        y, _ = model(packing)
+        other, _ = theirs(packing.to(torch.float64))
+    ours, other = (nn.utils.rnn.pad_packed_sequence(one, batch_first=True)[0] for one in (y, other))
+    difference = (ours - other).abs().amax((0, 1))
+    errors = {layer["place"]: layer["errors"]["h"] for layer in found["layers"][2:]}
+    assert errors["l1"] == pytest.approx(difference[:2].max().item(), rel=1e-3) and 0 < errors["l1"] < 1e-3
+    assert errors["l1.reverse"] == pytest.approx(difference[2:].max().item(), rel=1e-3)
+    assert set(found["layers"][0]["errors"]) == {
+        name.removeprefix("l0.") for name in trace if name.startswith("l0.") and "reverse" not in name
+    }
+    valid = torch.arange(11) < torch.tensor(lengths).unsqueeze(1)
+    shares = [(one.double() @ head.weight.double().T + head.bias).softmax(-1)[valid] for one in (ours, other)]
+    assert found["head"]["error"] == pytest.approx((shares[0] - shares[1]).abs().max().item(), rel=1e-3)
+
+
+def test_models_beyond_all_bounds_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("byhand.explorer.document.precision.BUDGET", 901_000)
+    monkeypatch.setattr("byhand.explorer.document.precision.HALF", 1000)
+    found = document(LSTM(8, 16), torch.randn(4, 1, 8))
+    assert found["why_not"] == (
+        "its 1,664 weights were left out to keep the file small. For a live page: explore(..., full=['weights'])"
+    )
+    assert document(LSTM(8, 16), torch.randn(4, 1, 8), full=["weights"])["computed"]
+
+
+def test_large_models_that_the_page_cannot_compute_are_thinned_into_six_megabytes() -> None:
+    found = document(LSTM(64, 512, 4, cell=cells.layernorm_lstm), torch.randn(1000, 1, 64), head=nn.Linear(512, 3))
+    assert len(html_of(found)) <= 6_000_000 and not found["computed"]
     (notice,) = found["notices"]
-    assert "each 3rd unit is there" in notice and "mean of 4 steps" in notice and "full=['l0', 'l1.unit 3']" in notice
+    assert "each 2nd unit is there" in notice and "mean of" in notice and "full=['l0', 'l1.unit 3']" in notice
     shown = found["items"][0]["maps"]["l3"]["f"]
-    assert (shown["every"], shown["units"][:3], shown["values"]["shape"]) == (4, [0, 3, 6], [250, 171])
+    assert shown["units"][:3] == [0, 2, 4] and numbers(shown["values"]["error"]).shape == (256,)
+    assert numbers(found["items"][0]["head"]).shape == (1000, 3)
 
 
 def test_thinned_maps_hold_means_of_steps_and_real_units(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,8 +261,12 @@ def test_thinned_maps_hold_means_of_steps_and_real_units(monkeypatch: pytest.Mon
     for site, shown in found["items"][0]["maps"]["l0"].items():
         value = trace[f"l0.{site}"][:, 0, shown["units"]]
         expected = torch.stack([part.mean(0) for part in value.split(shown["every"])]).double()
-        step = (shown["values"]["high"] - shown["values"]["low"]) / 254
-        assert shown["every"] > 1 and (numbers(shown["values"]) - expected).abs().max() <= 0.51 * step
+        step = (numbers(shown["values"]["high"]) - numbers(shown["values"]["low"])) / 254
+        assert shown["every"] > 1 and ((numbers(shown["values"]) - expected).abs() <= 0.51 * step).all()
+        each = numbers(shown["values"]).repeat_interleave(shown["every"], 0)[:50]
+        assert (
+            (each - value.double()).abs() <= numbers(shown["values"]["error"])
+        ).all()  # of what stands at a step, not of the mean
     for site, shown in found["items"][0]["maps"]["l1"].items():
         assert (shown["every"], shown["units"], shown["values"]["dtype"]) == (1, [3, 11], "f4")
         assert torch.equal(numbers(shown["values"]).float(), trace[f"l1.{site}"][:, 0, [3, 11]])
@@ -218,13 +281,6 @@ def test_a_plan_fits_its_budget(steps: int, units: int, count: int, budget: int)
     plan = maps.plan_for(shapes, budget)
     assert plan.size(shapes) <= budget
     assert plan.dtype == "u1" or plan.every == plan.apart == 1
-
-
-def test_all_weights_on_request() -> None:
-    model, x = LSTM(8, 256), torch.randn(3, 1, 8)
-    assert not document(model, x)["computed"]
-    found = document(model, x, full=["weights"])
-    assert found["computed"] and torch.equal(numbers(found["layers"][0]["weights"]["recurrent"]).float(), model.weight_hh_l0)
 
 
 def test_many_long_sequences_are_not_all_put_in() -> None:
@@ -267,7 +323,7 @@ def test_what_a_time_lapse_has_not_kept_is_told() -> None:
 
 
 def test_a_long_time_lapse_is_thinned_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("byhand.explorer.document.document.SNAPSHOTS", 2000)
+    monkeypatch.setattr("byhand.explorer.document.document.BUDGET", 902_400)
     model, snapshots = LSTM(2, 3), Snapshots()
     for epoch in range(41):
         snapshots.take(epoch, model)
@@ -275,6 +331,9 @@ def test_a_long_time_lapse_is_thinned_evenly(monkeypatch: pytest.MonkeyPatch) ->
     epochs = found["training"]["epochs"]
     assert (epochs[0], epochs[-1]) == (0, 40) and len(epochs) == 4
     assert "of 41 snapshots of the training, 4 are here" in found["notices"][0]
+    monkeypatch.setattr("byhand.explorer.document.document.BUDGET", 901_000)
+    found = document(model, torch.randn(4, 1, 2), training=snapshots)
+    assert found["training"] is None and "time-lapse of the training is left out" in found["notices"][0]
 
 
 def test_hostile_words_and_no_numbers_pass_through_json() -> None:

@@ -127,7 +127,7 @@ class LayerView implements View {
     if (this.zoom && this.zoom.to > steps) this.zoom = null;
     const shown = this.zoom ?? { from: 0, to: steps };
     const ordering = [run, state.place, state.sort, state.span?.join()];
-    const drawing = [...ordering, lookOf(this.stack), shown.from, shown.to, this.width];
+    const drawing = [...ordering, run.done, lookOf(this.stack), shown.from, shown.to, this.width];
     if (drawing.some((one, index) => one !== this.drawn[index])) {
       if (ordering.some((one, index) => one !== this.drawn[index])) this.sort(run);
       this.drawn = drawing;
@@ -178,7 +178,8 @@ class LayerView implements View {
     const names = Array.from({ length: run.input.width }, (_, index) => feature(model.doc, index));
     const letters = item?.characters ?? null;
     this.input.show(run.input, { names, share: false, letters, shown, palette, most: largest(run.input) });
-    if (run.head && model.doc.head) {
+    this.output.element.classList.toggle("computing", !run.done);
+    if (run.done && run.head && model.doc.head) {
       const outputs = Array.from({ length: run.head.width }, (_, index) => outputName(model.doc, index));
       const share = model.doc.head.squash !== "none";
       this.output.show(run.head, { names: outputs, share, letters: null, shown, palette, most: largest(run.head) });
@@ -197,11 +198,11 @@ class LayerView implements View {
     }
     this.bar.show(state, run.steps, this.zoom);
     this.bar.explain(this.unsorted, this.maps.find(({ element }) => !element.hidden)?.grain ?? "");
-    write(this.readoutTitle, `Unit ${unit}, step ${time + 1}`);
+    write(this.readoutTitle, `Unit ${unit}, step ${time}`);
     const sites = run.places[state.place]?.sites ?? {};
     for (const [site, element] of this.figures) write(element, sites[site] ? sayAt(sites[site], time, unit) : "–");
     const measure = this.measure.get(unit);
-    write(this.measured, measure === undefined ? "" : measureText(state.sort, measure));
+    write(this.measured, measure === undefined ? "" : measureText(state.sort, measure, !Object.values(sites).some(({ error }) => error)));
   }
 
   private hover(map: SiteMap, at: Cell | null, pointer: { x: number; y: number } | null): void {

@@ -5,15 +5,13 @@ import { isReverse, keepValues } from "../../model/additive";
 import type { Material } from "../../model/ordering";
 import type { Run, Values } from "../../model/types";
 import type { Store } from "../../state/types";
+import { inOrder } from "../../text/labels";
 
 /** All that is known of a step: the cell's sites, and the output before a projection. */
 export function sitesOf(store: Store): string[] {
   const { cell } = store.model.doc;
-  const there = Object.values(store.run().places).flatMap(({ sites }) => Object.keys(sites));
-  const all = [...new Set([...cell.sites, ...there])];
-  return cell.state[0] === undefined || all.length === cell.sites.length
-    ? all
-    : [...all.filter((site) => site !== cell.state[0]), cell.state[0]];
+  const there = Object.values(store.run().places).flatMap(({ names }) => names);
+  return inOrder(cell, [...new Set([...cell.sites, ...there])]);
 }
 
 export function hiddenOf({ model, state }: Store): number {

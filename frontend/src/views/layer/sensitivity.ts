@@ -7,7 +7,7 @@ import type { View } from "../../dom/view";
 import { switchedOn } from "../../model/additive";
 import type { Values } from "../../model/types";
 import type { Store } from "../../state/types";
-import { count, say, visible } from "../../text/format";
+import { about, count, figure, visible } from "../../text/format";
 
 const COST = 2e8; // multiplications that are done without being asked for: about a third of a second
 
@@ -42,7 +42,7 @@ export function makeSensitivity(store: Store): View {
     const key = JSON.stringify([item, place, unit, time, edits, snapshot, theme, memory]);
     if (key === before && !force) return;
     before = key;
-    write(title, `${memory} of unit ${unit} at step ${time + 1}, by each input`);
+    write(title, `${memory} of unit ${unit} at step ${time}, by each input`);
     clearTimeout(timer);
     if (!store.model.doc.computed) return refuse();
     if (costOf(store) > COST && !force) return offer();
@@ -177,11 +177,12 @@ function passage(letters: string[], data: Float64Array, most: number, time: numb
 
 function ranked(store: Store, data: Float64Array, signed: boolean): HTMLElement {
   const letters = store.model.doc.items[store.state.item]?.characters;
+  const say = store.model.doc.layers.some((layer) => layer.errors) ? about : figure; // nobody knows how far rounded weights lead it
   const order = Array.from(data.keys()).filter((step) => data[step] !== 0 && !Number.isNaN(data[step]));
   order.sort((a, b) => Math.abs(data[b]) - Math.abs(data[a]) || a - b);
   const named = order
     .slice(0, NAMED)
-    .map((step) => `step ${step + 1}${letters ? ` “${visible(letters[step] ?? "")}”` : ""} ${say(data[step])}`);
+    .map((step) => `step ${step}${letters ? ` “${visible(letters[step] ?? "")}”` : ""} ${say(data[step])}`);
   const what = signed ? "Change of it for a small change of the input" : "Length of its derivative by the features";
   const broken = data.some((value) => Number.isNaN(value)) ? " Some derivatives are NaN." : "";
   return make("p", { class: "small" }, `${what}: ${named.join(" · ") || "nothing reaches it"}.${broken}`);

@@ -3,7 +3,7 @@
 import { make, write } from "../../dom/elements";
 import { type Switch, sizeOf } from "../../model/ordering";
 import type { Store } from "../../state/types";
-import { count, say } from "../../text/format";
+import { count, figure } from "../../text/format";
 
 export const MARKED = 8;
 
@@ -26,17 +26,17 @@ export class Switching {
     const steps = count(span[1] - span[0] + 1, "step");
     write(
       this.hint,
-      moved.length ? `Largest move of a gate within ${steps}, ${span[0] + 1} to ${span[1] + 1}.` : `Nothing moves within these ${steps}.`,
+      moved.length ? `Largest move of a gate within ${steps}, ${span[0]} to ${span[1]}.` : `Nothing moves within these ${steps}.`,
     );
     this.list.replaceChildren(...moved.map((one) => make("li", {}, this.entry(one))));
   }
 
-  private entry({ unit, site, from, to }: Switch): HTMLElement {
+  private entry({ unit, site, from, to, error }: Switch): HTMLElement {
     const { labels } = this.store.model.doc.cell;
     const bar = make("span", { class: "switch-bar", "aria-hidden": "true" }, make("i"));
     bar.style.setProperty("--from", String(Math.max(0, Math.min(1, Math.min(from, to)))));
     bar.style.setProperty("--to", String(Math.max(0, Math.min(1, Math.max(from, to)))));
-    const words = `${labels[site] ?? site} ${say(from)} → ${say(to)}`;
+    const words = `${labels[site] ?? site} ${figure(from, error)} → ${figure(to, error)}`;
     const button = make("button", { type: "button" }, make("b", {}, `unit ${unit}`), make("span", {}, words), bar);
     button.dataset["unit"] = String(unit);
     button.addEventListener("click", () => this.store.set({ unit }));

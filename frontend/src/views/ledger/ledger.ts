@@ -8,8 +8,9 @@ import type { View } from "../../dom/view";
 import { memories } from "../../model/additive";
 import { type Balance, balanceAt, type Ledger, ledgerOf } from "../../model/ledger";
 import type { Values } from "../../model/types";
+import { errorAt } from "../../model/values";
 import type { Store } from "../../state/types";
-import { brief, count, say, visible } from "../../text/format";
+import { brief, count, figure, visible } from "../../text/format";
 
 const NAMED = 12;
 
@@ -123,34 +124,37 @@ class LedgerView implements View {
   private balance(ledger: Ledger, time: number): void {
     const found = balanceAt(ledger, time);
     this.triangle.read(time, found);
-    write(this.rankedTitle, `In ${ledger.state} at step ${time + 1}`);
+    write(this.rankedTitle, `In ${ledger.state} at step ${time}`);
     const size = Math.max(...found.entries.map(({ left }) => Math.abs(left) || 0), Math.abs(found.first) || 0, 1e-12);
     const order = [...found.entries].sort((a, b) => rank(b.left) - rank(a.left) || b.time - a.time);
     this.ranked.replaceChildren(
-      ...order.slice(0, NAMED).map(({ time: written, left, written: whole }) => this.row(this.stepName(written), left, size, say(whole))),
+      ...order.slice(0, NAMED).map((entry) => this.row(this.stepName(entry.time), entry, size, figure(entry.written, entry.writtenError))),
     );
-    if (ledger.first !== 0) this.ranked.append(this.row("the first memory", found.first, size, say(ledger.first)));
+    if (ledger.first !== 0)
+      this.ranked.append(this.row("the first memory", { left: found.first, error: found.firstError }, size, figure(ledger.first)));
     const others = order.slice(NAMED);
     const together = others.reduce((all, { left }) => all + left, 0);
-    write(this.rest, others.length ? `and ${count(others.length, "other step")}, together ${say(together)}` : "");
+    const off = others.reduce((all, { error }) => all + error, 0);
+    write(this.rest, others.length ? `and ${count(others.length, "other step")}, together ${figure(together, off)}` : "");
     this.checkSum(ledger, found, time);
   }
 
-  private checkSum(ledger: Ledger, { entries, sum, memory }: Balance, time: number): void {
+  private checkSum(ledger: Ledger, { entries, sum, memory, memoryError, firstError }: Balance, time: number): void {
     const difference = Math.abs(sum - memory);
     const exact = this.store.model.doc.computed ? 1e-9 : 1e-5; // what a file holds of maps has 24 bits
-    const right = difference <= exact * Math.max(1, Math.abs(memory));
+    const off = entries.reduce((all, { error }) => all + error, firstError);
+    const right = difference <= exact * Math.max(1, Math.abs(memory)) + off + memoryError;
     this.check.classList.toggle("right", right);
     const sums = entries.length === 1 && !ledger.first ? "sums" : "sum";
-    const whole = `${entries.length === 1 ? "1 entry" : `${entries.length} entries`}${ledger.first ? " and the first memory" : ""} ${sums} to ${say(sum)}`;
-    const held = right ? `= ${ledger.state} at step ${time + 1}` : `but ${ledger.state} at step ${time + 1} is ${say(memory)}`;
+    const whole = `${entries.length === 1 ? "1 entry" : `${entries.length} entries`}${ledger.first ? " and the first memory" : ""} ${sums} to ${figure(sum, off)}`;
+    const held = right ? `= ${ledger.state} at step ${time}` : `but ${ledger.state} at step ${time} is ${figure(memory, memoryError)}`;
     const rough = right || this.store.model.doc.computed ? "" : ": the values of this file are rounded";
     if (Number.isNaN(memory))
-      write(this.check, `${ledger.state} at step ${time + 1} is NaN, not a number: so is something that was written into it`);
+      write(this.check, `${ledger.state} at step ${time} is NaN, not a number: so is something that was written into it`);
     else write(this.check, `${right ? "✓ " : ""}${whole} ${held}${rough}`);
   }
 
-  private row(name: string, left: number, size: number, detail: string): HTMLElement {
+  private row(name: string, { left, error }: { left: number; error: number }, size: number, detail: string): HTMLElement {
     const bar = make(
       "span",
       { class: `ledger-bar ${left < 0 ? "minus" : "plus"}${Number.isNaN(left) ? " nan" : ""}`, "aria-hidden": "true" },
@@ -163,7 +167,7 @@ class LedgerView implements View {
       { "data-left": left },
       make("span", { class: "ledger-name" }, name),
       bar,
-      make("span", { class: "ledger-left" }, say(left)),
+      make("span", { class: "ledger-left" }, figure(left, error)),
       make("span", { class: "ledger-detail" }, detail),
     );
   }
@@ -172,16 +176,16 @@ class LedgerView implements View {
   private stepName(time: number): string {
     const { model, state } = this.store;
     const letter = model.doc.items[state.item]?.characters?.[time];
-    if (letter !== undefined) return `step ${time + 1} “${visible(letter)}”`;
+    if (letter !== undefined) return `step ${time} “${visible(letter)}”`;
     const { input } = this.store.run();
-    return input.width > 2 ? `step ${time + 1}` : `step ${time + 1}, input ${inputsAt(input, time)}`;
+    return input.width > 2 ? `step ${time}` : `step ${time}, input ${inputsAt(input, time)}`;
   }
 
   private describe(read: number, written: number): string {
     if (!this.ledger) return "";
     const entry = balanceAt(this.ledger, read).entries.find(({ time }) => time === written);
-    if (!entry) return `at step ${read + 1}, step ${written + 1} has not been written yet`;
-    return `written at ${this.stepName(written)}: ${say(entry.written)}; left at step ${read + 1}: ${say(entry.left)}`;
+    if (!entry) return `at step ${read}, step ${written} has not been written yet`;
+    return `written at ${this.stepName(written)}: ${figure(entry.written, entry.writtenError)}; left at step ${read}: ${figure(entry.left, entry.error)}`;
   }
 
   destroy(): void {
@@ -198,8 +202,10 @@ class LedgerView implements View {
 
 const rank = (value: number): number => (Number.isNaN(value) ? Infinity : Math.abs(value));
 
-function inputsAt({ data, width }: Values, time: number): string {
-  return Array.from(data.subarray(time * width, (time + 1) * width), brief).join(", ");
+function inputsAt(values: Values, time: number): string {
+  const { data, width } = values;
+  const say = (value: number, k: number): string => (values.error ? figure(value, errorAt(values, k)) : brief(value));
+  return Array.from(data.subarray(time * width, (time + 1) * width), say).join(", ");
 }
 
 export const makeLedger = (store: Store): View => new LedgerView(store).start();

@@ -22,7 +22,7 @@ export function makeTour(store: Store): View {
   const inner = makeStore(makeModel(companies));
   const card = new Card(store, () => begin(inner, store.state.stage));
   const picture = new Picture(inner);
-  const arithmetic = makeArithmetic(inner);
+  const arithmetic = makeArithmetic(inner, "day");
   const table = days(inner);
   const chart = survival(FIRST_GATE, () => update());
   const side = make("div", { class: "tour-side" }, arithmetic.element, chart.element);

@@ -7,11 +7,12 @@ import { edited, inputAt, multiplied, type Target, targetOf, weightAt } from "..
 import { names, tokens } from "../../model/expression";
 import { evaluate } from "../../model/program";
 import type { Reading } from "../../model/reading";
-import type { Expression, Term } from "../../model/types";
+import type { Expression, Term, Values } from "../../model/types";
+import { errorAt } from "../../model/values";
 import { hold } from "../../panels/hold";
 import type { Store } from "../../state/types";
 import { figure } from "../../text/format";
-import { feature, symbol, tone } from "../../text/labels";
+import { counted, feature, type StepWord, symbol, tone } from "../../text/labels";
 import { heading, whyNot } from "./heading";
 import { equationText, sentenceOf } from "./sentences";
 import { LONG, nodeName, SHOWN, same, termLabel, termsIn } from "./term_names";
@@ -24,7 +25,8 @@ export interface Arithmetic {
 
 type Refresh = (reading: Reading, before: Reading | null) => void;
 
-export function makeArithmetic(store: Store): Arithmetic {
+/** word: what a step is called, and counted from: the lesson's days from 1. */
+export function makeArithmetic(store: Store, word: StepWord = "step"): Arithmetic {
   const element = make("section", { class: "worked", "aria-label": "the arithmetic", tabindex: -1 });
   let built = "";
   let refreshes: Refresh[] = [];
@@ -39,7 +41,7 @@ export function makeArithmetic(store: Store): Arithmetic {
       built = wanted;
       const focused = element.contains(document.activeElement) ? (document.activeElement as HTMLElement).dataset.key : undefined;
       refreshes = [];
-      const panel = new Panel(store, refreshes, expanded === place, () => {
+      const panel = new Panel(store, word, refreshes, expanded === place, () => {
         expanded = expanded === place ? "" : place;
         if (last) update(...last);
       });
@@ -56,13 +58,14 @@ export function makeArithmetic(store: Store): Arithmetic {
 class Panel {
   constructor(
     readonly store: Store,
+    readonly word: StepWord,
     readonly refreshes: Refresh[],
     readonly expanded: boolean,
     readonly expand: () => void,
   ) {}
 
   build(reading: Reading, node: string): HTMLElement[] {
-    const parts = [heading(reading, node)];
+    const parts = [heading(reading, node, this.word)];
     if (node === "input") parts.push(this.inputs(reading));
     else if (node.startsWith("s.")) parts.push(this.memory(reading, node));
     else if (node.startsWith("x.") || node.startsWith("u.")) parts.push(this.sum(reading, node));
@@ -86,17 +89,17 @@ class Panel {
   }
 
   /** A handle for a target, or the bare number where nothing can be changed. */
-  number(target: Target | null, read: (reading: Reading) => number, reading: Reading): HTMLElement {
+  number(target: Target | null, read: (reading: Reading) => number, reading: Reading, error: (reading: Reading) => number): HTMLElement {
     if (!target) {
       const text = make("span", { class: "number" });
-      this.refreshes.push((now) => write(text, figure(read(now))));
+      this.refreshes.push((now) => write(text, figure(read(now), error(now))));
       return text;
     }
     const made: Handle = handle({
       ...{ key: target.key, name: target.name, value: read(reading), low: target.low, high: target.high, step: target.step },
       change: (value, dragging) => this.store.edit(target.edit(value), { dragging }),
     });
-    this.refreshes.push((now) => made.set(read(now), edited(this.store.state.edits, target)));
+    this.refreshes.push((now) => made.set(read(now), edited(this.store.state.edits, target), error(now)));
     return made.element;
   }
 
@@ -105,13 +108,21 @@ class Panel {
     const line = make("p", { class: "numbers" });
     for (const token of tokens(tree)) {
       if ("text" in token) line.append(token.text);
-      else line.append(this.number(targetOf(reading, token.name), (now) => now.read(token.name), reading));
+      else
+        line.append(
+          this.number(
+            targetOf(reading, token.name),
+            (now) => now.read(token.name),
+            reading,
+            (now) => now.error(token.name),
+          ),
+        );
     }
     const result = make("strong", { class: `result tone-${tone(reading.doc.cell, site)}` });
     line.append(" ", make("span", { class: "equals" }, "= ", result));
     this.refreshes.push((now) => {
       const value = evaluate(tree, now.read);
-      write(result, figure(value));
+      write(result, figure(value, now.error(site)));
       result.classList.toggle("nan", Number.isNaN(value));
     });
     return line;
@@ -119,7 +130,7 @@ class Panel {
 
   bare(site: string): HTMLElement {
     const text = make("span", { class: "number" });
-    this.refreshes.push((now) => write(text, now.has(site) ? figure(now.read(site)) : "–"));
+    this.refreshes.push((now) => write(text, now.has(site) ? now.figure(site) : "–"));
     return make("p", { class: "numbers" }, `${symbol(site)} = `, text);
   }
 
@@ -136,7 +147,7 @@ class Panel {
     table.append(
       make("div", { class: "term total" }, make("span", { class: "sign" }, "="), make("span", { class: "label" }, symbol(name)), total),
     );
-    this.refreshes.push((now) => write(total, figure(now.read(name))));
+    this.refreshes.push((now) => write(total, now.figure(name)));
     return table;
   }
 
@@ -148,13 +159,24 @@ class Panel {
       ...weightAt(reading, part, row, column),
       name: term.kind === "bias" ? `${nodeName(reading, gate)}, ${text}` : `weight of ${text}`,
     };
-    const weight = this.number(reading.doc.computed ? target : null, (now) => find(now)?.weight ?? NaN, reading);
+    const off = (now: Reading) => find(now)?.errors ?? { value: 0, weight: 0, product: 0 };
+    const weight = this.number(
+      reading.doc.computed ? target : null,
+      (now) => find(now)?.weight ?? NaN,
+      reading,
+      (now) => off(now).weight,
+    );
     const product = make("span", { class: "product" });
-    this.refreshes.push((now) => write(product, figure(find(now)?.product)));
+    this.refreshes.push((now) => write(product, figure(find(now)?.product, off(now).product)));
     const line = make("div", { class: `term ${term.kind}` }, make("span", { class: "sign" }, further ? "+" : ""));
     if (term.kind === "bias") line.append(make("span", { class: "factors" }, weight));
     else {
-      const value = this.number(multiplied(reading, term), (now) => find(now)?.value ?? NaN, reading);
+      const value = this.number(
+        multiplied(reading, term),
+        (now) => find(now)?.value ?? NaN,
+        reading,
+        (now) => off(now).value,
+      );
       line.append(make("span", { class: "factors" }, value, " × ", weight));
     }
     line.append(make("span", { class: "label" }, term.kind === "bias" ? text : `${text} × weight`), product);
@@ -173,11 +195,10 @@ class Panel {
     if (this.expanded) write(button, "show the largest only");
     else {
       this.refreshes.push((now) => {
-        const sum = now
-          .terms(gate)
-          .filter((term) => others.some((one) => same(one, term)))
-          .reduce((total, term) => total + term.product, 0);
-        write(button, `and ${others.length} more: ${figure(sum)}`);
+        const left = now.terms(gate).filter((term) => others.some((one) => same(one, term)));
+        const sum = left.reduce((total, term) => total + term.product, 0);
+        const off = left.reduce((total, term) => total + term.errors.product, 0);
+        write(button, `and ${others.length} more: ${figure(sum, off)}`);
       });
     }
     return make("div", { class: "term rest" }, button);
@@ -193,12 +214,17 @@ class Panel {
     const list = make("div", { class: "terms", role: "group", "aria-label": "inputs" });
     for (let index = 0; index < count; index++) {
       const target = doc.computed ? inputAt(reading, index) : null;
+      const from = (now: Reading): Values | null => now.run.places[layer.place].input ?? (layer.layer === 0 ? now.run.input : null);
+      const error = (now: Reading): number => {
+        const values = from(now);
+        return values ? errorAt(values, index) : 0;
+      };
       const read = (now: Reading): number => {
-        const values = now.run.places[layer.place].input ?? (layer.layer === 0 ? now.run.input : null);
+        const values = from(now);
         return values ? values.data[now.time * values.width + index] : NaN;
       };
       const name = layer.layer === 0 ? feature(doc, index) : (target?.name ?? `input ${index}`);
-      list.append(make("div", { class: "term input" }, this.number(target, read, reading), make("span", { class: "label" }, name)));
+      list.append(make("div", { class: "term input" }, this.number(target, read, reading, error), make("span", { class: "label" }, name)));
     }
     if (layer.input > SHOWN) {
       const text = this.expanded ? "show the first only" : `and ${layer.input - SHOWN} more`;
@@ -214,12 +240,18 @@ class Panel {
   }
 
   memory(reading: Reading, node: string): HTMLElement {
-    const from = reading.earlier < 0 ? "the first memory, before the sequence begins" : `what step ${reading.earlier + 1} left behind`;
+    const from =
+      reading.earlier < 0 ? "the first memory, before the sequence begins" : `what ${counted(this.word, reading.earlier)} left behind`;
     return make(
       "p",
       { class: "numbers" },
       `${symbol(node)} = `,
-      this.number(targetOf(reading, node), (now) => now.read(node), reading),
+      this.number(
+        targetOf(reading, node),
+        (now) => now.read(node),
+        reading,
+        (now) => now.error(node),
+      ),
       ` ${from}`,
     );
   }
@@ -230,10 +262,9 @@ class Panel {
     const was = make("p", { class: "was" });
     this.refreshes.push((now, before) => {
       write(words, sentenceOf(now, site, this.store.model));
-      const old = before?.read(site) ?? NaN;
-      const differs = before !== null && figure(old) !== figure(now.read(site));
+      const differs = before !== null && before.figure(site) !== now.figure(site);
       was.hidden = !differs;
-      if (differs) write(was, `Without the edits: ${figure(old)}.`);
+      if (differs) write(was, `Without the edits: ${before.figure(site)}.`);
     });
     return make("div", {}, words, was);
   }

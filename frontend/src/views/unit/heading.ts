@@ -3,17 +3,17 @@
 import { make } from "../../dom/elements";
 import type { Reading } from "../../model/reading";
 import { pythonOf } from "../../state/python";
-import { step, symbol, tone } from "../../text/labels";
+import { type StepWord, step, symbol, tone } from "../../text/labels";
 import { nodeName } from "./term_names";
 
-export function heading(reading: Reading, node: string): HTMLElement {
+export function heading(reading: Reading, node: string, word: StepWord): HTMLElement {
   const { cell } = reading.doc;
   const title = nodeName(reading, node);
   const { items, layers } = reading.doc;
   const where = [
     items.length > 1 ? items[reading.item].name : "",
     layers.length > 1 ? reading.layer.place : "",
-    step(reading.doc, reading.item, reading.time),
+    step(reading.doc, reading.item, reading.time, word),
     reading.layer.hidden > 1 ? `unit ${reading.unit}` : "",
   ].filter(Boolean);
   const badge = make("span", { class: `badge tone-${tone(cell, node)}`, "aria-hidden": "true" }, symbol(node));

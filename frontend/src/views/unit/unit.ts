@@ -14,6 +14,7 @@ import { edited, targetOf } from "../../model/editable";
 import { type Reading, reading } from "../../model/reading";
 import type { Model } from "../../model/types";
 import type { Store } from "../../state/types";
+import { inOrder } from "../../text/labels";
 import { makeArithmetic } from "./arithmetic";
 
 const ROOM = 620; // pixels from which on the wide picture is used
@@ -24,13 +25,10 @@ function sceneOf(cell: CellDoc, model: Model, wide: boolean): Scene {
   return found ? lstmScene(cell, found, wide) : graphScene(cell, model, wide);
 }
 
-/** The sites in the order of the picture; the cell's own for other cells. */
-function sitesInOrder({ sites }: CellDoc): string[] {
-  const first = ["f", "i", "g", "o", "c"].filter((one) => sites.includes(one));
-  const rest = sites.filter((one) => !first.includes(one) && one !== "tanh_c" && one !== "squashed_c");
-  return sites.includes("g") && sites.includes("c")
-    ? [...first, ...rest.filter((one) => one !== "h"), ...rest.filter((one) => one === "h")]
-    : sites;
+/** The sites of the strips; what the memory is squashed to is in the picture. */
+function sitesInOrder(cell: CellDoc): string[] {
+  const shown = cell.sites.filter((one) => one !== "tanh_c" && one !== "squashed_c");
+  return cell.sites.includes("g") && cell.sites.includes("c") ? inOrder(cell, shown) : cell.sites;
 }
 
 /** What is opened when nothing is: the forget gate, where there is one. */
@@ -127,7 +125,7 @@ export function makeUnit(store: Store): View {
     const layer = doc.layers.find((one) => one.place === state.place)!;
     write(
       title,
-      [doc.cell.name, doc.layers.length > 1 ? layer.place : "", layer.hidden > 1 ? `unit ${state.unit} of ${layer.hidden}` : ""]
+      [doc.cell.name, doc.layers.length > 1 ? layer.place : "", layer.hidden > 1 ? `unit ${state.unit} of 0–${layer.hidden - 1}` : ""]
         .filter(Boolean)
         .join(" · "),
     );

@@ -8,17 +8,23 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from byhand.explorer.document.cell import cell_document, unknown_cell
-from byhand.explorer.document.layers import head_document, labels, layer_documents, training_document, weights_size
+from byhand.explorer.document.layers import (
+    head_document,
+    head_error,
+    head_reads,
+    head_values,
+    labels,
+    layer_documents,
+    training_document,
+)
 from byhand.explorer.document.maps import chosen_places
-from byhand.explorer.document.recording import Recording, recorded, stacks_of
-from byhand.explorer.document.sequences import item_documents, shown
+from byhand.explorer.document.precision import BUDGET, PAGE, errors_of, kept_as, notice, weights_size
+from byhand.explorer.document.recording import Recording, recorded
+from byhand.explorer.document.sequences import head_outputs, item_documents, of_item, shown
 from byhand.trace import Trace
 
 if TYPE_CHECKING:
     from byhand.nn.snapshots import Snapshots
-
-WEIGHTS = 1_000_000  # characters; with more, the page shows maps in place of computing
-SNAPSHOTS = 1_000_000
 
 
 def document(
@@ -42,8 +48,9 @@ def document(
 ) -> dict[str, Any]:
     """What byhand.explore shows, whose arguments these are. TypeError, ValueError, each saying what was expected."""
     whole, asked = "weights" in full, [one for one in full if one != "weights"] if not isinstance(full, str) else full
-    why_not = too_large(model, layer, whole=whole)
-    recording = recorded(model, x, hx, lengths, sites=why_not is not None, layer=layer, call=call)
+    dtype, why_not = kept_as(model, layer, whole=whole)
+    sites = dtype is not None or why_not is not None
+    recording = recorded(model, x, hx, lengths, sites=sites, layer=layer, call=call)
     if recording.cell is None:
         cell, why_cell = unknown_cell(*names_in(recording)), "its cells differ, or are not byhand's"
     else:
@@ -52,15 +59,31 @@ def document(
     why_not = recording.why_not or why_cell or why_not
     if why_not is not None and recording.lstm is not None and not has_all_sites(recording):
         recording = recorded(model, x, hx, lengths, sites=True, layer=layer, call=call)
-    found_layers = layer_documents(recording, with_weights=why_not is None)
+    found_layers = layer_documents(recording, with_weights=why_not is None, dtype=dtype)
     chosen = chosen_places(asked, {one["place"]: one["hidden"] for one in found_layers})
-    sequences, notices = item_documents(shown(recording, items, characters), recording, chosen, maps=why_not is not None)
+    all_items = shown(recording, items, characters)
+    sequences, notices = item_documents(all_items, recording, chosen, maps=why_not is not None)
     width = sum(one["output"] for one in found_layers if one["layer"] == found_layers[-1]["layer"])
     head_found = head_document(head, names, squash=squash, width=width)
+    if dtype is not None and why_not is None:
+        errors, output = errors_of(recording, dtype)
+        for one in found_layers:
+            one["errors"] = errors[one["place"]]
+        if head_found is not None:
+            head_found |= {"error": head_error(head_found, recording, output)}
+        notices.append(notice(dtype))
+    if head_found is not None and why_not is not None:
+        read = head_reads(recording)
+        for item, made in zip(all_items, sequences, strict=False):
+            made["head"] = None if read is None else head_outputs(head_values(head_found, of_item(read, item)))
     lapse, lapse_notices = None, []
     if training is not None and why_not is None:
-        lapse, notice = training_document(training, recording, head_found, SNAPSHOTS)
-        lapse_notices = [one for one in (notice, unkept(model, recording, head, with_heads=lapse["heads"] is not None)) if one]
+        assert recording.lstm is not None
+        room = BUDGET - PAGE - weights_size(recording.lstm)
+        lapse, said = training_document(training, recording, head_found, room)
+        kept_heads = lapse is not None and lapse["heads"] is not None
+        other = None if lapse is None else unkept(model, recording, head, with_heads=kept_heads)
+        lapse_notices = [one for one in (said, other) if one]
     elif training is not None:
         lapse_notices = ["the time-lapse of the training is left out, for the page does not compute this model"]
     return {
@@ -78,17 +101,6 @@ def document(
         "notices": [*notices, *lapse_notices],
         "training": lapse,
     }
-
-
-def too_large(model: nn.Module | Trace, layer: int | str | None, *, whole: bool) -> str | None:
-    """Why the weights are not put in; None if they are, or if it is not known yet."""
-    if isinstance(model, Trace) or whole:
-        return None
-    stacks = list(stacks_of(model, layer).values())
-    count = sum(parameter.numel() for parameter in stacks[0].parameters())
-    if len(stacks) > 1 or not hasattr(stacks[0], "num_layers") or weights_size(stacks[0]) <= WEIGHTS:  # type: ignore[arg-type]
-        return None
-    return f"its {count:,} weights would make the file large; to put them in all the same: full=['weights']"
 
 
 def unkept(model: Any, recording: Recording, head: Any, *, with_heads: bool) -> str | None:

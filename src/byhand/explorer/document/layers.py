@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from byhand.explorer.document.packing import packed, size
+from byhand.explorer.document.packing import packed, packed_as, restored
+from byhand.explorer.document.precision import distance, weights_size
 from byhand.nn import parameters
 from byhand.nn.layout import dense, shapes
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 
 
-def layer_documents(recording: Recording, *, with_weights: bool) -> list[Document]:
-    """Every layer and direction."""
+def layer_documents(recording: Recording, *, with_weights: bool, dtype: str | None = None) -> list[Document]:
+    """Every layer and direction. dtype: of the matrices in the page; their own if None."""
     found = []
     levels = list(dict.fromkeys(map(level_of, recording.places)))
     for number, name in enumerate(recording.places):
@@ -45,7 +46,7 @@ def layer_documents(recording: Recording, *, with_weights: bool) -> list[Documen
                 "input": run.input.shape[-1],
                 "hidden": hidden,
                 "output": ((lstm.proj_size or hidden) if known and lstm is not None else widths.get(output, hidden)),
-                "weights": weights_document(lstm, number) if with_weights and lstm is not None else None,
+                "weights": weights_document(lstm, number, dtype) if with_weights and lstm is not None else None,
             }
         )
     return found
@@ -56,26 +57,20 @@ def level_of(place: str) -> str:
     return place.removesuffix(".reverse")
 
 
-def weights_document(lstm: LSTM, number: int) -> Document:
+def weights_document(lstm: LSTM, number: int, dtype: str | None = None) -> Document:
     """Of the layer and direction with this number in lstm.sublayers."""
-    return packed_weights(lstm.cell, parameters.weights(lstm.layer_parameters(lstm.sublayers[number])))
+    return packed_weights(lstm.cell, parameters.weights(lstm.layer_parameters(lstm.sublayers[number])), dtype)
 
 
-def packed_weights(cell: Cell, weights: Weights) -> Document:
+def packed_weights(cell: Cell, weights: Weights, dtype: str | None = None) -> Document:
+    def pack(value: Tensor) -> Document:
+        return packed(value) if dtype is None or value.dim() < 2 else packed_as(value, dtype)
+
     found: Document = {
-        name: None if value is None else packed(value) for name, value in weights._asdict().items() if name != "vectors"
+        name: None if value is None else pack(value) for name, value in weights._asdict().items() if name != "vectors"
     }
     vectors = zip(cell.vectors, weights.vectors, strict=True)
     return found | {"vectors": {name: packed(value) for name, value in vectors}}
-
-
-def weights_size(lstm: LSTM) -> int:
-    """Characters that all of them take."""
-    count = 0
-    for place in lstm.sublayers:
-        found = parameters.weights(lstm.layer_parameters(place))
-        count += sum(value.numel() for value in (*found[:-1], *found.vectors) if isinstance(value, Tensor))
-    return size(count, "f8" if lstm.weight_ih_l0.dtype == torch.float64 else "f4")
 
 
 def head_document(head: object, names: Sequence[str] | None, *, squash: str, width: int) -> Document | None:
@@ -104,6 +99,31 @@ def head_document(head: object, names: Sequence[str] | None, *, squash: str, wid
     }
 
 
+def head_error(head: Document, recording: Recording, output: Tensor) -> float:
+    """How far the head's outputs are from the model's own, given what it reads of layers with rounded weights."""
+    own = head_reads(recording)
+    assert own is not None
+    return distance(head_values(head, output), head_values(head, own))
+
+
+def head_reads(recording: Recording) -> Tensor | None:
+    """The last layer's outputs, (time, batch, width), both directions side by side; None where they were not recorded."""
+    output = recording.cell.state[0] if recording.cell is not None else "h"
+    last = [recording.trace.run(place) for place in recording.places if level_of(place) == level_of(recording.places[-1])]
+    return torch.cat([run.value(output) for run in last], -1) if all(output in run.sites for run in last) else None
+
+
+def head_values(head: Document, read: Tensor) -> Tensor:
+    found = read.double() @ restored(head["weight"]).T
+    found = found if head["bias"] is None else found + restored(head["bias"])
+    match head["squash"]:
+        case "softmax":
+            return found.softmax(-1)
+        case "sigmoid":
+            return found.sigmoid()
+    return found
+
+
 def labels(argument: str, given: Sequence[str] | None, count: int, what: str) -> list[str] | None:
     """As words. TypeError, ValueError."""
     if given is None:
@@ -118,13 +138,17 @@ def labels(argument: str, given: Sequence[str] | None, count: int, what: str) ->
 
 def training_document(
     snapshots: Snapshots, recording: Recording, head: Document | None, budget: int
-) -> tuple[Document, str | None]:
-    """As many snapshots as fit, evenly chosen, the first and the last among them; and what there is to say of it. ValueError."""
+) -> tuple[Document | None, str | None]:
+    """As many snapshots as fit, evenly chosen, the first and the last among them, None if not even these two do; and what there is to
+    say of it. ValueError.
+    """
     lstm = recording.lstm
     assert lstm is not None
     if not snapshots.kept:
         raise ValueError("training: expected snapshots, got none: call snapshots.take(epoch, lstm) while it is trained")
-    most = max(2, budget // max(1, weights_size(lstm)))
+    most = budget // max(1, weights_size(lstm))
+    if most < 2 and len(snapshots) > most:
+        return None, "the time-lapse of the training is left out, so that the file stays small"
     kept = [snapshots.kept[index] for index in evenly(len(snapshots), most)]
     heads = [snapshot.head for snapshot in kept]
     finite = [one for one in snapshots.losses if math.isfinite(one[1])]

@@ -1,4 +1,4 @@
-"""Maps of values over time and units, for what the page does not compute: whole if they fit, else thinned."""
+"""Maps of values over time and units, for what the page does not compute: whole if they fit, else rounded, else thinned."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from byhand.explorer.document.packing import packed, quantised, size
+from byhand.explorer.document.packing import levelled, packed, size
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,7 +19,7 @@ Shape = tuple[int, int]  # steps, units
 
 
 class Plan(NamedTuple):
-    """How maps are thinned. dtype: f4 or u1. every: steps that one row is the mean of. apart: 3 keeps every third unit."""
+    """How maps are thinned. dtype: f4, u2 or u1. every: steps that one row is the mean of. apart: 3 keeps every third unit."""
 
     dtype: str = "f4"
     every: int = 1
@@ -35,7 +35,7 @@ class Plan(NamedTuple):
             return None
         parts = [f"each {ordinal(self.apart)} unit is there"] * (self.apart > 1)
         parts += [f"each column of a map is the mean of {self.every} steps"] * (self.every > 1)
-        return "; ".join([*parts, "values are rounded to 255 levels"])
+        return "; ".join([*parts, "values are rounded, and shown with the digits that are certain"])
 
 
 def ordinal(number: int) -> str:
@@ -45,7 +45,7 @@ def ordinal(number: int) -> str:
 
 def plan_for(shapes: Sequence[Shape], budget: int) -> Plan:
     """The finest that fits: first with fewer levels, then along the longer side of the maps."""
-    for plan in (Plan(), Plan("u1")):
+    for plan in (Plan(), Plan("u2"), Plan("u1")):
         if plan.size(shapes) <= budget:
             return plan
     steps, units = max((shape[0] for shape in shapes), default=1), max((shape[1] for shape in shapes), default=1)
@@ -65,8 +65,9 @@ def map_document(value: Tensor, plan: Plan, chosen: Chosen, place: str) -> dict[
         part = value if units is None else value[:, units]
         return {"every": 1, "units": units, "values": packed(part)}
     units = None if plan.apart == 1 else list(range(0, value.shape[1], plan.apart))
-    thin = means(value if units is None else value[:, units], plan.every)
-    return {"every": plan.every, "units": units, "values": quantised(thin) if plan.dtype == "u1" else packed(thin)}
+    part = value if units is None else value[:, units]
+    values = packed(part) if plan.dtype == "f4" else levelled(means(part, plan.every), plan.dtype, part)
+    return {"every": plan.every, "units": units, "values": values}
 
 
 def means(value: Tensor, every: int) -> Tensor:

@@ -16,7 +16,7 @@ from byhand.engine.names import join
 from byhand.explain.calls import joined, listed
 from byhand.explain.execution import run as run_with
 from byhand.explain.lookup import place_among
-from byhand.explorer.document.call_site import call_document, listening
+from byhand.explorer.document.call_site import Given, call_document, listening
 from byhand.nn import LSTM
 from byhand.trace import Trace
 from byhand.trace.layers import layers, places
@@ -41,6 +41,7 @@ class Recording:
     cell: Cell | None
     call: dict[str, Any] | None = None
     why_not: str | None = None
+    given: Given | None = None  # the layer's one call
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -99,6 +100,7 @@ def recorded(
         same_cell(list(stacks.values())),
         call_document(model, x, lengths, given),
         why_not(model, shown, stacks, stack, call, again=any(one.reset for one in calls)),
+        given,
     )
 
 

@@ -10,7 +10,7 @@ import torch
 from byhand.explain.calls import listed
 from byhand.explorer.document.layers import labels
 from byhand.explorer.document.maps import Chosen, Plan, map_document, plan_for
-from byhand.explorer.document.packing import packed, quantised
+from byhand.explorer.document.packing import levelled, packed, size
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from byhand.explorer.document.recording import Recording
 
 INPUTS = 500_000  # characters of all inputs together; of one that alone is larger, all the same
-MAPS = 1_600_000
-LEAST = 100_000  # characters of one sequence's maps: rather fewer sequences than maps with nothing to see
+MAPS = 5_000_000
+LEAST = 300_000  # characters of one sequence's maps: rather fewer sequences than maps with nothing to see
 
 
 class Item(NamedTuple):
@@ -36,7 +36,7 @@ def shown(recording: Recording, names: Sequence[str] | None, characters: str | S
     steps = {place: lengths_of(recording, place) for place in recording.places}
     lengths = steps[recording.places[0]]
     given = labels("items", names, len(lengths), "sequence")
-    found = given or [f"sequence {index + 1}" for index in range(len(lengths))]
+    found = given or [f"sequence {index}" for index in range(len(lengths))]
     texts = characters_of(characters, lengths)
     longest = [max(several) for several in zip(*steps.values(), strict=True)]
     return [
@@ -92,8 +92,8 @@ def item_documents(
     for item in items:
         pack = packed(of_item(first, item))
         if maps and len(pack["data"]) > INPUTS:
-            pack = quantised(of_item(first, item))
-            notices.append(f"the input of {item.name} is rounded to 255 levels")
+            pack = levelled(of_item(first, item), "u1")
+            notices.append(f"the input of {item.name} is rounded, and shown with the digits that are certain")
         room -= len(pack["data"])
         if inputs and room < 0:
             break
@@ -128,6 +128,12 @@ def item_documents(
         for item, pack in zip(kept, inputs, strict=False)
     ]
     return found, notices
+
+
+def head_outputs(values: Tensor) -> dict[str, Any]:
+    """What the head makes of a sequence, for a page that does not compute it: (steps, outputs)."""
+    values = values.float()
+    return packed(values) if size(values.numel()) <= INPUTS else levelled(values, "u2")
 
 
 def shapes(recording: Recording, item: Item, chosen: Chosen) -> list[tuple[int, int]]:

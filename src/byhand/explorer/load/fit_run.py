@@ -125,7 +125,7 @@ def example_of(task: Task, alphabet: Alphabet | None, count: int) -> dict[str, A
     """The first sequences of its test part."""
     batch: Sequences = task.batch("test", 0, 0, count)
     found = batch.input.shape[1]
-    names = [f"test sequence {number + 1}" for number in range(found)]
+    names = [f"test sequence {number}" for number in range(found)]
     if isinstance(task, Companies):
         names = ["company A", "company B"][:found]
     lengths = batch.lengths.tolist() if batch.lengths is not None else [len(batch.input)] * found

@@ -1,0 +1,107 @@
+/** A run in the page, computed layer by layer as it is asked for: a picture of one layer need not wait for those above it. */
+
+import type { LayerDoc } from "../document/schema";
+import type { Place, Run, Values } from "./types";
+import { row, values } from "./values";
+
+/** How a layer is computed from what it reads, and the head from the last layer's outputs. */
+export interface Work {
+  names(layer: LayerDoc): string[];
+  initial(layer: LayerDoc): Record<string, Float64Array>;
+  sites(layer: LayerDoc, input: Values): Record<string, Values>;
+  head(outputs: Values): Values | null;
+  output: string; // the site that the layer above reads
+}
+
+export class LazyRun implements Run {
+  readonly places: Record<string, LazyPlace> = {};
+  readonly steps: number;
+  private readonly reads: Values[];
+  private squashed: Values | null | undefined;
+
+  /** levels: the layers from below, both directions of one side by side. */
+  constructor(
+    readonly item: number,
+    readonly input: Values,
+    private readonly levels: LayerDoc[][],
+    private readonly work: Work,
+  ) {
+    this.steps = input.steps;
+    this.reads = [input];
+    levels.forEach((level, height) => {
+      for (const layer of level) this.places[layer.place] = new LazyPlace(layer, work, () => this.read(height));
+    });
+  }
+
+  /** What the layers at this height read; at the top, what the head does. */
+  private read(height: number): Values {
+    for (let k = this.reads.length; k <= height; k++) {
+      this.reads.push(sideBySide(this.levels[k - 1].map(({ place }) => this.places[place].sites[this.work.output])));
+    }
+    return this.reads[height];
+  }
+
+  get head(): Values | null {
+    if (this.squashed === undefined) this.squashed = this.work.head(this.read(this.levels.length));
+    return this.squashed;
+  }
+
+  get done(): boolean {
+    return this.squashed !== undefined && Object.values(this.places).every((place) => place.ready);
+  }
+
+  advance(): void {
+    const next = this.levels.flat().find(({ place }) => !this.places[place].ready);
+    if (next) void this.places[next.place].sites;
+    else void this.head;
+  }
+}
+
+class LazyPlace implements Place {
+  private found: Record<string, Values> | null = null;
+  private given: Record<string, Float64Array> | null = null;
+
+  constructor(
+    private readonly layer: LayerDoc,
+    private readonly work: Work,
+    private readonly read: () => Values,
+  ) {}
+
+  get names(): string[] {
+    return this.work.names(this.layer);
+  }
+
+  get ready(): boolean {
+    return this.found !== null;
+  }
+
+  get input(): Values {
+    return this.read();
+  }
+
+  get initial(): Record<string, Float64Array> {
+    this.given ??= this.work.initial(this.layer);
+    return this.given;
+  }
+
+  get sites(): Record<string, Values> {
+    this.found ??= this.work.sites(this.layer, this.input);
+    return this.found;
+  }
+}
+
+/** The outputs of both directions as one. */
+export function sideBySide(outputs: Values[]): Values {
+  if (outputs.length === 1) return outputs[0];
+  const width = outputs.reduce((sum, one) => sum + one.width, 0);
+  const error = outputs.some((one) => one.error) ? outputs.flatMap((one) => Array.from(one.error ?? new Float64Array(one.width))) : null;
+  const joined = values(outputs[0].steps, width, error);
+  for (let time = 0; time < joined.steps; time++) {
+    let offset = 0;
+    for (const one of outputs) {
+      row(joined, time).set(row(one, time), offset);
+      offset += one.width;
+    }
+  }
+  return joined;
+}
