@@ -2,7 +2,7 @@
 
 Values: lstm, peephole, cifg, gru, layernorm_lstm, slstm, min_lstm, rnn, lstm_1997.
 Functions Cell -> Cell: no_input_gate, no_forget_gate, no_output_gate, no_input_activation, no_output_activation,
-full_gate_recurrence, zoneout, recurrent_dropout; and lstm_1997_blocks(size).
+full_gate_recurrence, zoneout, recurrent_dropout, with_activations, clipped, coupled_input; and lstm_1997_blocks(size).
 """
 
 from byhand.cells.ablations import (
@@ -14,6 +14,8 @@ from byhand.cells.ablations import (
 )
 from byhand.cells.cell import Cell, Noise
 from byhand.cells.cifg import cifg
+from byhand.cells.clipped import clipped
+from byhand.cells.coupled_input import coupled_input
 from byhand.cells.full_gate_recurrence import full_gate_recurrence
 from byhand.cells.gru import gru
 from byhand.cells.layernorm_lstm import layernorm_lstm
@@ -24,12 +26,15 @@ from byhand.cells.peephole import peephole
 from byhand.cells.recurrent_dropout import recurrent_dropout
 from byhand.cells.rnn import rnn
 from byhand.cells.slstm import slstm
+from byhand.cells.with_activations import with_activations
 from byhand.cells.zoneout import zoneout
 
 __all__ = [
     "Cell",
     "Noise",
     "cifg",
+    "clipped",
+    "coupled_input",
     "full_gate_recurrence",
     "gru",
     "layernorm_lstm",
@@ -46,5 +51,6 @@ __all__ = [
     "recurrent_dropout",
     "rnn",
     "slstm",
+    "with_activations",
     "zoneout",
 ]

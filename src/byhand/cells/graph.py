@@ -123,6 +123,32 @@ def drop_site(graph: fx.Graph, site: str) -> None:
     output.args = ((output.args[0][0], {name: node for name, node in sites(graph).items() if name != site}),)  # type: ignore[index]
 
 
+def rename_site(graph: fx.Graph, site: str, new: str) -> None:
+    output = graph.output_node()
+    named = {new if name == site else name: node for name, node in sites(graph).items()}
+    output.args = ((output.args[0][0], named),)  # type: ignore[index]
+
+
+def pass_through(graph: fx.Graph, node: fx.Node, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    """Let whatever reads a node read a function of it; the node is among the arguments."""
+    following = placeholders(graph)[-1] if node.op == "placeholder" else node
+    with graph.inserting_after(following):
+        new = graph.call_function(function, arguments)
+    node.replace_all_uses_with(new, delete_user_cb=lambda user: user is not new)
+
+
+def inputs_of(node: fx.Node) -> set[str]:
+    """The names of the inputs that a node is computed from."""
+    seen: set[fx.Node] = set()
+    todo = [node]
+    while todo:
+        one = todo.pop()
+        if one not in seen:
+            seen.add(one)
+            todo.extend(one.all_input_nodes)
+    return {str(one.target) for one in seen if one.op == "placeholder"}
+
+
 def placeholders(graph: fx.Graph) -> list[fx.Node]:
     return [node for node in graph.nodes if node.op == "placeholder"]
 
@@ -160,10 +186,7 @@ def splice(graph: fx.Graph, names: Collection[str]) -> None:
         edit = graph.placeholder("edit")
     for site in names:
         node = sites(graph)[site]
-        following = edit if node.op == "placeholder" else node
-        with graph.inserting_after(following):
-            new = graph.call_function(edited, (edit, site, node))
-        node.replace_all_uses_with(new, delete_user_cb=lambda user, new=new: user is not new)
+        pass_through(graph, node, edited, (edit, site, node))
 
 
 def compile_graph(graph: fx.Graph) -> Callable[..., Any]:
