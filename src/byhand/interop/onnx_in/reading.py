@@ -10,7 +10,7 @@ from typing import Any
 
 from byhand.errors import LoadError
 from byhand.files.regular_file import open_regular, read_regular
-from byhand.interop.onnx_model.runtime import MODEL_BYTES, first_line, onnx
+from byhand.interop.onnx_in.runtime import MODEL_BYTES, first_line, onnx
 
 EXPECTED = "expected an ONNX model"
 DEEPEST = 40  # subgraphs inside subgraphs
