@@ -32,6 +32,7 @@ class Comparison:
 
     values: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    known: bool = False  # whether anything was left out
     sessions: dict[str, Any] = field(default_factory=dict)
 
     def hear(self, node: Node, given: Given, made: tuple[Tensor, ...]) -> None:
@@ -43,15 +44,26 @@ class Comparison:
             value = self.without_known(node, name, one, other, given)
             self.values[f"{node.name}.{name}"] = max(self.values.get(f"{node.name}.{name}", 0.0), value)
         for note in said_of(node):
+            self.known = True
             self.note(note)
 
     def note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
 
+    def compare(self, name: str, ours: Tensor, theirs: Tensor) -> float:
+        """The greatest difference; of values beyond 1 relative to the greatest of them, and with a note."""
+        finite = theirs.nan_to_num(0.0, 0.0, 0.0).abs()
+        largest = max(1.0, finite.max().item()) if finite.numel() else 1.0
+        if largest > 1:
+            self.note(f"{name}: relative to its greatest value")
+        return difference(ours.double(), theirs.double()) / largest
+
     def runtime(self, node: Node, given: Given) -> list[Tensor]:
         """What onnxruntime makes of the same numbers, laid out as the file has it. RuntimeError if it refuses them."""
-        time_first = [None if one is None else swapped(one) if node.operator.batch_first else one for one in (given.x, *given.initial)]
+        time_first = [
+            None if one is None else swapped(one) if node.operator.batch_first else one for one in (given.x, *given.initial)
+        ]
         x, *initial = time_first
         assert x is not None
         feeds = {"X": array(x.float())}
@@ -72,20 +84,19 @@ class Comparison:
 
     def without_known(self, node: Node, name: str, ours: Tensor, theirs: Tensor, given: Given) -> float:
         """The difference; of last states, where sequences of length 0 alone differ, of all others, with a note."""
-        whole = difference(ours, theirs)
-        if given.lengths is None or name == "Y" or whole <= TOLERANCE:
-            return whole
-        batch = 0 if node.operator.batch_first else 1
-        empty = given.lengths == 0
-        if not bool(empty.any()):
-            return whole
-        apart = difference(*(one.index_select(batch, empty.nonzero().flatten()) for one in (ours, theirs)))
-        self.note(
-            f"{node.name}.{name} of {int(empty.sum())} sequence(s) of length 0 is the first state, since no step is computed; onnxruntime"
-            f" gives 0 (difference {apart:.1e}, left out above)"
+        title, batch = f"{node.name}.{name}", 0 if node.operator.batch_first else 1
+        empty = torch.zeros(ours.shape[batch], dtype=torch.bool) if given.lengths is None or name == "Y" else given.lengths == 0
+        if difference(ours, theirs) <= TOLERANCE or not bool(empty.any()):
+            return self.compare(title, ours, theirs)
+        there, rest = (
+            [one.index_select(batch, which.nonzero().flatten()) for one in (ours, theirs)] for which in (empty, ~empty)
         )
-        rest = (~empty).nonzero().flatten()
-        return difference(ours.index_select(batch, rest), theirs.index_select(batch, rest))
+        self.known = True
+        self.note(
+            f"{title} of sequences of length 0 is the first state, since no step is computed; onnxruntime gives"
+            f" {'0' if not bool(there[1].any()) else 'something else'} (difference {difference(*there):.1e}, left out above)"
+        )
+        return self.compare(title, *rest)
 
 
 def said_of(node: Node) -> list[str]:
@@ -112,7 +123,9 @@ def single(node: Node, feeds: dict[str, Any]) -> Any:
     helper, float32, int32 = package.helper, package.TensorProto.FLOAT, package.TensorProto.INT32
     flat = [one for several in operator.activations for one in several]
     named: dict[str, Any] = {"hidden_size": node.hidden, "activations": [one.onnx[0] for one in flat]}
-    named["direction"] = "bidirectional" if len(operator.directions) > 1 else ("reverse" if operator.directions[0] else "forward")
+    named["direction"] = (
+        "bidirectional" if len(operator.directions) > 1 else ("reverse" if operator.directions[0] else "forward")
+    )
     alpha = [one.onnx[1][0] for one in flat if one.onnx[1]]
     beta = [one.onnx[1][1] for one in flat if len(one.onnx[1]) > 1]
     named |= {name: value for name, value in (("activation_alpha", alpha), ("activation_beta", beta)) if value}
@@ -138,7 +151,9 @@ def single(node: Node, feeds: dict[str, Any]) -> Any:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
 
 
-def compare_outputs(comparison: Comparison, model: Any, names: Sequence[str], ours: Sequence[Any], feeds: dict[str, Any]) -> None:
+def compare_outputs(
+    comparison: Comparison, model: Any, names: Sequence[str], ours: Sequence[Any], feeds: dict[str, Any]
+) -> None:
     """The whole model's outputs, byhand's and onnxruntime's own; a note in their place where onnxruntime does not run the model, or draws
     random numbers. A value beyond 1 is compared relative to the greatest of its tensor.
     """
@@ -146,7 +161,7 @@ def compare_outputs(comparison: Comparison, model: Any, names: Sequence[str], ou
     if random:
         comparison.note(f"the outputs are not compared: {', '.join(random)} draws random numbers")
         return
-    if comparison.notes:
+    if comparison.known:
         comparison.note("the outputs are not compared, since they follow from what is named above")
         return
     try:
@@ -158,11 +173,7 @@ def compare_outputs(comparison: Comparison, model: Any, names: Sequence[str], ou
         if not hasattr(one, "dtype") or one.dtype.kind not in "fiub":
             comparison.note(f"output {name} is not compared: it is no tensor of numbers")
             continue
-        a, b = tensor(one).double(), tensor(theirs[name]).double()
-        largest = max(1.0, b.nan_to_num(0.0, 0.0, 0.0).abs().max().item() if b.numel() else 0.0)
-        comparison.values[f"output {name}"] = difference(a, b) / largest
-        if largest > 1:
-            comparison.note(f"output {name}: relative to its greatest value, {largest:.3g}")
+        comparison.values[f"output {name}"] = comparison.compare(f"output {name}", tensor(one), tensor(theirs[name]))
 
 
 def random_in(graph: Any) -> set[str]:

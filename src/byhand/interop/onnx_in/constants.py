@@ -45,7 +45,9 @@ def tensor_of(name: str, array: Any) -> Tensor:
     try:
         return torch.from_numpy(array.copy())
     except (TypeError, AttributeError) as problem:
-        raise UnfitError(f"{name} holds {getattr(array, 'dtype', type(array).__name__)}, expected numbers that torch has") from problem
+        raise UnfitError(
+            f"{name} holds {getattr(array, 'dtype', type(array).__name__)}, expected numbers that torch has"
+        ) from problem
 
 
 def computed(graph: Graph, name: str, model: Any) -> Tensor:
@@ -84,7 +86,9 @@ def dependencies(graph: Graph, name: str) -> tuple[list[Any], list[Any]]:
         if node is None:
             raise UnfitError(f"{name} is computed from {one}, an input: its weights are not fixed")
         if node.op_type in RANDOM or node.domain not in STANDARD or subgraphs(node) or len(nodes) >= MOST_NODES:
-            raise UnfitError(f"{name} is computed by {node.op_type}, and byhand computes weights by plain operators of ONNX's own only")
+            raise UnfitError(
+                f"{name} is computed by {node.op_type}, and byhand computes weights by plain operators of ONNX's own only"
+            )
         missing = [each for each in node.input if each and each not in done]
         if missing and not set(missing) & set(waiting):
             waiting += missing

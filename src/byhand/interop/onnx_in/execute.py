@@ -123,4 +123,3 @@ def element_type(array: Any) -> int:
     if array.dtype.kind in "OUS":
         return onnx().TensorProto.STRING
     return onnx().helper.np_dtype_to_tensor_dtype(array.dtype)
-

@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from byhand.interop.onnx_in.execute import Executor, Scope
     from byhand.interop.onnx_in.plan import Flow, Plan
 
-EMPTY = {1: torch.float32, 6: torch.int32, 7: torch.int64, 9: torch.bool, 10: torch.float16, 11: torch.float64, 2: torch.uint8, 3: torch.int8}
+EMPTY = {
+    1: torch.float32,
+    6: torch.int32,
+    7: torch.int64,
+    9: torch.bool,
+    10: torch.float16,
+    11: torch.float64,
+    2: torch.uint8,
+    3: torch.int8,
+}
 
 
 def run_if(executor: Executor, step: Flow, scope: Scope) -> list[Any]:
@@ -64,7 +73,13 @@ def run_scan(executor: Executor, step: Flow, scope: Scope) -> list[Any]:
     outputs = len(body.graph.outputs) - len(states)
     axes = [*named.get("scan_output_axes", ())] or [0] * outputs
     backward = [*named.get("scan_output_directions", ())] or [0] * outputs
-    return [*states, *(stacked(body, len(states) + at, [one[at] for one in rounds], axes[at], back=bool(backward[at])) for at in range(outputs))]
+    return [
+        *states,
+        *(
+            stacked(body, len(states) + at, [one[at] for one in rounds], axes[at], back=bool(backward[at]))
+            for at in range(outputs)
+        ),
+    ]
 
 
 RUN: dict[str, Callable[[Executor, Flow, Scope], list[Any]]] = {"If": run_if, "Loop": run_loop, "Scan": run_scan}
@@ -87,7 +102,6 @@ def stacked(body: Plan, output: int, values: list[Any], axis: int, *, back: bool
     sizes = [one.dim_value for one in kind.shape.dim]  # 0 where the file does not say
     sizes.insert(axis if axis >= 0 else len(sizes) + 1 + axis, 0)
     return torch.empty(sizes, dtype=EMPTY[kind.elem_type]).numpy()
-
 
 
 def numbers(value: Any) -> Tensor:

@@ -81,7 +81,9 @@ def said(known: Sequence[Input]) -> str:
 def checked(one: Input, value: Any) -> Any:
     """The array of a value. TypeError, ValueError."""
     if one.sequence:
-        return [array(each) if isinstance(each, Tensor) else each for each in value] if isinstance(value, list | tuple) else value
+        return (
+            [array(each) if isinstance(each, Tensor) else each for each in value] if isinstance(value, list | tuple) else value
+        )
     if isinstance(value, bool | int | float | list | tuple) and one.dtype is not None:
         value = made(one, value)
     found = array(value.clone()) if isinstance(value, Tensor) else value

@@ -36,7 +36,11 @@ def parts_of(operator: Operator, weights: Mapping[str, Tensor]) -> list[Part]:
     for directions in together:
         reverse = operator.directions[directions[0]]
         options: dict[str, Any] = {"bias": "B" in weights, "cell": cells[directions[0]], "dtype": KINDS[weights["W"].dtype]}
-        layer = ReverseLSTM(inputs, hidden, **options) if reverse else LSTM(inputs, hidden, bidirectional=len(directions) > 1, **options)
+        layer = (
+            ReverseLSTM(inputs, hidden, **options)
+            if reverse
+            else LSTM(inputs, hidden, bidirectional=len(directions) > 1, **options)
+        )
         for sublayer, at in zip(layer.sublayers, directions, strict=True):
             named = direction_weights(operator.kind, layer, {name: value[at] for name, value in weights.items()})
             with torch.no_grad():
@@ -51,7 +55,9 @@ def check(operator: Operator, weights: Mapping[str, Tensor]) -> tuple[int, int]:
     kind, rows = operator.kind, len(ROWS[operator.kind])
     types = {value.dtype for value in weights.values()}
     if len(types) > 1 or not types <= KINDS.keys():
-        raise UnfitError(f"its weights are of {', '.join(sorted(str(one).removeprefix('torch.') for one in types))}: expected one float type")
+        raise UnfitError(
+            f"its weights are of {', '.join(sorted(str(one).removeprefix('torch.') for one in types))}: expected one float type"
+        )
     if weights["W"].dim() != 3 or weights["R"].dim() != 3:
         raise UnfitError(f"W and R have sizes {[*weights['W'].shape]} and {[*weights['R'].shape]}: expected three each")
     directions, hidden, inputs = len(operator.directions), weights["R"].shape[2], weights["W"].shape[2]
@@ -85,6 +91,8 @@ def direction_weights(kind: str, layer: LSTM, weights: Mapping[str, Tensor]) -> 
     if "B" in weights:
         found["bias_ih"], found["bias_hh"] = map(reordered, weights["B"].chunk(2))
     if "P" in weights:
-        found |= {name: value for name, value in zip(PEEPHOLES, weights["P"].split(hidden), strict=True) if name in cell.vectors}
+        found |= {
+            name: value for name, value in zip(PEEPHOLES, weights["P"].split(hidden), strict=True) if name in cell.vectors
+        }
     assert found.keys() == shapes(cell, Sizes(layer.input_size, hidden, 0, layer.bias)).keys()
     return found

@@ -53,7 +53,10 @@ class Node:
             given = [one[list(directions)] if len(self.parts) > 1 else one for one in states]
             output, last = run_layer(layer, x.to(weight), lengths, tuple(one.to(weight) for one in given))
             results.append([output.unflatten(-1, (len(directions), -1)).transpose(1, 2), *last])
-        return [torch.cat(values, 1 if at == 0 else 0) if len(values) > 1 else values[0] for at, values in enumerate(zip(*results, strict=True))]
+        return [
+            torch.cat(values, 1 if at == 0 else 0) if len(values) > 1 else values[0]
+            for at, values in enumerate(zip(*results, strict=True))
+        ]
 
     def nothing(self, x: Tensor, states: tuple[Tensor, ...]) -> list[Tensor]:
         """Without a step, or without a sequence: no output, and the first states."""
@@ -73,7 +76,10 @@ class Node:
         """x: time first. ValueError."""
         dtype = self.weights["W"].dtype
         if x.dim() != 3 or x.shape[2] != self.weights["W"].shape[2] or x.dtype != dtype:
-            self.refuse(f"X of {dtype} with three sizes, the last {self.weights['W'].shape[2]}", f"{x.dtype} with sizes {[*given.x.shape]}")
+            self.refuse(
+                f"X of {dtype} with three sizes, the last {self.weights['W'].shape[2]}",
+                f"{x.dtype} with sizes {[*given.x.shape]}",
+            )
         lengths = given.lengths
         if lengths is not None:
             fits = lengths.shape == x.shape[1:2] and not lengths.is_floating_point()

@@ -50,7 +50,9 @@ class Finding:
         for body in inside:
             for node in body.node:
                 if node.domain in STANDARD and node.op_type in DEFAULTS:
-                    self.left[self.title(node)] = f"it is in the body of {proto.op_type}, which byhand does not run step by step"
+                    self.left[self.title(node)] = (
+                        f"it is in the body of {proto.op_type}, which byhand does not run step by step"
+                    )
                 self.leave(node)
 
     def title(self, proto: Any) -> str:

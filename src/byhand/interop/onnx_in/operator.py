@@ -13,11 +13,21 @@ from byhand import cells
 from byhand.cells import Cell
 from byhand.cells.activations import BY_ONNX_NAME, KINDS, Activation
 
-DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}  # whether each goes from the end to the start
+DIRECTIONS = {
+    "forward": (False,),
+    "reverse": (True,),
+    "bidirectional": (False, True),
+}  # whether each goes from the end to the start
 DEFAULTS = {"LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh"), "RNN": ("Tanh",)}  # f, g, h of one direction
-ROWS = {"LSTM": ("i", "o", "f", "g"), "GRU": ("z", "r", "n"), "RNN": ("n",)}  # the gates in the rows of W, R and B, by byhand's names
+ROWS = {
+    "LSTM": ("i", "o", "f", "g"),
+    "GRU": ("z", "r", "n"),
+    "RNN": ("n",),
+}  # the gates in the rows of W, R and B, by byhand's names
 PEEPHOLES = ("p_i", "p_o", "p_f")  # in the order of P
-TEXTS_OWN = {"thresholded_relu": (1.0,)}  # defaults "the same as of corresponding ONNX operators" that byhand has to be given in words
+TEXTS_OWN = {
+    "thresholded_relu": (1.0,)
+}  # defaults "the same as of corresponding ONNX operators" that byhand has to be given in words
 STATES = {"LSTM": ("h", "c"), "GRU": ("h",), "RNN": ("h",)}
 
 
@@ -26,7 +36,9 @@ class UnfitError(Exception):
 
 
 class Operator(NamedTuple):
-    """One node's attributes. activations: f, g, h for each direction, with alpha and beta. clip: None if nothing is clipped."""
+    """One node's attributes. activations: f, g, h for each direction, with alpha and beta. clip: None if nothing is clipped.
+    differs: what onnxruntime is known to compute otherwise than the operator's text, in words.
+    """
 
     kind: str
     directions: tuple[bool, ...]
@@ -36,6 +48,7 @@ class Operator(NamedTuple):
     input_forget: bool = False
     linear_before_reset: bool = False
     batch_first: bool = False
+    differs: tuple[str, ...] = ()
 
     def cell(self, direction: int, *, peepholes: bool) -> Cell:
         """What one step of a direction computes."""
@@ -51,12 +64,6 @@ class Operator(NamedTuple):
         others = {part: one for part, (one, default) in given.items() if one != default}
         cell = cells.with_activations(cell, **others) if others else cell
         return cell if self.clip is None else cells.clipped(cell, self.clip)
-
-    @property
-    def differs(self) -> tuple[str, ...]:
-        """What onnxruntime is known to compute otherwise than the operator's text, in words."""
-        wrong = {one.name for several in self.activations for one in several if one.name in TEXTS_OWN}
-        return tuple(f"without alpha, onnxruntime takes 0 for {KINDS[name].onnx}, the text 1" for name in sorted(wrong))
 
 
 def parts(kind: str) -> tuple[str, ...]:
@@ -80,40 +87,55 @@ def operator_of(kind: str, attributes: dict[str, Any]) -> Operator:
     layout = attributes.get("layout", 0)
     if layout not in (0, 1):
         raise UnfitError(f"its layout is {layout}: expected 0 or 1")
+    activations, differs = activations_of(kind, attributes, len(directions))
     return Operator(
         kind,
         directions,
         attributes.get("hidden_size"),
-        activations_of(kind, attributes, len(directions)),
+        activations,
         clip,
         bool(attributes.get("input_forget", 0)),
         bool(attributes.get("linear_before_reset", 0)),
         layout == 1,
+        differs,
     )
 
 
-def activations_of(kind: str, attributes: dict[str, Any], directions: int) -> tuple[tuple[Activation, ...], ...]:
-    """f, g, h of each direction. alpha and beta are used up in order, by those functions alone that have such a number."""
+def activations_of(
+    kind: str, attributes: dict[str, Any], directions: int
+) -> tuple[tuple[tuple[Activation, ...], ...], tuple[str, ...]]:
+    """f, g, h of each direction, alpha and beta used up in order by those functions alone that have such a number; and where onnxruntime
+    has another default than the text.
+    """
     names = [text(one) for one in attributes.get("activations", ())] or [*DEFAULTS[kind]] * directions
     size = len(DEFAULTS[kind])
     if len(names) != size * directions:
         raise UnfitError(f"it names {len(names)} activations: expected {size * directions}")
     alphas, betas = (iter(attributes.get(f"activation_{which}", ())) for which in ("alpha", "beta"))
-    found = [activation_of(name, alphas, betas) for name in names]
-    return tuple(tuple(found[at : at + size]) for at in range(0, len(found), size))
+    found, differs = [], {}
+    for name in names:
+        activation, defaulted = activation_of(name, alphas, betas)
+        found.append(activation)
+        if defaulted and activation.numbers != KINDS[activation.name].runtime_defaults:
+            differs[
+                f"without alpha, onnxruntime takes {KINDS[activation.name].runtime_defaults[0]:g} for {name}, the text"
+                f" {activation.numbers[0]:g}"
+            ] = True
+    return tuple(tuple(found[at : at + size]) for at in range(0, len(found), size)), tuple(differs)
 
 
-def activation_of(name: str, alphas: Iterator[float], betas: Iterator[float]) -> Activation:
-    """One function, with the next alpha and beta that it needs, else the defaults of the operator's text."""
+def activation_of(name: str, alphas: Iterator[float], betas: Iterator[float]) -> tuple[Activation, bool]:
+    """One function, with the next alpha and beta that it needs, else the defaults of the operator's text; and whether it has a default."""
     ours = BY_ONNX_NAME.get(name.lower())
     if ours is None:
         raise UnfitError(f"its activation is {name!r}: expected one of {', '.join(one.onnx for one in KINDS.values())}")
     defaults: Sequence[float | None] = TEXTS_OWN.get(ours) or KINDS[ours].defaults or (None,) * KINDS[ours].numbers
-    given = [next(source, default) for source, default in zip((alphas, betas), defaults, strict=False)]
-    numbers = [one for one in given if one is not None]
-    if len(numbers) < len(given) or not all(map(math.isfinite, numbers)):
+    given = [next(source, None) for source, _ in zip((alphas, betas), defaults, strict=False)]
+    numbers = [default if one is None else one for one, default in zip(given, defaults, strict=True)]
+    there = [one for one in numbers if one is not None and math.isfinite(one)]
+    if len(there) < len(numbers):
         raise UnfitError(f"its activation {name} has no finite alpha and beta, for which the operator's text has no default")
-    return Activation(ours, tuple(numbers))
+    return Activation(ours, tuple(there)), None in given
 
 
 def text(value: bytes | str) -> str:

@@ -44,12 +44,27 @@ def read_model(file: str | os.PathLike[str], most: int = MODEL_BYTES) -> Any:
         with_external(model, path.parent, most - len(data))
         for tensor in tensors_of(model):
             check_size(tensor)
-        package.checker.check_model(model)
+        package.checker.check_model(with_shapes(model))
         return package.inliner.inline_local_functions(model) if model.functions else model
     except LoadError as problem:
         raise LoadError(f"{path}: {problem}") from problem
     except Exception as problem:
         raise LoadError(f"{path}: {EXPECTED}, got one that breaks its own rules ({first_line(problem)})") from problem
+
+
+def with_shapes(model: Any) -> Any:
+    """The model; a copy with empty shapes where inputs and outputs have none, which the checker refuses and onnxruntime runs."""
+    if not any(map(lacks_shape, (*model.graph.input, *model.graph.output))):
+        return model
+    copy = type(model)()
+    copy.CopyFrom(model)
+    for value in filter(lacks_shape, (*copy.graph.input, *copy.graph.output)):
+        value.type.tensor_type.shape.SetInParent()
+    return copy
+
+
+def lacks_shape(value: Any) -> bool:
+    return value.type.WhichOneof("value") == "tensor_type" and not value.type.tensor_type.HasField("shape")
 
 
 def graphs_of(model: Any) -> Iterator[Any]:
@@ -77,7 +92,10 @@ def tensors_of(model: Any) -> Iterator[Any]:
                 if attribute.HasField("t"):
                     yield attribute.t
                 yield from attribute.tensors
-                for sparse in (*([attribute.sparse_tensor] if attribute.HasField("sparse_tensor") else []), *attribute.sparse_tensors):
+                for sparse in (
+                    *([attribute.sparse_tensor] if attribute.HasField("sparse_tensor") else []),
+                    *attribute.sparse_tensors,
+                ):
                     yield from (sparse.values, sparse.indices)
 
 
@@ -98,7 +116,9 @@ def check_size(tensor: Any) -> None:
             raise LoadError(f"expected a tensor {tensor.name!r} of a known type, got number {tensor.data_type}") from problem
         there, wanted = len(getattr(tensor, field)), stored_numbers(tensor.data_type, count)
     if there != wanted:
-        raise LoadError(f"expected {wanted:,} numbers or bytes in tensor {tensor.name!r} of sizes {list(tensor.dims)}, got {there:,}")
+        raise LoadError(
+            f"expected {wanted:,} numbers or bytes in tensor {tensor.name!r} of sizes {list(tensor.dims)}, got {there:,}"
+        )
 
 
 def packed_bytes(data_type: int, count: int) -> int:
@@ -151,7 +171,9 @@ def with_external(model: Any, folder: Path, most: int) -> None:
                 file.seek(offset)
                 tensor.raw_data = file.read(length)
         except OSError as problem:
-            raise LoadError(f"expected the file {named.get('location')!r} beside it, got: {problem.strerror or problem}") from problem
+            raise LoadError(
+                f"expected the file {named.get('location')!r} beside it, got: {problem.strerror or problem}"
+            ) from problem
         del tensor.external_data[:]
         tensor.data_location = package.TensorProto.DEFAULT
 
