@@ -19,6 +19,7 @@ from byhand.trace.record import record
 if TYPE_CHECKING:
     from byhand import explain, plots
     from byhand.explorer import explore
+    from byhand.interop.onnx_in.model import open_onnx
 
     __version__: str
 
@@ -37,6 +38,7 @@ __all__ = [
     "engines",
     "explain",
     "explore",
+    "open_onnx",
     "plots",
     "record",
     "use_engine",
@@ -44,11 +46,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load on first use what not every program needs: analysis, pictures, the explorer, the version."""
+    """Load on first use what not every program needs: analysis, pictures, the explorer, readers of other formats, the version."""
     if name in ("explain", "plots"):
         return importlib.import_module(f"byhand.{name}")
     if name == "explore":
         return importlib.import_module("byhand.explorer").explore
+    if name == "open_onnx":
+        return importlib.import_module("byhand.interop.onnx_in.model").open_onnx
     if name == "__version__":
         return importlib.import_module("byhand.doctor").version()
     raise AttributeError(f"module 'byhand' has no attribute {name!r}")

@@ -31,8 +31,8 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from torch.nn.functional import logsigmoid
 from torch.nn.functional import elu as torch_elu
+from torch.nn.functional import logsigmoid
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
 if TYPE_CHECKING:
@@ -126,7 +126,9 @@ KINDS: dict[str, Kind] = {
     "thresholded_relu": Kind(thresholded_relu, "ThresholdedRelu", 1, None, (0.0,)),
     "elu": Kind(elu, "Elu", 1, (1.0,), (1.0,)),
 }
-BY_ONNX_NAME = {kind.onnx.lower(): name for name, kind in KINDS.items() if name != "identity"}  # whose case does not count there
+BY_ONNX_NAME = {
+    kind.onnx.lower(): name for name, kind in KINDS.items() if name != "identity"
+}  # whose case does not count there
 FUNCTIONS = tuple(kind.function for kind in KINDS.values())
 
 

@@ -79,7 +79,9 @@ def with_activations(
     given = {"gates": gates, "candidate": candidate, "output": output}
     chosen = {part: read(one) for part, one in given.items() if one is not None}
     if not chosen:
-        raise ValueError("with_activations expected another activation, got none: write with_activations(cell, gates='hard_sigmoid')")
+        raise ValueError(
+            "with_activations expected another activation, got none: write with_activations(cell, gates='hard_sigmoid')"
+        )
     name = f"with_activations({cell.name}, {', '.join(f'{part}={str(one)!r}' for part, one in chosen.items())})"
     made = cell
     for part, activation in chosen.items():
@@ -100,7 +102,9 @@ def sites_of_part(cell: Cell, part: str) -> list[str]:
     wanted = [gate for gate in cell.gates if (gate in CANDIDATES) == (part == "candidate")]
     if not wanted:
         kind = "a gate 'g' or 'n'" if part == "candidate" else "gates beside its candidate"
-        raise ValueError(f"with_activations({part}=...) expected a cell with {kind}, got {cell.name!r}, which has {cell.gates!r}")
+        raise ValueError(
+            f"with_activations({part}=...) expected a cell with {kind}, got {cell.name!r}, which has {cell.gates!r}"
+        )
     try:
         return [site_of_gate(cell, gate) for gate in wanted]
     except ValueError as problem:

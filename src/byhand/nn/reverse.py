@@ -61,4 +61,6 @@ class ReverseLSTM(LSTM):
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> NoReturn:
         """ValueError: a folder would be read back as a layer that reads forward."""
-        raise ValueError("save_pretrained expected a layer that reads forward, got one that reads from the end: keep its state_dict()")
+        raise ValueError(
+            "save_pretrained expected a layer that reads forward, got one that reads from the end: keep its state_dict()"
+        )

@@ -15,7 +15,7 @@ from byhand.interop.onnx_in import flow
 from byhand.interop.onnx_in.graph import Graph
 from byhand.interop.onnx_in.node import Given, Node
 from byhand.interop.onnx_in.operator import STATES
-from byhand.interop.onnx_in.plan import Flow, Plan, Recurrent, Stretch
+from byhand.interop.onnx_in.plan import Plan, Recurrent, Stretch
 from byhand.interop.onnx_in.runtime import first_line, onnx, refusals, session, values_of
 from byhand.interop.onnx_in.values import array, tensor
 

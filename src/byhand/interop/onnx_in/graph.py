@@ -12,7 +12,8 @@ STANDARD = ("", "ai.onnx")  # the domain of ONNX's own operators
 
 class Graph:
     """A graph and its constants. around: the graph whose node it is the body of; None for the main one. types: name -> TypeProto, where
-    the file says it."""
+    the file says it.
+    """
 
     def __init__(self, proto: Any, around: Graph | None = None) -> None:
         self.proto, self.around = proto, around
