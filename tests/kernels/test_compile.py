@@ -79,6 +79,7 @@ def test_an_operator_is_what_it_says() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Dynamo detected a call to a `functools.lru_cache`")
-def test_a_cell_that_no_kernel_can_run_is_unrolled() -> None:
-    layer, x = byhand.LSTM(5, 7, cell=cells.layernorm_lstm), torch.randn(4, 3, 5)
+@pytest.mark.parametrize("cell", [cells.layernorm_lstm, cells.gru_reset_before], ids=repr)
+def test_a_cell_that_no_kernel_can_run_is_unrolled(cell: cells.Cell) -> None:
+    layer, x = byhand.LSTM(5, 7, cell=cell), torch.randn(4, 3, 5)
     torch.testing.assert_close(torch.compile(layer, fullgraph=True, backend="aot_eager")(x)[0], layer(x)[0])

@@ -26,6 +26,7 @@ LAYERS: list[dict[str, Any]] = [
     {"cell": cells.peephole},
     {"cell": cells.lstm_1997},
     {"cell": cells.layernorm_lstm},
+    {"cell": cells.gru_reset_before},
     {"cell": cells.zoneout(cells.lstm)},
     {"learn_initial_state": True},
     {"dtype": torch.float64},
@@ -167,7 +168,7 @@ def pickled(stepper: Any) -> Any:
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickled], ids=lambda one: one.__name__)
-@pytest.mark.parametrize("cell", [cells.lstm, cells.layernorm_lstm], ids=repr)
+@pytest.mark.parametrize("cell", [cells.lstm, cells.layernorm_lstm, cells.gru_reset_before], ids=repr)
 def test_a_copy_goes_on_from_here_with_a_memory_of_its_own(cell: Any, copied: Any) -> None:
     layer = byhand.LSTM(3, 4, 2, cell=cell)
     stepper, x = layer.stepper(), torch.randn(4, 1, 3)

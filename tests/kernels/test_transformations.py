@@ -9,7 +9,7 @@ SLOW = {"compile": ("lstm", "layernorm_lstm"), "export, strict": ("lstm", "layer
 PACKED = {form for form, its in FORMS.items() if its.lengths}
 REFUSED = {  # by cell and form; nobody else is refused
     "jit.script": {(cell, form) for cell in CELLS for form in FORMS},
-    "jit.trace": {(cell, form) for cell in ("peephole", "layernorm_lstm") for form in PACKED},
+    "jit.trace": {(cell, form) for cell in ("peephole", "layernorm_lstm", "gru_reset_before") for form in PACKED},
     "make_fx": {(cell, form) for cell in CELLS for form in PACKED},
 }
 NOT_ASKED = {  # where torch's own layer, or what packs a sequence, refuses
@@ -29,7 +29,7 @@ def test_every_form_of_input(way: str, found: dict[Job, str]) -> None:
     for cell in SLOW.get(way, CELLS):
         for form in FORMS:
             verdict = found[way, cell, form]
-            if (cell, form) == ("gru", "projected"):
+            if cell.startswith("gru") and form == "projected":
                 assert verdict.startswith("refused: ValueError: proj_size expected")
             elif (cell, form) in REFUSED.get(way, ()):
                 assert verdict.startswith("refused: ") and any(words in verdict for words in REFUSALS), (cell, form, verdict)

@@ -32,6 +32,7 @@ CASES: dict[str, tuple[Cell, Oracle]] = {
     "peephole": (cells.peephole, oracle.PEEPHOLE),
     "cifg": (cells.cifg, oracle.CIFG),
     "gru": (cells.gru, oracle.GRU),
+    "gru_reset_before": (cells.gru_reset_before, oracle.GRU_RESET_BEFORE),
     "layernorm_lstm": (cells.layernorm_lstm, oracle.LAYERNORM),
     "slstm": (cells.slstm, oracle.SLSTM),
     "min_lstm": (cells.min_lstm, oracle.MIN_LSTM),
@@ -56,6 +57,20 @@ CASES: dict[str, tuple[Cell, Oracle]] = {
         cells.recurrent_dropout(cells.peephole, 0.4, every="sequence"),
         oracle.recurrent_dropout(oracle.PEEPHOLE),
     ),
+    "clipped(with_activations(coupled_input(peephole)))": (
+        cells.clipped(
+            cells.with_activations(
+                cells.coupled_input(cells.peephole),
+                gates="hard_sigmoid(0.25, 0.4)",
+                candidate="softsign",
+                output="scaled_tanh(1.2, 0.7)",
+            ),
+            1.5,
+        ),
+        oracle.onnx_lstm(clip=1.5),
+    ),
+    "clipped(gru)": (cells.clipped(cells.gru, 0.5), oracle.CLIPPED_GRU),
+    "zoneout(gru_reset_before)": (cells.zoneout(cells.gru_reset_before, h=0.4), oracle.zoneout(oracle.GRU_RESET_BEFORE)),
     "zoneout(recurrent_dropout(no_forget_gate(peephole)))": (
         cells.zoneout(cells.recurrent_dropout(cells.no_forget_gate(cells.peephole), 0.3), h=0.2, c=0.4),
         oracle.zoneout(oracle.recurrent_dropout(oracle.odyssey("NFG", peepholes=True))),

@@ -168,6 +168,47 @@ def gru_step(at: At, h: Array) -> tuple[Array, ...]:
     return (at.see("h", (1 - z) * n + z * h),)
 
 
+def gru_reset_before_step(at: At, h: Array) -> tuple[Array, ...]:
+    """Cho et al. 2014, with torch's signs: the candidate reads what the reset gate lets through."""
+    r = at.see("r", sigma(at.net("r", h)))
+    z = at.see("z", sigma(at.net("z", h)))
+    n = at.see("n", np.tanh(at.net("n", r * h)))
+    return (at.see("h", (1 - z) * n + z * h),)
+
+
+def between(z: Array, low: float, high: float) -> Array:
+    """Clipped; beyond the bounds no derivative passes."""
+    return np.where(z.real < low, low, np.where(z.real > high, high, z))
+
+
+def onnx_lstm(*, clip: float) -> Oracle:
+    """ONNX's LSTM as onnxruntime computes it, with peepholes, input_forget=1, clip, and as activations f, g and h
+    HardSigmoid(0.25, 0.4), Softsign and ScaledTanh(1.2, 0.7).
+    """
+
+    def squashed(at: At, gate: str, y: Array, peephole: Array) -> Array:
+        return between(0.25 * between(at.net(gate, y) + peephole, -clip, clip) + 0.4, 0.0, 1.0)
+
+    def step(at: At, y: Array, c: Array) -> tuple[Array, ...]:
+        i = at.see("i", squashed(at, "i", y, at("p_i") * c))
+        f = at.see("f", 1 - i)
+        g = between(at.net("g", y), -clip, clip)
+        g = at.see("g", g / (1 + np.where(g.real < 0, -g, g)))
+        c = at.see("c", f * c + i * g)
+        o = at.see("o", squashed(at, "o", y, at("p_o") * c))
+        return at.see("h", o * at.see("squashed_c", 1.2 * np.tanh(0.7 * c))), c
+
+    return Oracle(("i", "g", "o"), ("h", "c"), step)
+
+
+def clipped_gru_step(at: At, h: Array) -> tuple[Array, ...]:
+    """torch.nn.GRU with every gate's sum between −0.5 and 0.5."""
+    r = at.see("r", sigma(between(at.net("r", h), -0.5, 0.5)))
+    z = at.see("z", sigma(between(at.net("z", h), -0.5, 0.5)))
+    n = at.see("n", np.tanh(between(at.from_input("n") + r * at.from_memory("n", h), -0.5, 0.5)))
+    return (at.see("h", (1 - z) * n + z * h),)
+
+
 def rnn_step(at: At, h: Array) -> tuple[Array, ...]:
     """The formula in the documentation of torch.nn.RNN."""
     return (at.see("h", np.tanh(at.net("n", h))),)
@@ -271,6 +312,8 @@ LSTM = odyssey(peepholes=False)
 PEEPHOLE = odyssey(peepholes=True)
 CIFG = Oracle(("f", "g", "o"), ("h", "c"), cifg_step)
 GRU = Oracle(("r", "z", "n"), ("h",), gru_step)
+GRU_RESET_BEFORE = Oracle(("r", "z", "n"), ("h",), gru_reset_before_step)
+CLIPPED_GRU = Oracle(("r", "z", "n"), ("h",), clipped_gru_step)
 RNN = Oracle(("n",), ("h",), rnn_step)
 LAYERNORM = Oracle(("i", "f", "g", "o"), ("h", "c"), layernorm_step)
 SLSTM = Oracle(("i", "f", "g", "o"), ("h", "c", "n", "m"), slstm_step)

@@ -23,8 +23,14 @@ from byhand.nn.config import Config
 
 FILES = ["README.md", "config.json", "model.safetensors"]
 SETTINGS = {
+    "clipped": [((0.5,), {}), ((3,), {})],
     "lstm_1997_blocks": [],
     "recurrent_dropout": [((0.3,), {}), ((1e-05,), {"every": "sequence"})],
+    "with_activations": [
+        ((), {"gates": "hard_sigmoid"}),
+        ((), {"candidate": "leaky_relu( 1e-05 )"}),
+        ((), {"output": "scaled_tanh(-1.5, 2)"}),
+    ],
     "zoneout": [((), {}), ((), {"h": 0, "c": 0.25})],
 }
 

@@ -38,7 +38,7 @@ LOADED = (
 )
 TIME, BATCH, INPUT, HIDDEN = 6, 3, 3, 4
 Job = tuple[str, str, str]  # way, cell, form
-CELLS = {"lstm": cells.lstm, "gru": cells.gru, "peephole": cells.peephole, "layernorm_lstm": cells.layernorm_lstm}
+CELLS = {cell.name: cell for cell in (cells.lstm, cells.gru, cells.peephole, cells.layernorm_lstm, cells.gru_reset_before)}
 TORCHS: dict[str, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 
@@ -187,12 +187,12 @@ def exported(this: Case, *, strict: bool) -> list[Tensor]:
     given = (this.x,) if this.hx is None else (this.x, this.hx)
     if states is not None and len(states) == 1:
         states = states[0]
-    if this.layer.cell.name == "layernorm_lstm":  # a loop, for one length
+    if not this.layer.cell.elementwise:  # a loop, for one length
         sizes.pop(time)
     shapes = {"input": sizes} if this.hx is None else {"input": sizes, "hx": states}
     program = torch.export.export(this.layer, given, dynamic_shapes=shapes, strict=strict)
     module = program.module()
-    if this.hx is None and this.layer.cell.name != "layernorm_lstm":  # another length and batch
+    if this.hx is None and this.layer.cell.elementwise:  # another length and batch
         other = torch.randn(*[size + 2 for size in this.x.shape[:-1]], INPUT, dtype=this.x.dtype)
         for ours, theirs in zip(this.run(module, other), this.run(this.layer, other), strict=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
@@ -229,7 +229,7 @@ def traced(this: Case) -> list[Tensor]:
     module = torch.jit.trace(Around(this), (this.x,), check_trace=False)
     if this.hx is None and not this.form.lengths:
         other = torch.randn(*[size + 2 for size in this.x.shape[:-1]], INPUT, dtype=this.x.dtype)
-        if this.layer.cell.name == "layernorm_lstm":  # a loop, for one length
+        if not this.layer.cell.elementwise:  # a loop, for one length
             try:
                 module(other)
             except RuntimeError:
@@ -401,7 +401,7 @@ def verdict(way: str, this: Case) -> str:
             ours.detach(), theirs.detach(), rtol=1e-10, atol=1e-11, msg=lambda said, i=index: f"value {i}: {said}"
         )
     engine = byhand.engines(this.layer, this.input(this.x))[0][1]
-    without = this.layer.cell.name == "layernorm_lstm"
+    without = not this.layer.cell.elementwise
     return (
         f"right, {digest(plain(this))}" if engine.startswith("ready") is not without else f"WRONG engine afterwards: {engine}"
     )

@@ -1,6 +1,6 @@
 """The cells: values to hand to LSTM(cell=...), and functions that make a cell from a cell.
 
-Values: lstm, peephole, cifg, gru, layernorm_lstm, slstm, min_lstm, rnn, lstm_1997.
+Values: lstm, peephole, cifg, gru, gru_reset_before, layernorm_lstm, slstm, min_lstm, rnn, lstm_1997.
 Functions Cell -> Cell: no_input_gate, no_forget_gate, no_output_gate, no_input_activation, no_output_activation,
 full_gate_recurrence, zoneout, recurrent_dropout, with_activations, clipped, coupled_input; and lstm_1997_blocks(size).
 """
@@ -18,6 +18,7 @@ from byhand.cells.clipped import clipped
 from byhand.cells.coupled_input import coupled_input
 from byhand.cells.full_gate_recurrence import full_gate_recurrence
 from byhand.cells.gru import gru
+from byhand.cells.gru_reset_before import gru_reset_before
 from byhand.cells.layernorm_lstm import layernorm_lstm
 from byhand.cells.lstm import lstm
 from byhand.cells.lstm_1997 import lstm_1997, lstm_1997_blocks
@@ -37,6 +38,7 @@ __all__ = [
     "coupled_input",
     "full_gate_recurrence",
     "gru",
+    "gru_reset_before",
     "layernorm_lstm",
     "lstm",
     "lstm_1997",

@@ -31,8 +31,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from torch.nn.functional import elu as torch_elu
-from torch.nn.functional import logsigmoid
+from torch.nn import functional
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def softsign(x: Tensor) -> Tensor:
 
 @one_node
 def softplus(x: Tensor) -> Tensor:
-    return -logsigmoid(-x)
+    return -functional.logsigmoid(-x)
 
 
 @one_node
@@ -95,7 +94,7 @@ def thresholded_relu(x: Tensor, alpha: float) -> Tensor:
 
 @one_node
 def elu(x: Tensor, alpha: float) -> Tensor:
-    return torch_elu(x, alpha)
+    return functional.elu(x, alpha)
 
 
 class Kind(NamedTuple):

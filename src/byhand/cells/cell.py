@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 
+from byhand.cells.inner_product import with_products
 from byhand.cells.outside_modes import outside_modes
 
 if TYPE_CHECKING:
@@ -68,8 +69,9 @@ class Cell:
         gates: names of the row blocks of weight_ih and weight_hh, in order; each block has hidden_size rows.
         state: names of what is carried from step to step; the first is the output.
         step: step(x, u, s, p) -> (new state, sites). x.i is gate i's part of W·x_t + b, u.i its part of U·h_{t-1} + b_hh (u
-            is None where `recurrent` is empty), s.c the state c before, p.p_i a vector or a mask. Pure; every tensor in it is
-            (..., hidden). Sites are the named intermediate values, {"i": i, ...}, the new states among them.
+            is None where `recurrent` is empty; a function for the gates of `inner`), s.c the state c before, p.p_i a vector or
+            a mask. Pure; every tensor in it is (..., hidden). Sites are the named intermediate values, {"i": i, ...}, the new states
+            among them.
         recurrent: the states that the recurrent product reads; a mapping gate -> states where gates differ in that.
         vectors: learnable per-unit vectors; a mapping name -> constant where they do not start like the weights.
         noise: masks drawn outside the step.
@@ -77,6 +79,8 @@ class Cell:
         biases: 2 as in torch (b_ih, b_hh), 1 (b_ih), or 0 where the step adds its own.
         truncated: no gradient flows back through the recurrent product (Hochreiter & Schmidhuber 1997).
         elementwise: unit j of every result depends on unit j of the arguments only.
+        inner: gates whose recurrent product the step makes itself, of what it has computed: u.n(v) is U_n·v + b_hh, (..., hidden),
+            with gate n's rows of weight_hh and b_hh. Such a cell reads one state and is not elementwise.
         labels: words for gates, states and sites.
         cite: the source.
 
@@ -95,6 +99,7 @@ class Cell:
     biases: Literal[0, 1, 2] = 2
     truncated: bool = False
     elementwise: bool = True
+    inner: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     cite: str = ""
 
@@ -116,6 +121,16 @@ class Cell:
             self._refuse(f"shared to give gates or states a number of units from 1, got {wrong_shares!r}")
         if len(set(self.sources)) < len(self.sources):
             self._refuse(f"recurrent to name each state once, got {self.recurrent!r}")
+        if isinstance(self.inner, str) or len({*self.inner} & {*self.gates}) < len(self.inner):
+            self._refuse(f"inner to name gates out of {self.gates!r}, each once, got {self.inner!r}")
+        plain = len(self.sources) == 1 and not (
+            isinstance(self.recurrent, Mapping) or self.shared or self.truncated or self.elementwise
+        )
+        if self.inner and not plain:
+            self._refuse(
+                "a cell with inner products to have elementwise=False, one recurrent state for all gates, no shared units and no"
+                f" truncated gradient, got inner={self.inner!r}"
+            )
         if not callable(self.step):
             self._refuse(f"step to be a function step(x, u, s, p), got {self.step!r}")
 
@@ -185,9 +200,12 @@ class Cell:
         return (*self.vectors, *(noise.name for noise in self.noise))
 
     def apply(self, x: tuple, u: tuple, s: tuple, p: tuple) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
-        """`step` on plain tuples, in the order of gates, gates (or nothing), state, parameters."""
+        """`step` on plain tuples, in the order of gates, gates (or nothing), state, parameters. u has a function for a gate of `inner`, or
+        a tensor, one weight a unit.
+        """
         gates = record_of(*self.gates)
-        return self.step(gates(*x), gates(*u) if u else None, record_of(*self.state)(*s), record_of(*self.parameters)(*p))
+        given = with_products(gates(*u), self.inner) if u else None
+        return self.step(gates(*x), given, record_of(*self.state)(*s), record_of(*self.parameters)(*p))
 
     @property
     def sites(self) -> tuple[str, ...]:
@@ -204,7 +222,8 @@ class Cell:
 
         Args:
             x: gate -> its pre-activation.
-            **others: states, vectors, masks and, as u_GATE, recurrent pre-activations; 0 if not given.
+            **others: states, vectors, masks and, as u_GATE, recurrent pre-activations, or of a gate of `inner` the weight of the unit
+                by itself; 0 if not given.
 
         Returns:
             Site -> value, to four decimals.

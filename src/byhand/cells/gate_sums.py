@@ -22,7 +22,7 @@ def gate_sum(graph: fx.Graph, cell: Cell, gate: str) -> fx.Node:
     node = inputs[f"x_{gate}"]
     while node not in sites and len(node.users) == 1 and graphs.is_call(next(iter(node.users)), graphs.ADDITIONS):
         node = next(iter(node.users))
-    if not cell.elementwise or f"u_{gate}" in inputs.keys() - graphs.inputs_of(node):
+    if not (cell.elementwise or cell.inner) or f"u_{gate}" in inputs.keys() - graphs.inputs_of(node):
         raise ValueError(f"gate {gate!r} does not go into its step as one sum")
     return node
 

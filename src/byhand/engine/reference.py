@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn.functional import linear
@@ -74,14 +74,37 @@ def all_arguments(call: Call, step: Compiled) -> Callable[[Tensor, States, int],
     """A function of W·x_t, the last states and t: what the step is run with. First, gate by gate, W·x_t and U·h_{t-1}, or their sum
     where that is all the step reads; then the states; then vectors, masks and, if it has edits, edit(site, value).
     """
-    weight, bias, gates = call.weights.recurrent, call.weights.bias_recurrent, len(call.cell.gates)
+    weight, gates = call.weights.recurrent, len(call.cell.gates)
     read, further = reader(call.cell), parameters(call)
     if weight is None:
         return lambda x, state, t: (*x.chunk(gates, -1), *state, *further(t))
     if step.fused:
         across = weight.t()
         return lambda x, state, t: (*torch.addmm(x, read(state), across).chunk(gates, -1), *state, *further(t))
-    return lambda x, state, t: (*x.chunk(gates, -1), *linear(read(state), weight, bias).chunk(gates, -1), *state, *further(t))
+    products = recurrent_products(call)
+    return lambda x, state, t: (*x.chunk(gates, -1), *products(read(state)), *state, *further(t))
+
+
+def recurrent_products(call: Call) -> Callable[[Tensor], Sequence[Tensor | Callable[[Tensor], Tensor]]]:
+    """A function of what is read of the states: U·h gate by gate, and for a gate of cell.inner a function of what its rows multiply."""
+    weight, bias, gates, inner = call.weights.recurrent, call.weights.bias_recurrent, call.cell.gates, call.cell.inner
+    assert weight is not None
+    if not inner:
+        return lambda h: linear(h, weight, bias).chunk(len(gates), -1)
+    rows = dict(zip(gates, weight.chunk(len(gates)), strict=True))
+    biases = dict.fromkeys(gates) if bias is None else dict(zip(gates, bias.chunk(len(gates)), strict=True))
+    functions = {gate: partial(linear, weight=rows[gate], bias=biases[gate]) for gate in inner}
+    before = [gate for gate in gates if gate not in inner]
+    if not before:
+        return lambda h: [functions[gate] for gate in gates]
+    across = torch.cat([rows[gate] for gate in before])
+    offset = None if bias is None else torch.cat([biases[gate] for gate in before])  # type: ignore[arg-type]
+
+    def products(h: Tensor) -> list[Tensor | Callable[[Tensor], Tensor]]:
+        made: dict[str, Any] = dict(zip(before, linear(h, across, offset).chunk(len(before), -1), strict=True))
+        return [(made | functions)[gate] for gate in gates]
+
+    return products
 
 
 def reader(cell: Cell) -> Callable[[States], Tensor]:

@@ -39,7 +39,7 @@ def described_modules() -> list[str]:
 def test_worked_examples_in_the_documentation(module: str) -> None:
     failed, attempted = doctest.testmod(importlib.import_module(f"byhand.cells.{module}"))
     assert failed == 0
-    assert attempted > 0 or module in {"cell", "graph", "own_cells", "rewrite", "outside_modes"}
+    assert attempted > 0 or module in {"cell", "gate_sums", "graph", "own_cells", "rewrite", "outside_modes"}
 
 
 def test_every_public_cell_has_a_case() -> None:
@@ -63,6 +63,14 @@ def test_every_public_cell_has_a_case() -> None:
         ({"recurrent": ("c",)}, r"recurrent to name states out of \('h',\), got \['c'\]"),
         ({"recurrent": {"b": ("h",)}}, r"recurrent to say for each of \('a',\) what it reads, got \['b'\]"),
         ({"recurrent": {"a": ("h", "c")}}, r"recurrent to name states out of \('h',\), got \['c'\]"),
+        ({"inner": "a"}, r"inner to name gates out of \('a',\), each once, got 'a'"),
+        ({"inner": ("b",), "elementwise": False}, r"inner to name gates out of \('a',\), each once, got \('b',\)"),
+        ({"inner": ("a", "a"), "elementwise": False}, r"inner to name gates out of \('a',\), each once, got \('a', 'a'\)"),
+        ({"inner": ("a",)}, r"a cell with inner products to have elementwise=False"),
+        ({"inner": ("a",), "elementwise": False, "truncated": True}, r"no truncated gradient, got inner=\('a',\)"),
+        ({"inner": ("a",), "elementwise": False, "shared": {"a": 2}}, r"no shared units"),
+        ({"inner": ("a",), "elementwise": False, "recurrent": ()}, r"one recurrent state for all gates"),
+        ({"inner": ("a",), "elementwise": False, "recurrent": {"a": ("h",)}}, r"one recurrent state for all gates"),
         ({"step": None}, r"step to be a function step\(x, u, s, p\), got None"),
     ],
 )
@@ -96,6 +104,76 @@ REFUSED: list[tuple[Callable[[Any], Any], type[Exception], str]] = [
     (lambda c: c.recurrent_dropout(c.lstm, -0.5), ValueError, r"expected a rate from 0 to below 1, got -0.5"),
     (lambda c: c.recurrent_dropout(c.lstm, 0.5, every="day"), ValueError, r"every='step' or every='sequence', got 'day'"),
     (lambda c: c.recurrent_dropout(c.gru, 0.5), ValueError, r"expected a cell with a site 'g', got 'gru'"),
+    (lambda c: c.clipped("lstm", 0.5), TypeError, r"^clipped expected a cell, got 'lstm': write clipped\(cells.lstm\)"),
+    (lambda c: c.clipped(c.lstm, 0), ValueError, r"^clipped expected a positive limit, got 0: write clipped\(lstm, 0.5\)"),
+    (lambda c: c.clipped(c.lstm, True), ValueError, r"^clipped expected a positive limit, got True"),
+    (lambda c: c.clipped(c.lstm, float("nan")), ValueError, r"^clipped expected a positive limit, got nan"),
+    (
+        lambda c: c.clipped(c.layernorm_lstm, 1.0),
+        ValueError,
+        r"of 'layernorm_lstm': gate 'i' does not go into its step as one sum",
+    ),
+    (
+        lambda c: c.coupled_input(c.gru),
+        ValueError,
+        r"^coupled_input expected a cell with a site 'i', got 'gru', which has r, z",
+    ),
+    (
+        lambda c: c.coupled_input(c.cifg),
+        ValueError,
+        r"'cifg': its input gate is not computed from the gate i without the gate f",
+    ),
+    (lambda c: c.coupled_input(c.min_lstm), ValueError, r"'min_lstm': its input gate is not computed from the gate i without"),
+    (lambda c: c.coupled_input(c.slstm), ValueError, r"'slstm': its input gate is not computed from the gate i without"),
+    (lambda c: c.with_activations(3, gates="relu"), TypeError, r"^with_activations expected a cell, got 3"),
+    (lambda c: c.with_activations(c.lstm), ValueError, r"got none: write with_activations\(cell, gates='hard_sigmoid'\)"),
+    (lambda c: c.with_activations(c.lstm, gates=3), TypeError, r"^expected an activation's name, such as 'relu' or .* got 3"),
+    (lambda c: c.with_activations(c.lstm, gates="selu"), ValueError, r"^expected an activation out of sigmoid, .* got 'selu'"),
+    (
+        lambda c: c.with_activations(c.lstm, gates="affine"),
+        ValueError,
+        r"two finite numbers, alpha and beta, got \(\): write 'affine",
+    ),
+    (
+        lambda c: c.with_activations(c.lstm, gates="elu(True)"),
+        ValueError,
+        r"one finite number, alpha, got \(True,\): write 'elu",
+    ),
+    (lambda c: c.with_activations(c.lstm, gates="elu(1e999)"), ValueError, r"one finite number, alpha, got \(inf,\)"),
+    (
+        lambda c: c.with_activations(c.lstm, gates="relu()"),
+        ValueError,
+        r"^expected an activation's name with its numbers, such as",
+    ),
+    (
+        lambda c: c.with_activations(c.lstm, gates="elu(1"),
+        ValueError,
+        r"^expected an activation's name with its numbers, such as",
+    ),
+    (lambda c: c.with_activations(c.lstm, gates="elu(abs(1))"), ValueError, r"^expected an activation's name with its numbers"),
+    (lambda c: c.with_activations(c.gru, output="relu"), ValueError, r"expected a cell with a site 'tanh_c', got 'gru'"),
+    (
+        lambda c: c.with_activations(c.rnn, gates="relu"),
+        ValueError,
+        r"expected a cell with gates beside its candidate, got 'rnn'",
+    ),
+    (
+        lambda c: c.with_activations(c.lstm_1997, output="relu"),
+        ValueError,
+        r"site 'squashed_c' .* is not one activation function",
+    ),
+    (
+        lambda c: c.with_activations(c.lstm_1997, candidate="relu"),
+        ValueError,
+        r"gate 'g' does not go into one activation function",
+    ),
+    (
+        lambda c: c.with_activations(c.layernorm_lstm, gates="relu"),
+        ValueError,
+        r"gate 'i' does not go into its step as one sum",
+    ),
+    (lambda c: c.no_input_gate(c.coupled_input(c.lstm)), ValueError, r"site 'i' is not used as a factor alone"),
+    (lambda c: LSTM(3, 5, proj_size=2, cell=c.gru_reset_before), ValueError, r"proj_size expected"),
     (lambda c: c.lstm_1997_blocks(0), ValueError, r"expected a block size of at least 1 cell, got 0"),
     (lambda c: c.lstm_1997_blocks(1.5), ValueError, r"expected a block size of at least 1 cell, got 1.5"),
     (lambda c: LSTM(2, 5, cell=c.lstm_1997_blocks(2)), ValueError, r"shares 'i' among blocks of 2 .* that 2 divides, got 5"),

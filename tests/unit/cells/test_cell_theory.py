@@ -25,6 +25,7 @@ from cases import (
 from torch import Tensor, nn
 from torch.autograd.functional import jacobian
 
+import byhand
 from byhand import LSTM, cells
 from byhand.cells import Cell
 
@@ -62,6 +63,92 @@ def test_cifg_is_lstm_whose_input_gate_has_the_forget_gates_weights_with_the_sig
     for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
         parts(free, name)["i"].copy_(-parts(coupled, name)["f"])
     assert_same_run(coupled, free, x, states, most=1e-15)
+
+
+def test_a_coupled_input_gate_is_cifg_with_the_sign_of_its_weights_changed() -> None:
+    coupled, x, states = example(cells.coupled_input(cells.lstm))
+    cifg = layer(cells.cifg, SHAPE)
+    copy_gates(coupled, cifg)
+    for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+        parts(cifg, name)["f"].copy_(-parts(coupled, name)["i"])
+    assert_same_run(coupled, cifg, x, states, most=1e-15)
+
+
+USUAL: dict[str, dict[str, str]] = {
+    "lstm": {"gates": "sigmoid", "candidate": "tanh", "output": "tanh"},
+    "peephole": {"gates": "sigmoid", "candidate": "tanh", "output": "tanh"},
+    "gru": {"gates": "sigmoid", "candidate": "tanh"},
+    "gru_reset_before": {"gates": "sigmoid", "candidate": "tanh"},
+    "rnn": {"candidate": "tanh"},
+}
+
+
+@pytest.mark.parametrize("name", USUAL)
+def test_the_usual_activations_and_a_wide_clip_change_nothing(name: str) -> None:
+    lstm, x, states = example(CASES[name][0])
+    for made in (cells.with_activations(lstm.cell, **USUAL[name]), cells.clipped(lstm.cell, 1e6)):
+        other = layer(made, SHAPE)
+        other.load_state_dict(lstm.state_dict())
+        assert_same_run(other, lstm, x, states, most=1e-15)
+        assert made.sites == lstm.cell.sites
+
+
+@pytest.mark.parametrize("name", USUAL)
+def test_clip_and_activations_in_either_order(name: str) -> None:
+    chosen = dict(zip(USUAL[name], ("hard_sigmoid(0.3, 0.4)", "softplus", "elu(0.7)"), strict=False))
+    lstm, x, states = example(cells.clipped(cells.with_activations(CASES[name][0], **chosen), 0.5))
+    other = layer(cells.with_activations(cells.clipped(CASES[name][0], 0.5), **chosen), SHAPE)
+    other.load_state_dict(lstm.state_dict())
+    assert_same_run(other, lstm, x, states)
+
+
+@pytest.mark.parametrize("name", ["lstm", "peephole", "gru", "rnn"])
+def test_no_gradient_passes_a_clipped_sum(name: str) -> None:
+    """Of each gate's sum, as of torch.clamp."""
+    x, u, s, p = step_inputs(CASES[name][0], units=200)
+    x = tuple(value.requires_grad_() for value in x)
+    limit, plain, clipped = 0.3, CASES[name][0], cells.clipped(CASES[name][0], 0.3)
+    found = torch.autograd.grad(clipped.apply(x, u, s, p)[0][0].sum(), x)
+    assert all((grad == 0).any() and (grad != 0).any() for grad in found)
+    inside = tuple(value.clamp(-limit, limit) for value in x)  # the sums themselves, with nothing else in them
+    silent = tuple(torch.zeros_like(value) for value in u)
+    none = tuple(torch.zeros_like(value) for value in p)
+    for ours, theirs in zip(clipped.apply(x, silent, s, none)[0], plain.apply(inside, silent, s, none)[0], strict=True):
+        assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("part", "ablate"), [("candidate", cells.no_input_activation), ("output", cells.no_output_activation)], ids=str
+)
+def test_identity_is_an_activation_left_out(part: str, ablate: Callable[[Cell], Cell]) -> None:
+    lstm, x, states = example(ablate(cells.peephole))
+    other = layer(cells.with_activations(cells.peephole, **{part: "identity"}), SHAPE)
+    other.load_state_dict(lstm.state_dict())
+    assert_same_run(other, lstm, x, states)
+
+
+def test_the_two_grus_are_one_where_nothing_is_reset() -> None:
+    before, x, states = example(cells.gru_reset_before)
+    after = layer(cells.gru, SHAPE)
+    after.load_state_dict(before.state_dict())
+    assert difference(after(x, states[0])[0], before(x, states[0])[0]) > 1e-2
+    for lstm in (before, after):
+        for name in ("weight_ih", "weight_hh", "bias_hh"):
+            parts(lstm, name)["r"].zero_()
+        parts(lstm, "bias_ih")["r"].fill_(1000.0)
+    assert_same_run(after, before, x, states, most=1e-15)
+
+
+def test_a_reset_unit_of_one_gru_is_read_by_none_of_its_units() -> None:
+    """With r = 0 the candidate does not depend on the state, but on b_hh: in `gru` not even on that."""
+    lstm, x, states = example(cells.gru_reset_before)
+    for name in ("weight_ih", "weight_hh", "bias_hh"):
+        parts(lstm, name)["r"].zero_()
+    parts(lstm, "bias_ih")["r"].fill_(-1000.0)
+    with byhand.record(lstm) as trace:
+        lstm(x, states[0])
+    net = x @ parts(lstm, "weight_ih")["n"].T + parts(lstm, "bias_ih")["n"] + parts(lstm, "bias_hh")["n"]
+    assert difference(trace["l0.n"], torch.tanh(net)) <= 1e-15
 
 
 @pytest.mark.parametrize("cell", [cells.lstm, cells.peephole], ids=repr)

@@ -22,6 +22,7 @@ CELLS = [
     cells.rnn,
     cells.min_lstm,
     cells.layernorm_lstm,
+    cells.gru_reset_before,
     cells.lstm_1997,
     cells.zoneout(cells.lstm),
     cells.full_gate_recurrence(cells.lstm),

@@ -99,8 +99,9 @@ def test_weights_and_inputs_are_those_of_the_model() -> None:
                 assert torch.equal(numbers(item["initial"][name][state]), value[place, row])
 
 
-def test_maps_are_the_traces() -> None:
-    model = LSTM(2, 5, cell=cells.layernorm_lstm)
+@pytest.mark.parametrize("cell", [cells.layernorm_lstm, cells.gru_reset_before], ids=repr)
+def test_maps_are_the_traces(cell: cells.Cell) -> None:
+    model = LSTM(2, 5, cell=cell)
     x = torch.randn(12, 2, 2)
     found = document(model, x)
     with torch.no_grad(), byhand.record(model) as trace:

@@ -20,10 +20,12 @@ CELLS = [
     cells.min_lstm,
     cells.rnn,
     cells.layernorm_lstm,
+    cells.gru_reset_before,
     cells.lstm_1997,
     cells.no_input_gate(cells.peephole),
     cells.full_gate_recurrence(cells.lstm),
     cells.zoneout(cells.lstm),
+    cells.clipped(cells.with_activations(cells.coupled_input(cells.peephole), gates="hard_sigmoid", output="relu"), 1.5),
 ]
 
 

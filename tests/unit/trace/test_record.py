@@ -18,6 +18,7 @@ CELLS = [
     cells.gru,
     cells.slstm,
     cells.layernorm_lstm,
+    cells.gru_reset_before,
     cells.full_gate_recurrence(cells.peephole),
     cells.zoneout(cells.lstm),
     cells.no_output_gate(cells.lstm),

@@ -6,6 +6,7 @@ Source: the operators' text in ONNX 1.23 (opsets 1 to 22).
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -93,7 +94,7 @@ def operator_of(kind: str, attributes: dict[str, Any]) -> Operator:
         directions,
         attributes.get("hidden_size"),
         activations,
-        clip,
+        None if clip is None else short(clip),
         bool(attributes.get("input_forget", 0)),
         bool(attributes.get("linear_before_reset", 0)),
         layout == 1,
@@ -135,7 +136,16 @@ def activation_of(name: str, alphas: Iterator[float], betas: Iterator[float]) ->
     there = [one for one in numbers if one is not None and math.isfinite(one)]
     if len(there) < len(numbers):
         raise UnfitError(f"its activation {name} has no finite alpha and beta, for which the operator's text has no default")
-    return Activation(ours, tuple(there)), None in given
+    return Activation(ours, tuple(map(short, there))), None in given
+
+
+def short(number: float) -> float:
+    """The shortest decimal that is the same number in float32, which the file's numbers are: 0.3, not 0.30000001192092896."""
+    for digits in range(1, 10):
+        found = float(f"{number:.{digits}g}")
+        if struct.pack("f", found) == struct.pack("f", number):
+            return found
+    return number
 
 
 def text(value: bytes | str) -> str:
