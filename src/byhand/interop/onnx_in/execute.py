@@ -29,7 +29,7 @@ class Scope:
         self.graph, self.values, self.around = graph, values, around
 
     def value(self, name: str) -> Any:
-        """LookupError for a name that has no value."""
+        """LoadError for a name that has no value."""
         if name in self.values:
             return self.values[name]
         found = self.graph.constants.get(name)
@@ -37,7 +37,7 @@ class Scope:
             self.values[name] = onnx().numpy_helper.to_array(found)
             return self.values[name]
         if self.around is None:
-            raise LookupError(f"the model has no value {name!r}")
+            raise LoadError(f"the model has no value {name!r}")
         return self.around.value(name)
 
 

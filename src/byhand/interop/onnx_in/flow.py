@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from byhand.errors import LoadError
 from byhand.interop.onnx_in.graph import attributes
 from byhand.interop.onnx_in.values import tensor
 
@@ -59,6 +60,9 @@ def run_scan(executor: Executor, step: Flow, scope: Scope) -> list[Any]:
     scanned = [numbers(scope.value(name)) for name in names[len(names) - count :]]
     axes = [*named.get("scan_input_axes", ())] or [0] * count
     backward = [*named.get("scan_input_directions", ())] or [0] * count
+    for value, axis in zip(scanned, axes, strict=True):
+        if not -value.dim() <= axis < value.dim():
+            raise RuntimeError(f"Scan expected an input with an axis {axis}, got sizes {list(value.shape)}")
     lengths = {value.shape[axis] for value, axis in zip(scanned, axes, strict=True)}
     if len(lengths) != 1:
         raise RuntimeError(f"Scan expected inputs of one length, got {sorted(lengths)}")
@@ -83,6 +87,26 @@ def run_scan(executor: Executor, step: Flow, scope: Scope) -> list[Any]:
 
 
 RUN: dict[str, Callable[[Executor, Flow, Scope], list[Any]]] = {"If": run_if, "Loop": run_loop, "Scan": run_scan}
+
+
+def check(node: Any, bodies: Mapping[str, Any]) -> None:
+    """LoadError unless a node and its bodies have as many inputs and outputs as the operator's text says."""
+    kind, named, inputs, outputs = node.op_type, attributes(node), len(node.input), len(node.output)
+    sizes = {name: (len(body.input), len(body.output)) for name, body in bodies.items()}
+    if kind == "If":
+        fits = inputs == 1 and sizes == dict.fromkeys(("then_branch", "else_branch"), (0, outputs))
+    elif kind == "Loop":
+        carried = inputs - 2
+        fits = carried >= 0 and sizes == {"body": (inputs, 1 + outputs)} and all(list(node.input)[2:])
+    else:
+        count = named.get("num_scan_inputs", 0)
+        lists = [("scan_input_axes", count), ("scan_input_directions", count)]
+        lists += [(name, outputs - inputs + count) for name in ("scan_output_axes", "scan_output_directions")]
+        fits = 1 <= count <= inputs and sizes == {"body": (inputs, outputs)} and all(node.input)
+        fits = fits and all(len(named.get(name, ())) in (0, size) for name, size in lists)
+    if not fits:
+        got = f"{inputs} inputs, {outputs} outputs and bodies of {sizes}"
+        raise LoadError(f"expected {kind} {node.name!r} to fit its bodies, got {got}")
 
 
 def truth(value: Any) -> bool:

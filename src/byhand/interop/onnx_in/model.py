@@ -42,7 +42,10 @@ class OnnxModel(nn.Module):
     def __init__(self, title: str, proto: Any) -> None:
         super().__init__()
         self.title = title
-        plan, finding = opened(proto, {*dir(self), "title"})
+        try:
+            plan, finding = opened(proto, {*dir(self), "title"})
+        except LoadError as problem:
+            raise LoadError(f"{title}: {problem}") from problem
         if not finding.nodes:
             why = "".join(f"; {name}: {reason}" for name, reason in finding.left.items()) or ", and this one has none"
             raise LoadError(f"{title}: expected an LSTM, GRU or RNN of ONNX's own operators{why}")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from byhand.interop.onnx_in import flow
 from byhand.interop.onnx_in.graph import Graph, bodies, reads
 from byhand.interop.onnx_in.node import Node
 
@@ -89,7 +90,10 @@ def special_step(graph: Graph, node: Any, find: Finder) -> Step | None:
     if recurrent is not None:
         return Recurrent(recurrent, node)
     plans = {name: plan_of(graph.inner(body), find) for name, body in bodies(node).items()}
-    return Flow(node, plans) if any(holds_recurrent(plan) for plan in plans.values()) else None
+    if not any(holds_recurrent(plan) for plan in plans.values()):
+        return None
+    flow.check(node, bodies(node))
+    return Flow(node, plans)
 
 
 def holds_recurrent(plan: Plan) -> bool:
