@@ -85,6 +85,8 @@ def operator(model: onnx.ModelProto, draw: random.Random) -> None:
 
 
 def versions(model: onnx.ModelProto, draw: random.Random) -> None:
+    if not model.opset_import:
+        return
     draw.choice([
         lambda: setattr(model, "ir_version", draw.choice([0, 1, 3, 10**9])),
         lambda: setattr(model.opset_import[0], "version", draw.choice([0, 1, 6, 10**9, -1])),

@@ -90,6 +90,7 @@ def run_pieces(model: OnnxModel, filled: Filled, chunk: int | None, context: int
         f"called {count} times on {chunk} steps of {filled.name}" + (f" after the {context} before them" if context else "")
     ]
     said += [f"{output} of each call is {state} of the next" for state, output in handed.items()]
+    said += [f"{name} is the same in every call" for name in filled.values if name not in handed]
     left = steps - count * chunk
     return said + ([f"the last {left} steps of the input are left out"] if left else [])
 

@@ -30,7 +30,7 @@ TIME = re.compile(r"(t|s|.*(time|seq|step|length|sample|frame).*)", re.IGNORECAS
 
 class Filled(NamedTuple):
     """values: what every call gets, by name. name, value, axis: the input that the file is for, laid out, and where time is; None of an
-    .npz. states: inputs that began with zeros. features: names of a table's columns.
+    .npz. states: inputs that are states, which a call hands on to the next. features: names of a table's columns.
     """
 
     values: dict[str, Any]
@@ -99,7 +99,8 @@ def fill(
         notices.append(
             f"{name} begins with zeros {list(values[name].shape)}; another value: --input FILE.npz or --set {name}=VALUE"
         )
-    return Filled(values, main.name if main else None, value, axis, states, data.features if data else None, notices)
+    carried = [one.name for one in known if one is not main and (one.name in zeros or is_state(one))]
+    return Filled(values, main.name if main else None, value, axis, carried, data.features if data else None, notices)
 
 
 def typed(known: Mapping[str, Input], given: Sequence[str]) -> dict[str, Any]:
