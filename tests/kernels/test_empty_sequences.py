@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import byhand
 from byhand import LSTM, cells
-from byhand.nn.inputs import Batch
+from byhand.nn.inputs import Batch, bare
 from byhand.nn.reverse import ReverseLSTM
 
 LENGTHS = torch.tensor([0, 5, 3, 0])
@@ -22,6 +24,7 @@ def layers() -> list[LSTM]:
 
 def run(layer: LSTM, x: torch.Tensor, states: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
     valid = torch.arange(len(x)).unsqueeze(1) < LENGTHS
+    output: Any
     output, last = layer._run_batch(layer._layer_config(), Batch(x, states, valid, None, batched=True, batch_first=False))
     return [output, *(last if isinstance(last, tuple) else (last,))]
 
@@ -39,7 +42,7 @@ def test_first_states_stay_and_the_other_sequences_are_what_they_are_alone(numbe
             again = run(layer, x, states)
         given = tuple(one[:, 1:3].contiguous() for one in states)
         packed = pack_padded_sequence(x[:, 1:3], LENGTHS[1:3])
-        alone = layer(packed, given if len(given) > 1 else given[0])
+        alone = layer(packed, bare(given))
     for one, other, third in zip(found, wanted, again, strict=True):
         assert torch.equal(one, other) and torch.equal(one, third)
     torch.testing.assert_close(found[0][:5, 1:3], pad_packed_sequence(alone[0])[0])

@@ -88,7 +88,9 @@ def graph(text: str, seed: int = 0, without: tuple[str, ...] = (), *, check: boo
     values = {name: rng.normal(0, 0.6, sizes).astype(np.float32) for name, sizes in RANDOM.items()} | CONSTANTS
     model = parser.parse_model(HEAD + text)
     used = {word.strip(" ,()>") for word in text.replace("(", " ").replace(")", " ").replace(",", " ").split()}
-    model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in values.items() if name in used and name not in without)
+    model.graph.initializer.extend(
+        numpy_helper.from_array(value, name) for name, value in values.items() if name in used and name not in without
+    )
     if check:
         onnx.checker.check_model(model)
     return model

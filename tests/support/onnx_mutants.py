@@ -42,7 +42,13 @@ def kind(model: onnx.ModelProto, draw: random.Random) -> None:
 
 def numbers(model: onnx.ModelProto, draw: random.Random) -> None:
     one = tensor(model, draw)
-    draw.choice([lambda: one.ClearField("raw_data"), lambda: setattr(one, "raw_data", b"1234"), lambda: one.float_data.extend([1.0] * 7)])()
+    draw.choice(
+        [
+            lambda: one.ClearField("raw_data"),
+            lambda: setattr(one, "raw_data", b"1234"),
+            lambda: one.float_data.extend([1.0] * 7),
+        ]
+    )()
 
 
 def gone(model: onnx.ModelProto, draw: random.Random) -> None:
@@ -68,7 +74,9 @@ def attribute(model: onnx.ModelProto, draw: random.Random) -> None:
     one = node(model, draw)
     if not one.attribute or draw.random() < 0.5:
         value = draw.choice([2**62, -1, 0, float("nan"), 1e30, b"\xff\xfe", "bidirectional", [1.0] * 3, ["Relu"] * 3, [2**40]])
-        named = draw.choice(["hidden_size", "clip", "direction", "activations", "layout", "activation_alpha", "axis", "num_scan_inputs"])
+        named = draw.choice(
+            ["hidden_size", "clip", "direction", "activations", "layout", "activation_alpha", "axis", "num_scan_inputs"]
+        )
         one.attribute.append(helper.make_attribute(named, value))
     elif draw.random() < 0.5:
         del one.attribute[draw.randrange(len(one.attribute))]
@@ -80,7 +88,9 @@ def attribute(model: onnx.ModelProto, draw: random.Random) -> None:
 
 def operator(model: onnx.ModelProto, draw: random.Random) -> None:
     one = node(model, draw)
-    one.op_type = draw.choice(["LSTM", "GRU", "RNN", "Loop", "Scan", "If", "Tile", "ConstantOfShape", "NoSuchThing", "", "Constant"])
+    one.op_type = draw.choice(
+        ["LSTM", "GRU", "RNN", "Loop", "Scan", "If", "Tile", "ConstantOfShape", "NoSuchThing", "", "Constant"]
+    )
     one.domain = draw.choice(["", "", "ai.onnx", "com.microsoft", "no.such"])
 
 
@@ -98,7 +108,9 @@ def deep(model: onnx.ModelProto, draw: random.Random) -> None:
     """Branches in each other, about as deep as protobuf reads them."""
     inner = onnx.GraphProto(name="inner", node=[helper.make_node("Neg", ["x"], ["q"])], output=[onnx.ValueInfoProto(name="q")])
     for _ in range(draw.choice([3, 12, 28])):
-        branch = helper.make_node("If", ["always"], ["q"], then_branch=inner, else_branch=inner) if draw.random() < 0.05 else None
+        branch = (
+            helper.make_node("If", ["always"], ["q"], then_branch=inner, else_branch=inner) if draw.random() < 0.05 else None
+        )
         branch = branch or onnx.NodeProto(op_type="If", input=["always"], output=["q"])
         if not branch.attribute:
             branch.attribute.append(onnx.AttributeProto(name="then_branch", type=onnx.AttributeProto.GRAPH, g=inner))
@@ -113,8 +125,24 @@ def elsewhere(model: onnx.ModelProto, draw: random.Random) -> None:
     one = tensor(model, draw)
     one.ClearField("raw_data")
     one.data_location = onnx.TensorProto.EXTERNAL
-    places = ["../outside.bin", "/etc/hostname", "link.bin", "", "inside.bin", "no.bin", "..", ".", "a\0b", "inside.bin/../../outside.bin", "/dev/zero"]
-    entries = {"location": draw.choice(places), "offset": draw.choice(["0", "-1", "4096", "x", str(2**62)]), "length": draw.choice(["4", "64", str(2**62), "-8", "y"])}
+    places = [
+        "../outside.bin",
+        "/etc/hostname",
+        "link.bin",
+        "",
+        "inside.bin",
+        "no.bin",
+        "..",
+        ".",
+        "a\0b",
+        "inside.bin/../../outside.bin",
+        "/dev/zero",
+    ]
+    entries = {
+        "location": draw.choice(places),
+        "offset": draw.choice(["0", "-1", "4096", "x", str(2**62)]),
+        "length": draw.choice(["4", "64", str(2**62), "-8", "y"]),
+    }
     for key, value in entries.items():
         if draw.random() < 0.8 or key == "location":
             one.external_data.add(key=key, value=value)
@@ -123,7 +151,9 @@ def elsewhere(model: onnx.ModelProto, draw: random.Random) -> None:
 def function(model: onnx.ModelProto, draw: random.Random) -> None:
     """A function that calls itself, or is not there."""
     body = [helper.make_node("Again", ["a"], ["b"], domain="own")]
-    model.functions.append(helper.make_function("own", draw.choice(["Again", "Other"]), ["a"], ["b"], body, list(model.opset_import)))
+    model.functions.append(
+        helper.make_function("own", draw.choice(["Again", "Other"]), ["a"], ["b"], body, list(model.opset_import))
+    )
     model.graph.node.append(helper.make_node("Again", ["x"], ["again"], domain="own"))
     if draw.random() < 0.7:
         model.opset_import.append(helper.make_opsetid("own", 1))

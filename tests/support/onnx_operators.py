@@ -149,7 +149,7 @@ def by_the_text(case: Case) -> dict[str, np.ndarray]:
                 output[step, side, row] = state[0]
             for value, end in zip(last, state, strict=True):
                 value[side, row] = end
-    made = dict(zip(("Y", "Y_h", "Y_c"), [output, *last], strict=False))
+    made: dict[str, np.ndarray] = dict(zip(["Y", "Y_h", "Y_c"], [output, *last], strict=False))
     if first:
         made = {name: value.transpose(2, 0, 1, 3) if name == "Y" else value.swapaxes(0, 1) for name, value in made.items()}
     return made
@@ -192,7 +192,7 @@ def one_step(case: Case, functions: list, named: dict, side: int, x: np.ndarray,
         else:
             inner = a[2] + r[2 * hidden :] @ (reset * state[0]) + recurrent[2 * hidden :]
         return [(1 - z) * g(clip(inner)) + z * state[0]]
-    h, c = state
+    c = state[1]
     p = np.split(named.get("P", np.zeros((2, 3 * hidden)))[side], 3)
     i = f(clip(a[0] + u[0] + p[0] * c))
     forget = 1 - i if case.attributes.get("input_forget") else f(clip(a[2] + u[2] + p[2] * c))

@@ -39,10 +39,13 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def opened_or_refused(data: bytes) -> bool:
     """Whether a file opens. One that does is run: it then says what is wrong, or gives outputs."""
     Path("model.onnx").write_bytes(data)
+    model, said = None, ""
     try:
         model = byhand.open_onnx("model.onnx")
     except LoadError as problem:
-        assert str(problem).startswith("model.onnx: ")
+        said = str(problem)
+    if model is None:
+        assert said.startswith("model.onnx: ")
         return False
     try:
         with byhand.use_engine("reference"):
@@ -86,7 +89,7 @@ def test_numbers_outside_the_folder_are_not_read(place: str) -> None:
     one.data_location = onnx.TensorProto.EXTERNAL
     one.external_data.add(key="location", value=place)
     Path("model.onnx").write_bytes(model.SerializeToString())
-    with pytest.raises(LoadError, match="the model's own folder|beside it"):
+    with pytest.raises(LoadError, match=r"the model's own folder|beside it"):
         byhand.open_onnx("model.onnx")
     one.external_data[0].value = str(Path("inside.bin").resolve())
     Path("model.onnx").write_bytes(model.SerializeToString())
@@ -105,7 +108,7 @@ def test_numbers_in_the_folder_are_read() -> None:
     Path("weights.bin").write_bytes(Path("weights.bin").read_bytes()[:-300])
     with pytest.raises(LoadError, match=r"expected [\d,]+ bytes in weights.bin, got"):
         byhand.open_onnx("parted.onnx")
-    with pytest.raises(LoadError, match="fit into memory|larger|most"):
+    with pytest.raises(LoadError, match="expected at most 100 bytes"):
         byhand.open_onnx("whole.onnx", most=100)
 
 

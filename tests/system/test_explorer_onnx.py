@@ -44,8 +44,12 @@ def stream() -> onnx.ModelProto:
     rng = np.random.default_rng(0)
     made = parser.parse_model(HEAD + STREAM)
     values = {"W": (1, 16, 3), "R": (1, 16, 4), "B": (1, 32)}
-    made.graph.initializer.extend(numpy_helper.from_array(rng.normal(0, 0.6, size).astype(np.float32), name) for name, size in values.items())
-    made.graph.initializer.extend([numpy_helper.from_array(np.array([0]), "none1"), numpy_helper.from_array(np.array(8000, np.float32), "rate")])
+    made.graph.initializer.extend(
+        numpy_helper.from_array(rng.normal(0, 0.6, size).astype(np.float32), name) for name, size in values.items()
+    )
+    made.graph.initializer.extend(
+        [numpy_helper.from_array(np.array([0]), "none1"), numpy_helper.from_array(np.array(8000, np.float32), "rate")]
+    )
     onnx.checker.check_model(made)
     return made
 
@@ -168,8 +172,18 @@ def test_what_does_not_fit_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     Path("not.wav").write_text("RIFF")
     cases = {
         ("plain.onnx",): "expected values for x: float32 [T, N, 3]; lens: int32 [N]",
-        ("plain.onnx", "--input", "x.csv", "--set", "lens=[2]"): "x: float32 [T, N, 3] got [2, 2] (steps, columns), which do not fit",
-        ("plain.onnx", "--input", "x.csv"): "expected one input of the model for it, got several: x: float32 [T, N, 3]; lens: int32 [N]",
+        (
+            "plain.onnx",
+            "--input",
+            "x.csv",
+            "--set",
+            "lens=[2]",
+        ): "x: float32 [T, N, 3] got [2, 2] (steps, columns), which do not fit",
+        (
+            "plain.onnx",
+            "--input",
+            "x.csv",
+        ): "expected one input of the model for it, got several: x: float32 [T, N, 3]; lens: int32 [N]",
         ("plain.onnx", "--input", "x.npz"): "expected arrays called as the model's inputs, got y",
         ("plain.onnx", "--input", "pickled.npz"): "expected arrays of numbers as numpy.savez writes them",
         ("plain.onnx", "--input", "broken.npz"): "got a file that is none or damaged",
@@ -183,7 +197,15 @@ def test_what_does_not_fit_is_said(capsys: pytest.CaptureFixture[str]) -> None:
         ("plain.onnx", "--context", "3"): "--context: expected a number from 0 on beside --chunk",
         ("stream.onnx", "--input", "tone.wav"): "piece by piece: --chunk SIZE",
         ("stream.onnx", "--input", "tone.wav", "--chunk", "64"): "--chunk: expected at most the 32 steps",
-        ("stream.onnx", "--input", "tone.wav", "--chunk", "3", "--node", "gru"): "expected the name of one layer, got none; there are lstm",
+        (
+            "stream.onnx",
+            "--input",
+            "tone.wav",
+            "--chunk",
+            "3",
+            "--node",
+            "gru",
+        ): "expected the name of one layer, got none; there are lstm",
         ("stream.onnx", "--input", "both.wav", "--chunk", "3"): "expected one channel, got 2",
         ("stream.onnx", "--input", "not.wav", "--chunk", "3"): "expected uncompressed sound (PCM) in a .wav file",
         ("stream.onnx", "--input", "none.wav", "--chunk", "3"): "none.wav",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import re
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from conftest import ROOT
 from onnx import numpy_helper
 from onnx_graphs import COMPUTED, HEAD, IF, LOOP, PLAIN, SCAN, graph
 from torch import nn
@@ -178,7 +181,8 @@ def test_a_weight_that_would_fill_the_memory_is_not_computed(opened: Any) -> Non
 def test_float64_and_layout_1_run_where_onnxruntime_does_not(opened: Any) -> None:
     for change in ("double", "layout"):
         proto = onnx.parser.parse_model(
-            HEAD.replace("16", "14") + "g (float[N,T,3] x) => (float[N,T,1,4] y) { y = LSTM <hidden_size = 4, layout = 1> (x, W, R, B) }"
+            HEAD.replace("16", "14")
+            + "g (float[N,T,3] x) => (float[N,T,1,4] y) { y = LSTM <hidden_size = 4, layout = 1> (x, W, R, B) }"
         )
         values = {one.name: numpy_helper.to_array(one) for one in graph(PLAIN).graph.initializer if one.name in ("W", "R", "B")}
         if change == "double":
@@ -198,7 +202,7 @@ def test_float64_and_layout_1_run_where_onnxruntime_does_not(opened: Any) -> Non
 
 
 @pytest.mark.parametrize("exporter", ["torchscript", "dynamo"])
-def test_files_of_torchs_exporters(exporter: str, tmp_path: Path) -> None:
+def test_files_of_torchs_exporters(exporter: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Tagger(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -217,7 +221,7 @@ def test_files_of_torchs_exporters(exporter: str, tmp_path: Path) -> None:
         options["dynamic_axes"] = {"words": {0: "batch", 1: "time"}}
     else:
         options["verbose"] = False
-    with pytest.warns() if exporter == "torchscript" else _nothing():
+    with pytest.warns() if exporter == "torchscript" else nullcontext():
         torch.onnx.export(module, (words,), tmp_path / "tagger.onnx", **options)
     model = byhand.open_onnx(tmp_path / "tagger.onnx")
     assert len(model.layers) == 3 and [one.bidirectional for one in model.layers.values()] == [True, True, False]
@@ -231,10 +235,9 @@ def test_files_of_torchs_exporters(exporter: str, tmp_path: Path) -> None:
     torch.testing.assert_close(trace[f"{first}.l0.reverse.c"], wanted["rnn.l0.reverse.c"], rtol=0, atol=2e-6)
     assert model.certificate.ok
     if exporter == "torchscript":
+        monkeypatch.chdir(tmp_path)
+        page = (ROOT / "docs" / "onnx.md").read_text(encoding="utf-8")
+        (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+        exec(compile(block, "docs/onnx.md", "exec"), {})
+        assert (tmp_path / "layer.html").stat().st_size > 10_000
         torch.testing.assert_close(model(words[:1, :3])["tags"], module(words[:1, :3]).detach(), rtol=0, atol=2e-6)
-
-
-class _nothing:
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *_: object) -> None: ...

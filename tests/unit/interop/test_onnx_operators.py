@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import onnx
@@ -36,11 +37,14 @@ def by_onnxruntime(case: Case, opset: int = 14) -> dict[str, np.ndarray] | str:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     try:
-        session = onnxruntime.InferenceSession(case.model(opset).SerializeToString(), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            case.model(opset).SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
     except Exception as problem:  # noqa: BLE001 (of onnxruntime's own)
         return str(problem)
     names = [one.name for one in session.get_outputs()]
-    return dict(zip(names, session.run(names, case.feeds), strict=True))
+    made: Any = session.run(names, case.feeds)
+    return dict(zip(names, made, strict=True))
 
 
 def far(ours: np.ndarray, other: np.ndarray) -> float:
@@ -97,7 +101,13 @@ def one(attributes: dict, **feeds: np.ndarray) -> Case:
     rng = np.random.default_rng(3)
     weights = {"W": (1, 20, 3), "R": (1, 20, 5), "B": (1, 40)}
     made = {name: rng.normal(0, 0.7, sizes).astype(np.float32) for name, sizes in weights.items()}
-    return Case("LSTM", {"hidden_size": 5} | attributes, made, {"X": rng.normal(size=(7, 2, 3)).astype(np.float32)} | feeds, ["Y", "Y_h", "Y_c"])
+    return Case(
+        "LSTM",
+        {"hidden_size": 5} | attributes,
+        made,
+        {"X": rng.normal(size=(7, 2, 3)).astype(np.float32)} | feeds,
+        ["Y", "Y_h", "Y_c"],
+    )
 
 
 def test_first_states_of_a_sequence_of_length_0_are_named() -> None:
@@ -126,7 +136,9 @@ def test_a_default_that_onnxruntime_has_otherwise_is_named() -> None:
 
 @pytest.mark.usefixtures("_uncompiled")
 def test_numbers_of_activations_are_used_up_in_order() -> None:
-    case = one({"activations": ["Sigmoid", "HardSigmoid", "ScaledTanh"], "activation_alpha": [0.3, 1.5], "activation_beta": [0.4, 0.7]})
+    case = one(
+        {"activations": ["Sigmoid", "HardSigmoid", "ScaledTanh"], "activation_alpha": [0.3, 1.5], "activation_beta": [0.4, 0.7]}
+    )
     model, ours = run(case)
     runtime = by_onnxruntime(case)
     assert not isinstance(runtime, str) and far(ours["Y"].numpy(), runtime["Y"]) <= 1e-6
@@ -159,7 +171,11 @@ def test_directions_with_different_cells_are_two_layers() -> None:
     weights = {"W": (2, 20, 3), "R": (2, 20, 5)}
     case = Case(
         "LSTM",
-        {"hidden_size": 5, "direction": "bidirectional", "activations": ["Sigmoid", "Tanh", "Tanh", "Sigmoid", "Relu", "Softsign"]},
+        {
+            "hidden_size": 5,
+            "direction": "bidirectional",
+            "activations": ["Sigmoid", "Tanh", "Tanh", "Sigmoid", "Relu", "Softsign"],
+        },
         {name: rng.normal(0, 0.4, sizes).astype(np.float32) for name, sizes in weights.items()},
         {"X": rng.normal(size=(7, 2, 3)).astype(np.float32)},
         ["Y", "Y_h", "Y_c"],

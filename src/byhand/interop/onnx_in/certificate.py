@@ -126,8 +126,7 @@ def single(node: Node, feeds: dict[str, Any]) -> Any:
     named["direction"] = (
         "bidirectional" if len(operator.directions) > 1 else ("reverse" if operator.directions[0] else "forward")
     )
-    alpha = [one.onnx[1][0] for one in flat if one.onnx[1]]
-    beta = [one.onnx[1][1] for one in flat if len(one.onnx[1]) > 1]
+    alpha, beta = ([number for one in flat for number in one.onnx[1][at : at + 1]] for at in (0, 1))
     named |= {name: value for name, value in (("activation_alpha", alpha), ("activation_beta", beta)) if value}
     named |= {"clip": operator.clip} if operator.clip is not None else {}
     named |= {"input_forget": 1} if operator.input_forget else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from byhand.interop.onnx_in.layers import Part
 from byhand.interop.onnx_in.operator import STATES, Operator
 from byhand.nn import LSTM
-from byhand.nn.inputs import Batch
+from byhand.nn.inputs import Batch, bare
 
 
 class Given(NamedTuple):
@@ -53,10 +53,9 @@ class Node:
             given = [one[list(directions)] if len(self.parts) > 1 else one for one in states]
             output, last = run_layer(layer, x.to(weight), lengths, tuple(one.to(weight) for one in given))
             results.append([output.unflatten(-1, (len(directions), -1)).transpose(1, 2), *last])
-        return [
-            torch.cat(values, 1 if at == 0 else 0) if len(values) > 1 else values[0]
-            for at, values in enumerate(zip(*results, strict=True))
-        ]
+        if len(results) == 1:
+            return results[0]
+        return [torch.cat(values, 1 if at == 0 else 0) for at, values in enumerate(zip(*results, strict=True))]
 
     def nothing(self, x: Tensor, states: tuple[Tensor, ...]) -> list[Tensor]:
         """Without a step, or without a sequence: no output, and the first states."""
@@ -99,7 +98,9 @@ def run_layer(layer: LSTM, x: Tensor, lengths: Tensor | None, states: tuple[Tens
     """Output (time, batch, directions * hidden), 0 where a sequence has ended, and the states after each sequence's own last step; its
     first states where it has none.
     """
-    time, hx = len(x), states if len(states) > 1 else states[0]
+    output: Any
+    last: Any
+    time, hx = len(x), bare(states)
     if lengths is None or bool((lengths == time).all()):
         output, last = layer(x, hx)
     elif bool((lengths > 0).all()):
