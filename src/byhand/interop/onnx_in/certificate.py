@@ -17,7 +17,7 @@ from torch import Tensor
 from byhand.interop.onnx_in.constants import RANDOM
 from byhand.interop.onnx_in.graph import subgraphs
 from byhand.interop.onnx_in.node import Given, Node
-from byhand.interop.onnx_in.operator import STATES
+from byhand.interop.onnx_in.operator import DIRECTIONS, STATES
 from byhand.interop.onnx_in.runtime import first_line, onnx, refusals, session, values_of
 from byhand.interop.onnx_in.values import array, tensor
 from byhand.interop.parity import ParityReport, difference, versions_of
@@ -123,9 +123,7 @@ def single(node: Node, feeds: dict[str, Any]) -> Any:
     helper, float32, int32 = package.helper, package.TensorProto.FLOAT, package.TensorProto.INT32
     flat = [one for several in operator.activations for one in several]
     named: dict[str, Any] = {"hidden_size": node.hidden, "activations": [one.onnx[0] for one in flat]}
-    named["direction"] = (
-        "bidirectional" if len(operator.directions) > 1 else ("reverse" if operator.directions[0] else "forward")
-    )
+    named["direction"] = next(name for name, each in DIRECTIONS.items() if each == operator.directions)
     alpha, beta = ([number for one in flat for number in one.onnx[1][at : at + 1]] for at in (0, 1))
     named |= {name: value for name, value in (("activation_alpha", alpha), ("activation_beta", beta)) if value}
     named |= {"clip": operator.clip} if operator.clip is not None else {}
