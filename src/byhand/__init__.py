@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from byhand import explain, plots
     from byhand.explorer import explore
     from byhand.interop.onnx_export import export_onnx
+    from byhand.interop.onnx_in.model import open_onnx
 
     __version__: str
 
@@ -46,6 +47,7 @@ __all__ = [
     "export_onnx",
     "frozen",
     "load_weights",
+    "open_onnx",
     "plots",
     "record",
     "to_flax",
@@ -56,13 +58,15 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load on first use what not every program needs: analysis, pictures, the explorer, ONNX, the version."""
+    """Load on first use what not every program needs: analysis, pictures, the explorer, readers of other formats, the version."""
     if name in ("explain", "plots"):
         return importlib.import_module(f"byhand.{name}")
     if name == "explore":
         return importlib.import_module("byhand.explorer").explore
     if name == "export_onnx":
         return importlib.import_module("byhand.interop.onnx_export").export_onnx
+    if name == "open_onnx":
+        return importlib.import_module("byhand.interop.onnx_in.model").open_onnx
     if name == "__version__":
         return importlib.import_module("byhand.doctor").version()
     raise AttributeError(f"module 'byhand' has no attribute {name!r}")

@@ -24,6 +24,7 @@ from byhand.engine.cpp import engine as cpp
 from byhand.engine.cpp.toolchain import compiler
 from byhand.engine.frozen import WEIGHTS
 from byhand.nn.frozen_layers import FrozenLSTM
+from byhand.nn.reverse import ReverseLSTM
 
 LOW = ("bfloat16", "int8")
 CELLS = [cells.lstm, cells.gru, cells.peephole, cells.min_lstm, cells.slstm, cells.no_input_gate(cells.lstm)]
@@ -92,6 +93,15 @@ def test_cells_that_no_engine_packs_for(cell: Cell, weights: str) -> None:
     frozen, x = byhand.frozen(layer, weights), torch.randn(7, 3, 5)
     assert_as_specified(frozen, x)
     torch.testing.assert_close(frozen(x)[0], layer(x)[0].detach(), rtol=0, atol=0.3 if weights in LOW else 1e-6)
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_a_layer_that_reads_from_the_end(weights: str) -> None:
+    layer, x = ReverseLSTM(5, 9), torch.randn(7, 3, 5)
+    frozen = byhand.frozen(layer, weights)
+    assert_as_specified(frozen, x)
+    torch.testing.assert_close(frozen(x)[0], layer(x)[0].detach(), rtol=0, atol=0.02 if weights in LOW else 0)
+    assert not torch.allclose(frozen(x.flip(0))[0], frozen(x)[0])
 
 
 @pytest.mark.parametrize("options", LAYERS.values(), ids=LAYERS)

@@ -53,7 +53,8 @@ def refuses_use(call: Call) -> str | None:
     tensors = [one for one in (call.input, *call.state, *call.weights[:5]) if one is not None]
     if transforms.is_recorded(tensors):
         return "operations are recorded, by torch.jit.trace or a dispatch mode"
-    return transforms.strange_tensor(tensors) or transforms.transform()
+    strange = transforms.strange_tensor(tensors) or transforms.transform()
+    return strange or ("a sequence has no step" if call.has_empty else None)
 
 
 def run(call: Call) -> Result:

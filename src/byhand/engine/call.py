@@ -61,6 +61,11 @@ class Call(NamedTuple):
         return None if self.valid is None else self.valid.sum(0)
 
     @property
+    def has_empty(self) -> bool:
+        """Whether a sequence has no step: its last states are its first."""
+        return self.valid is not None and not bool(self.valid.any(0).all())
+
+    @property
     def step_edits(self) -> frozenset[str]:
         """The sites to be edited inside the step, by its own names."""
         if not self.edited:

@@ -65,6 +65,16 @@ def active(observer: Observer) -> Iterator[None]:
         _open.reset(token)
 
 
+@contextmanager
+def unwatched() -> Iterator[None]:
+    """Inside the block no observer is open; those of outside are again after it."""
+    token = _open.set(())
+    try:
+        yield
+    finally:
+        _open.reset(token)
+
+
 def count(change: int) -> None:
     global open_anywhere  # noqa: PLW0603 (a number that torch.compile can guard)
     with _lock:

@@ -15,7 +15,8 @@ EXAMPLES = """examples:
   byhand explore runs/companies/version_0/checkpoints/best.ckpt --save page.html
   byhand explore runs/lightning_logs/version_0/last.ckpt
   byhand explore my_lstm.pt --input measurements.csv --sequence patient
-  byhand explore weights.pth --layer encoder.rnn --save page.html"""
+  byhand explore weights.pth --layer encoder.rnn --save page.html
+  byhand explore silero_vad.onnx --input speech.wav --chunk 512 --context 64"""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,13 +30,14 @@ def parser() -> argparse.ArgumentParser:
         "checkpoint",
         type=Path,
         metavar="CHECKPOINT",
-        help="of byhand fit or LSTM.py, a folder of save_pretrained, or weights of an LSTM, GRU or RNN (.pt, .safetensors)",
+        help="of byhand fit or LSTM.py, a folder of save_pretrained, weights of an LSTM, GRU or RNN (.pt, .safetensors), or an ONNX model",
     )
     made.add_argument(
         "--input",
         type=Path,
         metavar="FILE",
-        help="what to show it on: a CSV file, a step in each row, or a text (default: its own task; random numbers for bare weights)",
+        help="what to show it on: a CSV file, a step in each row, or a text (default: its own task; random numbers for bare weights); of an"
+        " ONNX model also sound (.wav) or arrays by the names of its inputs (.npz)",
     )
     made.add_argument(
         "--sequence", metavar="COLUMN", help="of the CSV file: which sequence a row belongs to (default: all to one)"
@@ -65,11 +67,46 @@ def parser() -> argparse.ArgumentParser:
         help="of a large model: a layer (l0) or unit ('l1.unit 3') to show in full; may be given several times",
     )
     made.add_argument("--title", help="of the page")
+    add_onnx(made.add_argument_group("of an ONNX model"))
     how = made.add_mutually_exclusive_group()
     how.add_argument("--save", type=Path, metavar="FILE", help="write the page into this file, and end")
     how.add_argument("--serve", action="store_true", help="serve it until Ctrl-C; this is what it does unless it saves")
     made.add_argument("--port", type=int, default=0, help="to serve it at (default: any that is free)")
     return made
+
+
+def add_onnx(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--node", metavar="NAME", help="which LSTM, GRU or RNN to show (default: the first that runs)")
+    group.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an input's value, as in sr=16000; may be given several times",
+    )
+    group.add_argument(
+        "--zeros",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="an input that is to be zeros; those called as states are (state, h, c, hidden, ...) are so by themselves",
+    )
+    group.add_argument(
+        "--time-axis", type=int, metavar="AXIS", help="which axis of the input is time, from 0, where it is not clear"
+    )
+    group.add_argument(
+        "--chunk",
+        type=int,
+        metavar="STEPS",
+        help="call the model on this many steps at a time, its states handed from call to call",
+    )
+    group.add_argument(
+        "--context",
+        type=int,
+        default=0,
+        metavar="STEPS",
+        help="of the input before each chunk, which the model gets again (default: 0)",
+    )
 
 
 def main(arguments: list[str]) -> int:
@@ -107,6 +144,11 @@ def explorer_of(options: argparse.Namespace) -> Explorer:
     here = str(Path.cwd())
     if options.cell is not None and here not in sys.path:
         sys.path.insert(0, here)  # where cells of one's own are
+    if options.checkpoint.suffix.lower() == ".onnx" and options.checkpoint.is_file():
+        from byhand.explorer.load.onnx_file import explore_onnx  # noqa: PLC0415 (few need it)
+
+        return explore_onnx(options)
+    refuse_onnx_options(options)
     trained = open_trained(options.checkpoint, options.items, options.layer, options.cell)
     shown, notices, title = trained.example, [], trained.title
     if options.input is not None:
@@ -126,9 +168,25 @@ def explorer_of(options: argparse.Namespace) -> Explorer:
     return made
 
 
+def refuse_onnx_options(options: argparse.Namespace) -> None:
+    """ValueError for options of an ONNX model beside another file."""
+    given = {
+        "node": options.node,
+        "set": options.set,
+        "zeros": options.zeros,
+        "chunk": options.chunk,
+        "context": options.context,
+    }
+    for name, value in (given | {"time-axis": options.time_axis}).items():
+        if value not in (None, [], 0) or (name == "time-axis" and value == 0):
+            raise ValueError(f"--{name}: expected an ONNX model (.onnx), got {options.checkpoint}: leave it out")
+
+
 def words_of(problem: Exception) -> str:
     """In one line; of an OSError, what was said of the file."""
     if isinstance(problem, ModuleNotFoundError):
+        if problem.name in ("onnx", "onnxruntime"):
+            return str(problem)
         return f"a checkpoint of byhand fit needs {problem.name}, not installed here: pip install 'byhand[train]'"
     said = problem.strerror if isinstance(problem, OSError) and problem.strerror and problem.filename is None else str(problem)
     return " ".join(said.split())

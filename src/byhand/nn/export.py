@@ -52,6 +52,8 @@ def twin(module: Any) -> Twin | None:
     name = module.cell.name
     if name not in LAYERS or module.cell != getattr(cells, name):
         return None
+    if any(one.reverse for one in getattr(module, "sublayers", ())[:1]):  # it reads from the end only
+        return None
     sizes = module.input_size, module.hidden_size
     if not hasattr(module, "num_layers"):
         theirs: Any = SINGLE[name](*sizes, bias=module.bias, device="meta")  # type: ignore[call-arg]

@@ -16,6 +16,7 @@ from byhand.nn.config import Config
 from byhand.nn.inputs import bare
 from byhand.nn.lstm import LSTM
 from byhand.nn.lstm_cell import ARGUMENTS, LSTMCell
+from byhand.nn.reverse import ReverseLSTM
 from byhand.nn.stepper import Stepper
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class FrozenLSTM(Frozen):
 
     def stepper(self, batch: int = 1) -> Stepper:
         """As LSTM.stepper, on the frozen weights. ValueError."""
-        return Stepper(Config.of(self.layer), partial(self.first_calls, batch), batch, weights=self.weights)
+        return Stepper(self.layer._layer_config(), partial(self.first_calls, batch), batch, weights=self.weights)
 
     def first_calls(self, batch: int) -> list[Call]:
         """Each layer's call, as LSTM.first_calls."""
@@ -164,7 +165,8 @@ class FrozenLSTMCell(Frozen):
 def plain(layer: LSTM | LSTMCell) -> LSTM | LSTMCell:
     """The same layer with copies of its weights as they are now, whatever they are computed from."""
     if isinstance(layer, LSTM):
-        made: LSTM | LSTMCell = LSTM.blank(Config.of(layer)._replace(learn_initial_state=False, dropout=0.0), torch.float32)
+        kind = ReverseLSTM if isinstance(layer, ReverseLSTM) else LSTM
+        made: LSTM | LSTMCell = kind.blank(Config.of(layer)._replace(learn_initial_state=False, dropout=0.0), torch.float32)
     else:
         made = LSTMCell(**{name: getattr(layer, name) for name in ARGUMENTS}, device="meta")
     for name in list(made._parameters):

@@ -20,7 +20,7 @@ from byhand.engine.names import Sublayer
 from byhand.engine.observe import run_observed, unobserved
 from byhand.nn import export, parameters, prepared, pretrained
 from byhand.nn.config import Config
-from byhand.nn.inputs import Reader, bare, cut_before
+from byhand.nn.inputs import Batch, Reader, bare, cut_before
 from byhand.nn.layout import Sizes
 from byhand.nn.opacus import NoPerSampleGradient
 from byhand.nn.parameters import Gate, LayerParameters
@@ -95,9 +95,9 @@ class LSTM(nn.Module):
     ) -> None:
         super().__init__()
         arguments = (input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size)
-        config = Config(*arguments, cell, forget_bias, learn_initial_state).checked()
-        for name, value in config._asdict().items():
+        for name, value in Config(*arguments, cell, forget_bias, learn_initial_state).checked()._asdict().items():
             setattr(self, name, value)
+        config = self._layer_config()
         register(cell)
         for sublayer in config.sublayers:
             parameters.add_parameters(self.layer_parameters(sublayer), device=device, dtype=dtype)
@@ -106,18 +106,22 @@ class LSTM(nn.Module):
             self.register_parameter(f"initial_{name}", nn.Parameter(value))
         self.reset_parameters()
 
+    def _layer_config(self) -> Config:
+        """The arguments as they stand in the attributes now."""
+        return Config.of(self)
+
     @property
     def sublayers(self) -> tuple[Sublayer, ...]:
         """Every layer and direction, in the order of parameters and states."""
-        return Config.of(self).sublayers
+        return self._layer_config().sublayers
 
     def sizes(self, sublayer: Sublayer) -> Sizes:
         """The sizes of one layer and direction."""
-        return Config.of(self).sizes(sublayer)
+        return self._layer_config().sizes(sublayer)
 
     def layer_parameters(self, sublayer: Sublayer, config: Config | None = None) -> LayerParameters:
-        """The parameters of one layer and direction. config: Config.of(self), where it is at hand."""
-        sizes = (config or Config.of(self)).sizes(sublayer)
+        """The parameters of one layer and direction. config: that of the layer, where it is at hand."""
+        sizes = (config or self._layer_config()).sizes(sublayer)
         return LayerParameters(self, self.cell, sizes, sublayer.suffix)
 
     def reset_parameters(self) -> None:
@@ -146,7 +150,10 @@ class LSTM(nn.Module):
         for name, value, count in (("layer", layer, self.num_layers), ("direction", direction, 2 if self.bidirectional else 1)):
             if value not in range(count):
                 raise IndexError(f"gates expected a {name} from 0 to {count - 1}, got {value!r}")
-        return parameters.gates(self.layer_parameters(Sublayer(layer, bool(direction))))
+        return self._gates_of(Sublayer(layer, bool(direction)))
+
+    def _gates_of(self, sublayer: Sublayer) -> dict[str, Gate]:
+        return parameters.gates(self.layer_parameters(sublayer))
 
     @property
     def all_weights(self) -> list[list[Tensor]]:
@@ -196,10 +203,15 @@ class LSTM(nn.Module):
         self, input: Tensor | PackedSequence, hx: State | None, reset: Tensor | None, run_call: RunCall = run_observed
     ) -> tuple[Tensor | PackedSequence, State]:
         """Check what is given, and run layer after layer, each direction by run_call."""
-        config = Config.of(self)
+        config = self._layer_config()
         reader = self._reader(config)
         batch = reader.read(input, hx, reset)
-        restart = () if reset is None else reader.first_states(batch.input)
+        return self._run_batch(config, batch, () if reset is None else reader.first_states(batch.input), run_call)
+
+    def _run_batch(
+        self, config: Config, batch: Batch, restart: tuple[Tensor, ...] = (), run_call: RunCall = run_observed
+    ) -> tuple[Tensor | PackedSequence, State]:
+        """Run layer after layer. restart: the states that sequences start again with, of a batch with a reset."""
         x, states = batch.input, []
         for layer in range(config.num_layers):
             if config.dropout and layer:
@@ -221,7 +233,7 @@ class LSTM(nn.Module):
     @property
     def reader(self) -> Reader:
         """Reads and checks inputs and states for this layer as it is now."""
-        return self._reader(Config.of(self))
+        return self._reader(self._layer_config())
 
     def _reader(self, config: Config) -> Reader:
         learnt = tuple(getattr(self, f"initial_{name}") for name in config.cell.state) if config.learn_initial_state else None
@@ -240,7 +252,7 @@ class LSTM(nn.Module):
         valid: Tensor | None = None,
         config: Config | None = None,
     ) -> Call:
-        """What an engine is asked for one layer and direction. config: Config.of(self), where it is at hand."""
+        """What an engine is asked for one layer and direction. config: that of the layer, where it is at hand."""
         noise = parameters.draw_noise(self.cell, x, self.hidden_size, training=self.training)
         weights = parameters.weights(self.layer_parameters(sublayer, config))
         return Call(self.cell, x, state, weights, reverse=sublayer.reverse, valid=valid, noise=noise)
@@ -259,7 +271,7 @@ class LSTM(nn.Module):
 
     def stepper(self, batch: int = 1) -> Stepper:
         """For signals that come step by step: keeps packed weights and the states between calls. See byhand.nn.stepper.Stepper."""
-        return Stepper(Config.of(self), partial(self.first_calls, batch), batch)
+        return Stepper(self._layer_config(), partial(self.first_calls, batch), batch)
 
     def first_calls(self, batch: int) -> list[Call]:
         """Each layer's call, on a step of zeros, with masks at their means."""
@@ -274,7 +286,7 @@ class LSTM(nn.Module):
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Write config.json, model.safetensors and a model card into a folder; see byhand.nn.pretrained.save. ValueError, OSError."""
-        pretrained.save(Config.of(self), self.state_dict(), folder, LSTM.blank)
+        pretrained.save(self._layer_config(), self.state_dict(), folder, LSTM.blank)
 
     @classmethod
     def from_pretrained(
@@ -307,4 +319,4 @@ class LSTM(nn.Module):
 
     def extra_repr(self) -> str:
         """What differs from the defaults."""
-        return Config.of(self).extra_repr()
+        return self._layer_config().extra_repr()

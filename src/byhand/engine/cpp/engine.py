@@ -43,6 +43,8 @@ def refuses_use(call: Call) -> str | None:
     strange = transforms.strange_tensor(tensors) or transforms.transform()
     if strange is not None:
         return strange
+    if call.has_empty:
+        return "a sequence has no step"
     asked = edits.as_inputs(call)
     if asked is None:
         return "values are edited by functions, or after a projection"

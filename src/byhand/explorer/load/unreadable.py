@@ -7,7 +7,6 @@ import zipfile
 from pathlib import Path
 
 OTHERS = {
-    ".onnx": "ONNX",
     ".npz": "numpy",
     ".npy": "numpy",
     ".h5": "HDF5",
