@@ -29,6 +29,9 @@ OTHERS = {
     "min_lstm": cells.min_lstm,
     "full_gate_recurrence": cells.full_gate_recurrence(cells.lstm),
     "zoneout": cells.zoneout(cells.lstm, h=0.2, c=0.1),
+    "clipped": cells.clipped(cells.peephole, 0.3),
+    "coupled_input": cells.coupled_input(cells.lstm),
+    "with_activations": cells.with_activations(cells.lstm, gates="hard_sigmoid", candidate="softsign", output="relu"),
 }
 
 
@@ -323,14 +326,15 @@ def test_upper_layers_read_and_change_the_layer_below(open_page: Any) -> None:
     assert torch.allclose(site_values(page, "h"), expected.flatten(), atol=1e-9)
 
 
-def test_where_the_page_does_not_compute_there_is_a_reason_and_a_line(open_page: Any) -> None:
-    example = Example(cells.layernorm_lstm)
+@pytest.mark.parametrize(("cell", "site"), [(cells.layernorm_lstm, "c"), (cells.gru_reset_before, "n")], ids=repr)
+def test_where_the_page_does_not_compute_there_is_a_reason_and_a_line(open_page: Any, cell: Cell, site: str) -> None:
+    example = Example(cell)
     made = example.document
-    page = open_page(made, fragment="view=unit&time=1&node=c")
+    page = open_page(made, fragment=f"view=unit&time=1&node={site}")
     assert page.locator(".worked [role=spinbutton]").count() == 0
     assert made["why_not"] in page.locator(".why-not").inner_text()
     assert "byhand.edit(lstm" in page.locator(".why-not pre").inner_text()
-    assert shown(page, ".worked .number") == near(example.values()["l0.c"][1, 0, 0].item())
+    assert shown(page, ".worked .number") == near(example.values()[f"l0.{site}"][1, 0, 0].item())
 
 
 def test_nan_is_hatched_and_named(open_page: Any) -> None:
@@ -405,9 +409,9 @@ def test_values_travel_unless_motion_is_unwanted(open_page: Any) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["lstm", "gru", "layernorm_lstm"])
+@pytest.mark.parametrize("name", ["lstm", "gru", "layernorm_lstm", "gru_reset_before"])
 def test_axe_finds_nothing(open_page: Any, name: str, scheme: str) -> None:
-    example = Example((STANDARD | OTHERS | {"layernorm_lstm": cells.layernorm_lstm})[name])
+    example = Example((STANDARD | OTHERS).get(name) or getattr(cells, name))
     page = open_page(example.document, fragment="view=unit&time=1&node=h&edits=l0.h~1~0~0", color_scheme=scheme)
     settle(page)
     assert violations(page) == []

@@ -117,7 +117,13 @@ def test_both_engines_give_the_same(way: str, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("cell", "engine"),
-    [(cells.lstm, "cpp"), (cells.gru, "cpp"), (cells.lstm, "reference"), (cells.layernorm_lstm, "reference"), (cells.gru_reset_before, "reference")],
+    [
+        (cells.lstm, "cpp"),
+        (cells.gru, "cpp"),
+        (cells.lstm, "reference"),
+        (cells.layernorm_lstm, "reference"),
+        (cells.gru_reset_before, "reference"),
+    ],
     ids=str,
 )
 def test_under_autocast_nothing_but_the_output_is_rounded(cell: Any, engine: str) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import onnx_nodes
 import pytest
 import torch
+from cases import as_hx, as_tuple
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from byhand import LSTM, cells, use_engine
@@ -39,7 +40,9 @@ def attributes_of(activations: list[Activation]) -> dict[str, Any]:
     return found | ({"activation_alpha": alphas} if alphas else {}) | ({"activation_beta": betas} if betas else {})
 
 
-def assert_as_onnxruntime(operator: str, cell: Cell, attributes: dict[str, Any], engine: str = "cpp", scale: float = 0.8) -> None:
+def assert_as_onnxruntime(
+    operator: str, cell: Cell, attributes: dict[str, Any], engine: str = "cpp", scale: float = 0.8
+) -> None:
     """Both directions, three lengths, states to start from, odd sizes; float32. scale: of the weights; unbounded gates grow with them."""
     torch.manual_seed(11)
     lstm, x, lengths = LSTM(3, 5, bidirectional=True, cell=cell), torch.randn(7, 3, 3), [7, 1, 4]
@@ -50,11 +53,11 @@ def assert_as_onnxruntime(operator: str, cell: Cell, attributes: dict[str, Any],
     output, states = onnx_nodes.run(operator, lstm, attributes, x, lengths, first)
     with torch.no_grad(), use_engine(engine):
         packed = pack_padded_sequence(x, torch.tensor(lengths), enforce_sorted=False)
-        ours, last = lstm(packed, first if len(first) > 1 else first[0])
+        ours, last = lstm(packed, as_hx(first))
     padded, _ = pad_packed_sequence(ours)
     largest = max(1.0, float(np.abs(output).max()))
     np.testing.assert_allclose(padded, output, rtol=0, atol=2e-6 * largest)
-    for ours_last, theirs in zip(last if len(first) > 1 else (last,), states, strict=True):
+    for ours_last, theirs in zip(as_tuple(last), states, strict=True):
         np.testing.assert_allclose(ours_last, theirs, rtol=0, atol=2e-6 * max(1.0, float(np.abs(theirs).max())))
 
 

@@ -79,5 +79,6 @@ def run(
     """The output (time, batch, 2 * hidden) and the last states (2, batch, hidden)."""
     session = onnxruntime.InferenceSession(file_of(operator, lstm, attributes, x.shape), providers=["CPUExecutionProvider"])
     states = {f"first_{name}": value.numpy() for name, value in zip(lstm.cell.state, first, strict=True)}
-    output, *last = session.run(None, {"X": x.numpy(), "lengths": np.array(lengths, dtype=np.int32), **states})
+    found: Any = session.run(None, {"X": x.numpy(), "lengths": np.array(lengths, dtype=np.int32), **states})
+    output, *last = found
     return np.concatenate([output[:, 0], output[:, 1]], axis=-1), last

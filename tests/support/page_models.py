@@ -35,6 +35,16 @@ CASES: dict[str, tuple[cells.Cell, dict[str, Any]]] = {
     "no forget gate": (cells.no_forget_gate(cells.lstm), {}),
     "no output activation": (cells.no_output_activation(cells.lstm), {}),
     "zoneout": (cells.zoneout(cells.lstm, h=0.2, c=0.1), {}),
+    "clipped, coupled, other activations": (
+        cells.clipped(
+            cells.with_activations(
+                cells.coupled_input(cells.peephole), gates="hard_sigmoid", candidate="elu(0.7)", output="scaled_tanh(1.2, 0.7)"
+            ),
+            0.8,
+        ),
+        {"num_layers": 2},
+    ),
+    "other activations of a gru": (cells.with_activations(cells.gru, gates="softsign", candidate="softplus"), {}),
 }
 
 

@@ -38,9 +38,7 @@ LOADED = (
 )
 TIME, BATCH, INPUT, HIDDEN = 6, 3, 3, 4
 Job = tuple[str, str, str]  # way, cell, form
-CELLS = {
-    cell.name: cell for cell in (cells.lstm, cells.gru, cells.peephole, cells.layernorm_lstm, cells.gru_reset_before)
-}
+CELLS = {cell.name: cell for cell in (cells.lstm, cells.gru, cells.peephole, cells.layernorm_lstm, cells.gru_reset_before)}
 TORCHS: dict[str, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 

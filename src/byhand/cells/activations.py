@@ -31,8 +31,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from torch.nn.functional import elu as torch_elu
-from torch.nn.functional import logsigmoid
+from torch.nn import functional
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def softsign(x: Tensor) -> Tensor:
 
 @one_node
 def softplus(x: Tensor) -> Tensor:
-    return -logsigmoid(-x)
+    return -functional.logsigmoid(-x)
 
 
 @one_node
@@ -95,14 +94,14 @@ def thresholded_relu(x: Tensor, alpha: float) -> Tensor:
 
 @one_node
 def elu(x: Tensor, alpha: float) -> Tensor:
-    return torch_elu(x, alpha)
+    return functional.elu(x, alpha)
 
 
 class Kind(NamedTuple):
     """A function of one value and up to two numbers.
 
     onnx: the name in ONNX's attribute `activations`. defaults: its numbers where a name is typed without them; None: they have to be
-    typed, since ONNX's text and its runtimes differ in them. runtime_defaults: what onnxruntime 1.31 takes where a file gives none.
+    typed, since ONNX's text and its runtimes differ in them. runtime_defaults: what onnxruntime 1.32 takes where a file gives none.
     """
 
     function: Function
@@ -126,7 +125,9 @@ KINDS: dict[str, Kind] = {
     "thresholded_relu": Kind(thresholded_relu, "ThresholdedRelu", 1, None, (0.0,)),
     "elu": Kind(elu, "Elu", 1, (1.0,), (1.0,)),
 }
-BY_ONNX_NAME = {kind.onnx.lower(): name for name, kind in KINDS.items() if name != "identity"}  # whose case does not count there
+BY_ONNX_NAME = {
+    kind.onnx.lower(): name for name, kind in KINDS.items() if name != "identity"
+}  # whose case does not count there
 FUNCTIONS = tuple(kind.function for kind in KINDS.values())
 
 

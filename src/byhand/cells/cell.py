@@ -6,12 +6,12 @@ import keyword
 from collections import namedtuple
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 
-from byhand.cells.inner_product import product
+from byhand.cells.inner_product import with_products
 from byhand.cells.outside_modes import outside_modes
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ class Cell:
         state: names of what is carried from step to step; the first is the output.
         step: step(x, u, s, p) -> (new state, sites). x.i is gate i's part of W·x_t + b, u.i its part of U·h_{t-1} + b_hh (u
             is None where `recurrent` is empty; a function for the gates of `inner`), s.c the state c before, p.p_i a vector or
-            a mask. Pure; every tensor in it is (..., hidden). Sites are the named intermediate values, {"i": i, ...}, the new states among them.
+            a mask. Pure; every tensor in it is (..., hidden). Sites are the named intermediate values, {"i": i, ...}, the new states
+            among them.
         recurrent: the states that the recurrent product reads; a mapping gate -> states where gates differ in that.
         vectors: learnable per-unit vectors; a mapping name -> constant where they do not start like the weights.
         noise: masks drawn outside the step.
@@ -122,7 +123,9 @@ class Cell:
             self._refuse(f"recurrent to name each state once, got {self.recurrent!r}")
         if isinstance(self.inner, str) or len({*self.inner} & {*self.gates}) < len(self.inner):
             self._refuse(f"inner to name gates out of {self.gates!r}, each once, got {self.inner!r}")
-        plain = len(self.sources) == 1 and not (isinstance(self.recurrent, Mapping) or self.shared or self.truncated or self.elementwise)
+        plain = len(self.sources) == 1 and not (
+            isinstance(self.recurrent, Mapping) or self.shared or self.truncated or self.elementwise
+        )
         if self.inner and not plain:
             self._refuse(
                 "a cell with inner products to have elementwise=False, one recurrent state for all gates, no shared units and no"
@@ -201,8 +204,8 @@ class Cell:
         a tensor, one weight a unit.
         """
         gates = record_of(*self.gates)
-        u = tuple(partial(product, one) if gate in self.inner else one for gate, one in zip(self.gates, u, strict=True)) if self.inner else u
-        return self.step(gates(*x), gates(*u) if u else None, record_of(*self.state)(*s), record_of(*self.parameters)(*p))
+        given = with_products(gates(*u), self.inner) if u else None
+        return self.step(gates(*x), given, record_of(*self.state)(*s), record_of(*self.parameters)(*p))
 
     @property
     def sites(self) -> tuple[str, ...]:

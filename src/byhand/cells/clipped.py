@@ -11,7 +11,7 @@ quite open nor quite shut: between σ(−limit) and σ(limit).
 >>> clipped(lstm, 0.5).worked({"i": 0.62, "f": 1.62, "g": -0.32, "o": 0.59}, c=1.0)["f"]
 0.6225
 
-Not gradient clipping, which changes training only. This is what onnxruntime 1.31 and OpenVINO 2026.4 compute for the attribute `clip` of
+Not gradient clipping, which changes training only. This is what onnxruntime 1.32 and OpenVINO 2026.4 compute for the attribute `clip` of
 ONNX's LSTM and GRU, whose text speaks of a "cell clip threshold".
 """
 

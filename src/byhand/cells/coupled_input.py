@@ -16,7 +16,7 @@ sum or a forget bias they differ.
 >>> coupled_input(peephole).gates, coupled_input(peephole).vectors
 (('i', 'g', 'o'), ('p_i', 'p_o'))
 
-This is what onnxruntime 1.31 computes for ONNX's LSTM with input_forget=1. Coupled gates: Greff, Srivastava, Koutník, Steunebrink &
+This is what onnxruntime 1.32 computes for ONNX's LSTM with input_forget=1. Coupled gates: Greff, Srivastava, Koutník, Steunebrink &
 Schmidhuber, LSTM: A Search Space Odyssey, IEEE TNNLS 28(10), 2017.
 """
 

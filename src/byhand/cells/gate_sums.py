@@ -24,6 +24,8 @@ def gate_sum(graph: fx.Graph, cell: Cell, gate: str) -> fx.Node:
         node = next(iter(node.users))
     if not (cell.elementwise or cell.inner) or f"u_{gate}" in inputs.keys() - graphs.inputs_of(node):
         raise ValueError(f"gate {gate!r} does not go into its step as one sum")
+    if node in graphs.states(graph):
+        raise ValueError(f"gate {gate!r} is added to a state, without an activation function between")
     return node
 
 

@@ -118,6 +118,11 @@ def sites(graph: fx.Graph) -> dict[str, fx.Node]:
     return graph.output_node().args[0][1]  # type: ignore[index, return-value]
 
 
+def states(graph: fx.Graph) -> tuple[fx.Node, ...]:
+    """The nodes that compute the new states."""
+    return graph.output_node().args[0][0]  # type: ignore[index, return-value]
+
+
 def drop_site(graph: fx.Graph, site: str) -> None:
     output = graph.output_node()
     output.args = ((output.args[0][0], {name: node for name, node in sites(graph).items() if name != site}),)  # type: ignore[index]

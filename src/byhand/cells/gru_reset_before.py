@@ -8,9 +8,9 @@ gate z mixes the old state with the candidate.
     n = tanh(W_n·x + b_n + U_n·(r ⊙ h) + b′_n)
     h′ = (1 − z) ⊙ n + z ⊙ h
 
-Not `gru`, which is torch.nn.GRU: that one resets after the product, r ⊙ (U_n·h + b′_n), so that all products of a step are one. Parameters
-have the same names and sizes in both, but the weights of one are of no use to the other. Not elementwise: r of one unit reaches the candidate
-of all, so the cell runs on the reference engine.
+Not `gru`, which is torch.nn.GRU: that one resets after the product, r ⊙ (U_n·h + b′_n), so that all products of a step are one.
+Parameters have the same names and sizes in both, but the weights of one are of no use to the other. Not elementwise: r of one unit
+reaches the candidate of all, so the cell runs on the reference engine.
 
 One unit, whose weight U_n is 0.4:
 

@@ -13,7 +13,9 @@ tensor([1.5000, 6.0000])
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.overrides import handle_torch_function, has_torch_function_unary
@@ -27,3 +29,19 @@ def product(u: Tensor | Callable[[Tensor], Tensor], value: Tensor) -> Tensor:
     if has_torch_function_unary(u):  # a stand-in that records the step
         return handle_torch_function(product, (u,), u, value)
     return u * value if isinstance(u, torch.Tensor) else u(value)
+
+
+def with_products(u: Any, inner: tuple[str, ...]) -> Any:
+    """The u of a step, a tuple by gate, with functions for the gates of `inner`."""
+    return u._replace(**{gate: partial(product, getattr(u, gate)) for gate in inner})
+
+
+@dataclass(frozen=True)
+class OneUnit:
+    """A step with inner products for a single unit, or many that do not read each other: u.n is a tensor of weights. It is elementwise."""
+
+    step: Callable[..., Any]
+    inner: tuple[str, ...]
+
+    def __call__(self, x: Any, u: Any, s: Any, p: Any) -> Any:
+        return self.step(x, with_products(u, self.inner), s, p)

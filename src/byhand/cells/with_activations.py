@@ -14,7 +14,8 @@ with_activations(lstm, gates='hard_sigmoid(0.2, 0.5)', output='relu')
 >>> cell.worked({"i": 0.62, "f": 1.62, "g": -0.32, "o": 0.59}, c=1.0)
 {'i': 0.624, 'f': 0.824, 'g': -0.3095, 'o': 0.618, 'c': 0.6309, 'squashed_c': 0.6309, 'h': 0.3899}
 
-The operators LSTM, GRU and RNN of ONNX (activations f, g, h) and the layers of Keras (recurrent_activation, activation) have them.
+The operators LSTM, GRU and RNN of ONNX have them (activations f, g, h), and the layers of Keras (recurrent_activation, activation), whose
+hard sigmoid is, from Keras 3 on, hard_sigmoid(0.16666666666666666, 0.5).
 """
 
 from __future__ import annotations
@@ -79,7 +80,9 @@ def with_activations(
     given = {"gates": gates, "candidate": candidate, "output": output}
     chosen = {part: read(one) for part, one in given.items() if one is not None}
     if not chosen:
-        raise ValueError("with_activations expected another activation, got none: write with_activations(cell, gates='hard_sigmoid')")
+        raise ValueError(
+            "with_activations expected another activation, got none: write with_activations(cell, gates='hard_sigmoid')"
+        )
     name = f"with_activations({cell.name}, {', '.join(f'{part}={str(one)!r}' for part, one in chosen.items())})"
     made = cell
     for part, activation in chosen.items():
@@ -100,7 +103,9 @@ def sites_of_part(cell: Cell, part: str) -> list[str]:
     wanted = [gate for gate in cell.gates if (gate in CANDIDATES) == (part == "candidate")]
     if not wanted:
         kind = "a gate 'g' or 'n'" if part == "candidate" else "gates beside its candidate"
-        raise ValueError(f"with_activations({part}=...) expected a cell with {kind}, got {cell.name!r}, which has {cell.gates!r}")
+        raise ValueError(
+            f"with_activations({part}=...) expected a cell with {kind}, got {cell.name!r}, which has {cell.gates!r}"
+        )
     try:
         return [site_of_gate(cell, gate) for gate in wanted]
     except ValueError as problem:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from byhand.cells import Cell
+from byhand.cells.inner_product import OneUnit
 from byhand.cells.outside_modes import outside_modes
 from byhand.cells.rewrite import Rewritten
 from byhand.ir.program import COMPARISONS, CONNECTIVES, Line, Program, Value
@@ -28,7 +30,8 @@ class TooLongError(Exception):
 def cell_equations(cell: Cell) -> tuple[str, ...]:
     """The equation of every site, in the order in which a step computes them; a state after the step bears a ′.
 
-    Of a cell that is not elementwise, the equations at the head of its file. Empty where one would be longer than LONGEST.
+    Of a cell that is not elementwise, the equations at the head of its file; of one with inner products and no such file, those of its
+    step. Empty where one would be longer than LONGEST.
 
     Raises:
         UntraceableError: as program_of does, if the file says none either.
@@ -36,11 +39,16 @@ def cell_equations(cell: Cell) -> tuple[str, ...]:
     stated = () if cell.elementwise else stated_equations(cell)
     if stated:
         return stated
-    program = program_of(cell)
+    program = program_of(one_unit(cell) if cell.inner else cell)
     try:
         return tuple(written(cell, program))
     except TooLongError:
         return ()
+
+
+def one_unit(cell: Cell) -> Cell:
+    """A cell with inner products as an elementwise one, whose programs have u.GATE ⊙ v where the cell has a product of v."""
+    return replace(cell, step=OneUnit(cell.step, cell.inner), inner=(), elementwise=True)
 
 
 def stated_equations(cell: Cell) -> tuple[str, ...]:
@@ -127,6 +135,8 @@ class Writer:
         """A state or parameter, or a gate's sum over the inputs (x), or over the states that it reads (u)."""
         if kind not in ("x", "u"):
             return name, WHOLE
+        if kind == "u" and name in self.cell.inner:
+            return self.inner_product(name, 1.0)  # whose factor is not written
         bias = (
             f" + b_{name}"
             if kind == "x" and self.cell.biases
@@ -135,6 +145,10 @@ class Writer:
             else ""
         )
         return f"{self.product(kind, name)}{bias}", 2 if bias else 3
+
+    def inner_product(self, gate: str, value: Value) -> Said:
+        bias = f" + b′_{gate}" if self.cell.biases == 2 else ""
+        return f"U_{gate}·{within(self.value(value), WHOLE)}{bias}", 2 if bias else 3
 
     def product(self, kind: str, gate: str) -> str:
         if kind == "x":
@@ -153,6 +167,9 @@ class Writer:
             gate = str(arguments[0])[2:]
             bias = f" + b_{gate}" if self.cell.biases else ""  # of two their sum
             return f"{self.product('x', gate)} + {self.product('u', gate)}{bias}", 2
+        gate = next((gate for gate in self.cell.inner if line.function == "mul" and f"u.{gate}" in arguments), None)
+        if gate is not None:
+            return self.inner_product(gate, next((one for one in arguments if one != f"u.{gate}"), f"u.{gate}"))
         if line.function in ("add", "mul"):
             arguments = tuple(sorted(arguments, key=lambda one: self.place(one, line.function)))
         said = [self.value(one) for one in arguments]
@@ -170,7 +187,9 @@ class Writer:
         if function == "mul":
             name = self.sites.get(value, "").removesuffix("′")
             bracketed = self.value(value)[1] < BINDING["mul"]
-            first = not isinstance(value, str) or value[:2] == "p." or (value in self.lines and bracketed)
+            if not isinstance(value, str):
+                return -1, 0  # a number
+            first = value[:2] == "p." or (value in self.lines and bracketed)
             kind = 0 if first else 1 if name in self.cell.gates else 2 if value in self.lines else 3
         else:
             text = self.value(value)[0]

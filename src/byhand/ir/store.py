@@ -45,7 +45,9 @@ def program_of(cell: Cell) -> Program:
 def load_or_lower(cell: Cell) -> Program:
     if cell.inner:
         products = ", ".join(cell.inner)
-        raise UntraceableError(f"cell {cell.name!r} makes a recurrent product inside its step, of gate {products}: a unit's values depend on other units")
+        raise UntraceableError(
+            f"cell {cell.name!r} makes a recurrent product inside its step, of gate {products}: a unit's values depend on other units"
+        )
     if not cell.elementwise:
         raise UntraceableError(f"cell {cell.name!r} is not elementwise: a unit's values depend on other units")
     made_from = recorded(cell)

@@ -80,6 +80,11 @@ def test_a_cell_refuses_what_does_not_fit_together(change: dict[str, Any], messa
         mine(change)
 
 
+def added_step(x: Any, u: Any, s: Any, p: Any) -> Any:
+    h = s.h + x.a + u.a
+    return (h,), {"h": h}
+
+
 REFUSED: list[tuple[Callable[[Any], Any], type[Exception], str]] = [
     (
         lambda c: c.no_input_gate("lstm"),
@@ -108,26 +113,75 @@ REFUSED: list[tuple[Callable[[Any], Any], type[Exception], str]] = [
     (lambda c: c.clipped(c.lstm, 0), ValueError, r"^clipped expected a positive limit, got 0: write clipped\(lstm, 0.5\)"),
     (lambda c: c.clipped(c.lstm, True), ValueError, r"^clipped expected a positive limit, got True"),
     (lambda c: c.clipped(c.lstm, float("nan")), ValueError, r"^clipped expected a positive limit, got nan"),
-    (lambda c: c.clipped(c.layernorm_lstm, 1.0), ValueError, r"of 'layernorm_lstm': gate 'i' does not go into its step as one sum"),
-    (lambda c: c.coupled_input(c.gru), ValueError, r"^coupled_input expected a cell with a site 'i', got 'gru', which has r, z"),
-    (lambda c: c.coupled_input(c.cifg), ValueError, r"'cifg': its input gate is not computed from the gate i without the gate f"),
+    (
+        lambda c: c.clipped(c.layernorm_lstm, 1.0),
+        ValueError,
+        r"of 'layernorm_lstm': gate 'i' does not go into its step as one sum",
+    ),
+    (
+        lambda c: c.clipped(mine({"step": added_step}), 1.0),
+        ValueError,
+        r"clipped cannot be made of 'mine': gate 'a' is added to a state, without an activation function between",
+    ),
+    (
+        lambda c: c.coupled_input(c.gru),
+        ValueError,
+        r"^coupled_input expected a cell with a site 'i', got 'gru', which has r, z",
+    ),
+    (
+        lambda c: c.coupled_input(c.cifg),
+        ValueError,
+        r"'cifg': its input gate is not computed from the gate i without the gate f",
+    ),
     (lambda c: c.coupled_input(c.min_lstm), ValueError, r"'min_lstm': its input gate is not computed from the gate i without"),
     (lambda c: c.coupled_input(c.slstm), ValueError, r"'slstm': its input gate is not computed from the gate i without"),
     (lambda c: c.with_activations(3, gates="relu"), TypeError, r"^with_activations expected a cell, got 3"),
     (lambda c: c.with_activations(c.lstm), ValueError, r"got none: write with_activations\(cell, gates='hard_sigmoid'\)"),
     (lambda c: c.with_activations(c.lstm, gates=3), TypeError, r"^expected an activation's name, such as 'relu' or .* got 3"),
     (lambda c: c.with_activations(c.lstm, gates="selu"), ValueError, r"^expected an activation out of sigmoid, .* got 'selu'"),
-    (lambda c: c.with_activations(c.lstm, gates="affine"), ValueError, r"two finite numbers, alpha and beta, got \(\): write 'affine"),
-    (lambda c: c.with_activations(c.lstm, gates="elu(True)"), ValueError, r"one finite number, alpha, got \(True,\): write 'elu"),
+    (
+        lambda c: c.with_activations(c.lstm, gates="affine"),
+        ValueError,
+        r"two finite numbers, alpha and beta, got \(\): write 'affine",
+    ),
+    (
+        lambda c: c.with_activations(c.lstm, gates="elu(True)"),
+        ValueError,
+        r"one finite number, alpha, got \(True,\): write 'elu",
+    ),
     (lambda c: c.with_activations(c.lstm, gates="elu(1e999)"), ValueError, r"one finite number, alpha, got \(inf,\)"),
-    (lambda c: c.with_activations(c.lstm, gates="relu()"), ValueError, r"^expected an activation's name with its numbers, such as"),
-    (lambda c: c.with_activations(c.lstm, gates="elu(1"), ValueError, r"^expected an activation's name with its numbers, such as"),
+    (
+        lambda c: c.with_activations(c.lstm, gates="relu()"),
+        ValueError,
+        r"^expected an activation's name with its numbers, such as",
+    ),
+    (
+        lambda c: c.with_activations(c.lstm, gates="elu(1"),
+        ValueError,
+        r"^expected an activation's name with its numbers, such as",
+    ),
     (lambda c: c.with_activations(c.lstm, gates="elu(abs(1))"), ValueError, r"^expected an activation's name with its numbers"),
     (lambda c: c.with_activations(c.gru, output="relu"), ValueError, r"expected a cell with a site 'tanh_c', got 'gru'"),
-    (lambda c: c.with_activations(c.rnn, gates="relu"), ValueError, r"expected a cell with gates beside its candidate, got 'rnn'"),
-    (lambda c: c.with_activations(c.lstm_1997, output="relu"), ValueError, r"site 'squashed_c' .* is not one activation function"),
-    (lambda c: c.with_activations(c.lstm_1997, candidate="relu"), ValueError, r"gate 'g' does not go into one activation function"),
-    (lambda c: c.with_activations(c.layernorm_lstm, gates="relu"), ValueError, r"gate 'i' does not go into its step as one sum"),
+    (
+        lambda c: c.with_activations(c.rnn, gates="relu"),
+        ValueError,
+        r"expected a cell with gates beside its candidate, got 'rnn'",
+    ),
+    (
+        lambda c: c.with_activations(c.lstm_1997, output="relu"),
+        ValueError,
+        r"site 'squashed_c' .* is not one activation function",
+    ),
+    (
+        lambda c: c.with_activations(c.lstm_1997, candidate="relu"),
+        ValueError,
+        r"gate 'g' does not go into one activation function",
+    ),
+    (
+        lambda c: c.with_activations(c.layernorm_lstm, gates="relu"),
+        ValueError,
+        r"gate 'i' does not go into its step as one sum",
+    ),
     (lambda c: c.no_input_gate(c.coupled_input(c.lstm)), ValueError, r"site 'i' is not used as a factor alone"),
     (lambda c: LSTM(3, 5, proj_size=2, cell=c.gru_reset_before), ValueError, r"proj_size expected"),
     (lambda c: c.lstm_1997_blocks(0), ValueError, r"expected a block size of at least 1 cell, got 0"),

@@ -30,7 +30,10 @@ ADDITIVE = {  # cell -> keep and write of its memory, from the sites at one step
     "gru": (cells.gru, lambda s: (s["z"], (1 - s["z"]) * s["n"])),
     "gru_reset_before": (cells.gru_reset_before, lambda s: (s["z"], (1 - s["z"]) * s["n"])),
     "coupled_input": (cells.coupled_input(cells.peephole), lambda s: (1 - s["i"], s["i"] * s["g"])),
-    "with_activations": (cells.with_activations(cells.lstm, gates="softsign", output="relu"), lambda s: (s["f"], s["i"] * s["g"])),
+    "with_activations": (
+        cells.with_activations(cells.lstm, gates="softsign", output="relu"),
+        lambda s: (s["f"], s["i"] * s["g"]),
+    ),
     "min_lstm": (cells.min_lstm, lambda s: (s["f"], s["i"] * s["g"])),
 }
 

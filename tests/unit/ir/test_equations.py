@@ -1,5 +1,6 @@
 """Equations that byhand writes itself, out of a step's program: they say what the step computes."""
 
+import dataclasses
 import re
 from typing import Any
 
@@ -31,13 +32,20 @@ MADE = [
     cells.full_gate_recurrence(cells.lstm),
     cells.zoneout(cells.lstm, h=0.1, c=0.2),
     cells.recurrent_dropout(cells.lstm, 0.3),
+    cells.clipped(cells.with_activations(cells.coupled_input(cells.peephole), gates="hard_sigmoid", output="elu(0.5)"), 0.7),
+    cells.with_activations(cells.gru, gates="softplus", candidate="softsign"),
+]
+INNER = [
+    dataclasses.replace(cells.gru_reset_before, name="made"),  # from no file that states its equations
+    cells.clipped(cells.with_activations(cells.gru_reset_before, gates="hard_sigmoid"), 0.5),
+    cells.zoneout(cells.gru_reset_before, h=0.2),
 ]
 FUNCTIONS = {"σ": torch.sigmoid, "max": torch.maximum, "min": torch.minimum, "where": torch.where}
 
 
 def computed(cell: Cell, lines: list[str], given: dict[str, Tensor], only: set[str] | None = None) -> dict[str, Tensor]:
     """What Python makes of the lines. given: x_GATE and u_GATE, which hold the biases, states, parameters."""
-    names = FUNCTIONS | given | {name: getattr(torch, name) for name in ("tanh", "exp", "abs", "log1p", "log")}
+    names = FUNCTIONS | given | {name: getattr(torch, name) for name in ("tanh", "exp", "abs", "log1p", "log", "expm1")}
     names |= {"inf": torch.tensor(torch.inf, dtype=torch.float64)}
     for line in lines:
         text = re.sub(r" \+ b′?_\w+", "", line)
@@ -70,6 +78,38 @@ def test_equations_say_what_the_step_computes(cell: Cell) -> None:
     sums = {f"x_{name}": value for name, value in x.items()} | {f"u_{name}": value for name, value in u.items()}
     for site, value in computed(cell, lines, sums | states | parameters).items():
         torch.testing.assert_close(value, sites[site], msg=f"{site}: {lines}")
+
+
+@pytest.mark.parametrize("cell", INNER, ids=repr)
+def test_equations_of_a_cell_with_a_product_inside_its_step(cell: Cell) -> None:
+    """With one weight a unit in place of the product's matrix."""
+    generator = torch.Generator().manual_seed(1)
+    kinds = {"x": cell.gates, "u": cell.gates, "s": cell.state, "p": cell.parameters}
+    given = {
+        kind: {name: torch.randn(40, generator=generator, dtype=torch.float64) for name in names}
+        for kind, names in kinds.items()
+    }
+    sites = cell.apply(*(tuple(part.values()) for part in given.values()))[1]
+    lines = [line.replace("U_n·(r ⊙ h)", "u_n * (r * h)") for line in cell_equations(cell)]
+    assert sum("u_n * (r * h) + b′_n" in line for line in lines) == 1
+    sums = {f"{kind}_{name}": value for kind in "xu" for name, value in given[kind].items()}
+    for site, value in computed(cell, lines, sums | given["s"] | given["p"]).items():
+        torch.testing.assert_close(value, sites[site], msg=f"{site}: {lines}")
+
+
+def test_a_product_inside_a_step_of_anything() -> None:
+    """Of a sum, of a state, of another product, of a number; with one bias or none."""
+
+    def step(x: Any, u: Any, s: Any, p: Any) -> Any:
+        h = torch.tanh(x.a + u.a(u.b(x.b - s.h)) * 2) + u.b(s.h) + u.b(torch.ones_like(s.h))
+        return (h,), {"h": h}
+
+    for biases, said in (
+        (2, "h′ = U_b·1 + b′_b + tanh(W_a·x + b_a + 2 ⊙ (U_a·(U_b·(W_b·x + b_b − h) + b′_b) + b′_a)) + U_b·h + b′_b"),
+        (1, "h′ = U_b·1 + tanh(W_a·x + b_a + 2 ⊙ U_a·(U_b·(W_b·x + b_b − h))) + U_b·h"),
+    ):
+        cell = Cell("any", ("a", "b"), ("h",), step, inner=("a", "b"), elementwise=False, biases=biases)  # type: ignore[arg-type]
+        assert cell_equations(cell) == (said,)
 
 
 @pytest.mark.parametrize("cell", [cells.lstm, cells.peephole])

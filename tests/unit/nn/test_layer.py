@@ -16,7 +16,15 @@ from torch.nn.utils.rnn import pack_sequence
 import byhand
 from byhand import cells
 
-CELLS = [cells.lstm, cells.peephole, cells.gru, cells.lstm_1997_blocks(2), cells.zoneout(cells.lstm), cells.layernorm_lstm, cells.gru_reset_before]
+CELLS = [
+    cells.lstm,
+    cells.peephole,
+    cells.gru,
+    cells.lstm_1997_blocks(2),
+    cells.zoneout(cells.lstm),
+    cells.layernorm_lstm,
+    cells.gru_reset_before,
+]
 
 
 def same(one: nn.Module, other: nn.Module, x: torch.Tensor) -> bool:

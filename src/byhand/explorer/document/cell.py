@@ -50,13 +50,21 @@ def step_program(cell: Cell) -> tuple[dict[str, Any] | None, list[str], str | No
     """The program, the equations, and why there is no program."""
     if not cell.elementwise:
         reason = f"the units of the cell {cell.name} depend on one another, so it does not compute them one by one"
-        return None, list(stated_equations(cell)), reason
+        return None, equations_of(cell), reason
     try:
         program, equations = program_of(cell), stated_equations(cell) or cell_equations(cell)
     except UntraceableError as problem:
         return None, [], str(problem)
     lines = [[line.name, line.function, list(line.arguments)] for line in program.lines]
     return {"inputs": list(program.inputs), "lines": lines, "results": dict(program.results)}, list(equations), None
+
+
+def equations_of(cell: Cell) -> list[str]:
+    """Of a cell that is not elementwise: those of its file, or of its step where they can be read off it."""
+    try:
+        return list(cell_equations(cell))
+    except UntraceableError:
+        return []
 
 
 def ranges(cell: Cell) -> dict[str, str]:
