@@ -51,7 +51,7 @@ gallery: setup ## redraw the pictures of docs/gallery.md
 explorer: ## build the explorer's page out of frontend (needs node and npm)
 	cd frontend && npm ci --no-audit --no-fund && npm run check && npm run build
 
-frameworks: ## the tests that need Flax and Haiku, in .venv-frameworks (500 MB and torch; four minutes)
+frameworks: ## the tests that need Flax and Haiku, in .venv-frameworks (900 MB beside torch; a minute or two)
 	tools/frameworks.sh
 
 statquest: setup ## reproduce the published numbers (experiments/statquest)
