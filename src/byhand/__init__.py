@@ -24,6 +24,7 @@ from byhand.trace.record import record
 if TYPE_CHECKING:
     from byhand import explain, plots
     from byhand.explorer import explore
+    from byhand.interop.certify import certify
     from byhand.interop.onnx_export import export_onnx
     from byhand.interop.onnx_in.model import open_onnx
 
@@ -38,6 +39,7 @@ __all__ = [
     "Trace",
     "at",
     "cells",
+    "certify",
     "check_finite",
     "convert",
     "edit",
@@ -63,6 +65,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"byhand.{name}")
     if name == "explore":
         return importlib.import_module("byhand.explorer").explore
+    if name == "certify":
+        return importlib.import_module("byhand.interop.certify").certify
     if name == "export_onnx":
         return importlib.import_module("byhand.interop.onnx_export").export_onnx
     if name == "open_onnx":

@@ -1,6 +1,6 @@
 """ParityReport: how far byhand's values are from another program's, value by value, as one object that prints itself.
 
-load_weights, convert, open_onnx and export_onnx all give this one.
+convert, open_onnx, export_onnx, certify and the command line all give this one.
 """
 
 from __future__ import annotations
@@ -104,6 +104,17 @@ def difference(ours: Tensor, theirs: Tensor) -> float:
     same = (a == b) | (a.isnan() & b.isnan())
     apart = (a - b).abs().nan_to_num(nan=math.inf, posinf=math.inf).masked_fill(same, 0.0)
     return apart.max().item() if apart.numel() else 0.0
+
+
+def scale_of(value: Tensor) -> float:
+    """The greatest finite value of a tensor, 1 at least: what a difference is relative to."""
+    finite = value[value.isfinite()].to("cpu", torch.float64).abs()
+    return max(1.0, finite.max().item()) if finite.numel() else 1.0
+
+
+def relative(ours: Tensor, theirs: Tensor) -> float:
+    """The greatest difference, relative to the other side's greatest value where that is above 1."""
+    return difference(ours, theirs) / scale_of(theirs)
 
 
 def versions_of(packages: Iterable[str] = ()) -> dict[str, str]:

@@ -15,6 +15,7 @@ from torch import nn
 
 from byhand.cells.outside_modes import run_outside_modes
 from byhand.interop import probing
+from byhand.interop.parity import ParityReport, versions_of
 from byhand.interop.probing import Allowance, Measured, evaluating, plain_class
 from byhand.interop.swaps import KINDS, Swap, plan_back, plan_there, restore, swap
 from byhand.nn import LSTM, LSTMCell
@@ -24,7 +25,7 @@ from byhand.nn import LSTM, LSTMCell
 class Converted:
     """One module. The differences are the greatest, on random input in eval mode, between what it gave before and what it gives
     now: in outputs and last states, and in the gradients by its input and weights. NaN where nothing was measured; `note` says why,
-    or how it was measured.
+    or how it was measured. allowed: the greatest difference that rounding explains, of the two.
     """
 
     path: str
@@ -35,6 +36,7 @@ class Converted:
     forward: float
     backward: float
     note: str = ""
+    allowed: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,23 @@ class Report:
         """The greatest difference that was measured, forward and backward; 0 if nothing was converted, NaN if nothing was measured."""
         values = [value for one in self.modules for value in (one.forward, one.backward)]
         return max((value for value in values if not math.isnan(value)), default=math.nan if values else 0.0)
+
+    @property
+    def parity(self) -> ParityReport | None:
+        """The differences as the report that all conversions give; None if nothing was measured. Each layer was held to what rounding
+        explains of it; the report's tolerance is the greatest of these.
+        """
+        measured = [one for one in self.modules if not math.isnan(one.forward)]
+        if not measured:
+            return None
+        values = {}
+        for one in measured:
+            name = one.path or "(itself)"
+            values |= {f"{name}, outputs and states": one.forward, f"{name}, gradients": one.backward}
+        notes = [f"{one.path or '(itself)'}: {one.note}" for one in self.modules if one.note]
+        notes += [f"{path or '(itself)'} left as it is: {why}" for path, why in self.left.items()]
+        allowed = max(one.allowed for one in measured)
+        return ParityReport("each layer before and after convert", values, allowed, versions_of(), tuple(notes))
 
     def __str__(self) -> str:
         if not self.modules and not self.left:
@@ -157,7 +176,7 @@ def measured(one: Swap) -> Converted:
             f"would compute something else: its outputs would differ by {forward:.1e}, gradients by {backward:.1e}, where"
             f" {allowed.outputs:.1e} and {allowed.gradients:.1e} are what rounding explains",
         )
-    return converted(one, forward, backward, note)
+    return converted(one, forward, backward, note, max(allowed))
 
 
 def measured_before(module: nn.Module) -> tuple[nn.Module, torch.Tensor, Measured, Allowance, str]:
@@ -182,11 +201,13 @@ def first_line(problem: BaseException) -> str:
     return f"{type(problem).__name__}: {problem}".splitlines()[0]
 
 
-def converted(one: Swap, forward: float = math.nan, backward: float = math.nan, note: str = "") -> Converted:
+def converted(
+    one: Swap, forward: float = math.nan, backward: float = math.nan, note: str = "", allowed: float = math.nan
+) -> Converted:
     with evaluating(one.module):
         dtype, size = probing.first_weight(one.module).dtype, sum(each.numel() for each in one.module.parameters())
     was, now = (named(kind, one) for kind in (plain_class(one.module), one.new))
-    return Converted(one.path, was, now, dtype, size, forward, backward, note)
+    return Converted(one.path, was, now, dtype, size, forward, backward, note, allowed)
 
 
 def named(kind: type[nn.Module], one: Swap) -> str:

@@ -20,7 +20,7 @@ from byhand.interop.onnx_in.node import Given, Node
 from byhand.interop.onnx_in.operator import DIRECTIONS, STATES
 from byhand.interop.onnx_in.runtime import first_line, onnx, refusals, session, values_of
 from byhand.interop.onnx_in.values import array, tensor
-from byhand.interop.parity import ParityReport, difference, versions_of
+from byhand.interop.parity import ParityReport, difference, relative, scale_of, versions_of
 
 TOLERANCE = 1e-5
 OPSET = 14  # in which every attribute and input of these operators is, and which all versions of onnxruntime have
@@ -53,11 +53,9 @@ class Comparison:
 
     def compare(self, name: str, ours: Tensor, theirs: Tensor) -> float:
         """The greatest difference; of values beyond 1 relative to the greatest of them, and with a note."""
-        finite = theirs.nan_to_num(0.0, 0.0, 0.0).abs()
-        largest = max(1.0, finite.max().item()) if finite.numel() else 1.0
-        if largest > 1:
+        if scale_of(theirs) > 1:
             self.note(f"{name}: relative to its greatest value")
-        return difference(ours.double(), theirs.double()) / largest
+        return relative(ours, theirs)
 
     def runtime(self, node: Node, given: Given) -> list[Tensor]:
         """What onnxruntime makes of the same numbers, laid out as the file has it. RuntimeError if it refuses them."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from byhand.interop.onnx_out.calls import Called, Inputs
 from byhand.interop.onnx_out.nodes import load
 from byhand.interop.onnx_out.sizes import resized
-from byhand.interop.parity import ParityReport, difference, versions_of
+from byhand.interop.parity import ParityReport, relative, versions_of
 
 LOOP = (
     "a loop over steps in the model's own code is written for the example's length, and a size that it computes in Python is written as a"
@@ -113,13 +113,6 @@ def run_module(called: Called, tensors: list[Tensor], where: str) -> list[Tensor
 def run_there(session: Any, tensors: dict[str, Tensor]) -> list[Tensor]:
     feeds = {one.name: tensors[one.name].detach().cpu().numpy() for one in session.get_inputs()}
     return [torch.from_numpy(one) for one in session.run(None, feeds)]
-
-
-def relative(ours: Tensor, theirs: Tensor) -> float:
-    """The greatest difference, relative to the greatest value where that is above 1."""
-    finite = ours[ours.isfinite()] if ours.is_floating_point() else ours
-    scale = max(1.0, finite.abs().max().item() if finite.numel() else 1.0)
-    return difference(ours, theirs) / scale
 
 
 def first_lines(problem: BaseException) -> str:
