@@ -65,6 +65,10 @@ def explore(arguments: list[str]) -> int:
     return importlib.import_module("byhand.explorer.cli").main(arguments)
 
 
+def convert(arguments: list[str]) -> int:
+    return importlib.import_module("byhand.interop.command.cli").main(arguments)
+
+
 # A command imports what it needs when it is run, so that all others start without.
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "fit": (
@@ -78,6 +82,10 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     ),
     "predict": ("its answers as a file: byhand predict --config FILE --ckpt_path FILE --output FILE", training("predict")),
     "explore": ("see a trained model, and change it: byhand explore CHECKPOINT --save page.html", explore),
+    "convert": (
+        "a layer in a file, for another framework: byhand convert model.keras --to onnx --certify",
+        convert,
+    ),
     "study": ("run, watch and report variants x tasks x seeds: byhand study run study.yaml --workers 2", study),
     "doctor": ("what is installed, whether the fast engines run here, and if not, what to do", doctor),
     "bench": ("measure byhand against torch; its own options: byhand bench --help", bench),

@@ -11,6 +11,7 @@ from byhand.cells import Cell
 from byhand.interop.weights import Weights
 from byhand.nn import LSTM
 from byhand.nn.config import sublayers as sublayers_of
+from byhand.nn.reverse import ReverseLSTM
 
 
 def layer_of(
@@ -68,10 +69,15 @@ def weights_of(layer: LSTM) -> list[Weights]:
 
     Raises:
         TypeError: it is no byhand.LSTM.
-        ValueError: it learns its first states, which are in no weight.
+        ValueError: it learns its first states, which are in no weight, or reads from the end alone.
     """
     if not isinstance(layer, LSTM):
         raise TypeError(f"expected a byhand.LSTM, got a {type(layer).__name__}: byhand.convert(model) makes one of torch's")
+    if isinstance(layer, ReverseLSTM):
+        raise ValueError(
+            "expected a layer that reads from the start, got one that reads from the end alone, which is not written for other"
+            " frameworks: a layer of both directions is"
+        )
     if layer.learn_initial_state:
         raise ValueError(
             "expected a layer that starts from zeros, got learn_initial_state=True, which other frameworks do not have"

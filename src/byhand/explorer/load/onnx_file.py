@@ -15,7 +15,7 @@ from byhand.engine.names import parse_place
 from byhand.explorer.explorer import Explorer, explore
 from byhand.explorer.load.model import STEPS
 from byhand.explorer.load.onnx_fit import Filled, fill
-from byhand.interop.onnx_in.model import OnnxModel, open_onnx
+from byhand.interop.onnx_in.model import OnnxModel, meant, open_onnx
 from byhand.trace import Trace
 from byhand.trace.record import record
 from byhand.trace.run import Run, join
@@ -129,16 +129,15 @@ def chosen(model: OnnxModel, trace: Trace, wanted: str | None) -> str:
         raise ValueError(f"expected a recurrent layer to run on this input, and none of {', '.join(model.layers)} did")
     if wanted is None:
         return ran[0]
-    exact = [name for name, title in model.titles.items() if wanted in (name, title)]
-    meant = exact or [name for name, title in model.titles.items() if name.endswith(wanted) or title.endswith(wanted)]
-    meant = [name for name in meant if name in ran] or meant
-    if len(meant) != 1:
+    found = meant(model.titles, wanted)
+    found = [name for name in found if name in ran] or found
+    if len(found) != 1:
         raise ValueError(
-            f"--node {wanted}: expected the name of one layer, got {', '.join(meant) or 'none'}; there are {', '.join(model.layers)}"
+            f"--node {wanted}: expected the name of one layer, got {', '.join(found) or 'none'}; there are {', '.join(model.layers)}"
         )
-    if meant[0] not in ran:
-        raise ValueError(f"--node {wanted}: {meant[0]} does not run on this input; {', '.join(ran)} does")
-    return meant[0]
+    if found[0] not in ran:
+        raise ValueError(f"--node {wanted}: {found[0]} does not run on this input; {', '.join(ran)} does")
+    return found[0]
 
 
 def layers_in(trace: Trace) -> list[str]:

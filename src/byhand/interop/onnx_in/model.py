@@ -167,6 +167,12 @@ def layer_name(node: str, directions: tuple[int, ...], parts: int) -> str:
     return node if parts == 1 else f"{node}_{'reverse' if directions[0] else 'forward'}"
 
 
+def meant(titles: dict[str, str], wanted: str) -> list[str]:
+    """The layers, out of OnnxModel.titles, that someone means by a name, a title, or the end of one."""
+    exact = [name for name, title in titles.items() if wanted in (name, title)]
+    return exact or [name for name, title in titles.items() if name.endswith(wanted) or title.endswith(wanted)]
+
+
 def open_onnx(file: str | os.PathLike[str], *, most: int = MODEL_BYTES) -> OnnxModel:
     """Open a whole ONNX model: every LSTM, GRU and RNN in it becomes a byhand layer, onnxruntime runs the rest.
 

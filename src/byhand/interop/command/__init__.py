@@ -1,0 +1,1 @@
+"""byhand convert: a recurrent layer out of one file into another framework's."""
