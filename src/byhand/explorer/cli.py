@@ -9,6 +9,7 @@ from pathlib import Path
 from byhand.explorer.explorer import Explorer, explore
 from byhand.explorer.hosts.server import check_port
 from byhand.explorer.load.checkpoint import open_trained
+from byhand.explorer.load.series import SERIES, read_series
 from byhand.explorer.load.text import random_input, read_input
 
 EXAMPLES = """examples:
@@ -16,6 +17,7 @@ EXAMPLES = """examples:
   byhand explore runs/lightning_logs/version_0/last.ckpt
   byhand explore my_lstm.pt --input measurements.csv --sequence patient
   byhand explore weights.pth --layer encoder.rnn --save page.html
+  byhand explore model.keras --layer lstm_1 --input measurements.npz
   byhand explore silero_vad.onnx --input speech.wav --chunk 512 --context 64"""
 
 
@@ -30,14 +32,15 @@ def parser() -> argparse.ArgumentParser:
         "checkpoint",
         type=Path,
         metavar="CHECKPOINT",
-        help="of byhand fit or LSTM.py, a folder of save_pretrained, weights of an LSTM, GRU or RNN (.pt, .safetensors), or an ONNX model",
+        help="of byhand fit or LSTM.py, a folder of save_pretrained, weights of an LSTM, GRU or RNN (.pt, .safetensors, .keras,"
+        " .weights.h5, .npz), or an ONNX model",
     )
     made.add_argument(
         "--input",
         type=Path,
         metavar="FILE",
-        help="what to show it on: a CSV file, a step in each row, or a text (default: its own task; random numbers for bare weights); of an"
-        " ONNX model also sound (.wav) or arrays by the names of its inputs (.npz)",
+        help="what to show it on: a CSV file, a step in each row, a text, sound (.wav) or arrays (.npz), each a sequence (default: its"
+        " own task; random numbers for bare weights); of an ONNX model, arrays by the names of its inputs",
     )
     made.add_argument(
         "--sequence", metavar="COLUMN", help="of the CSV file: which sequence a row belongs to (default: all to one)"
@@ -49,9 +52,11 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--layer",
+        "--prefix",
         metavar="NAME",
         help="of a file of weights: which of its recurrent layers, as in encoder.rnn, where it has several",
     )
+    made.add_argument("--layout", metavar="NAME", help="of arrays in an .npz file: how they are laid out, as in keras.GRU")
     made.add_argument(
         "--items",
         type=int,
@@ -149,10 +154,11 @@ def explorer_of(options: argparse.Namespace) -> Explorer:
 
         return explore_onnx(options)
     refuse_onnx_options(options)
-    trained = open_trained(options.checkpoint, options.items, options.layer, options.cell)
+    trained = open_trained(options.checkpoint, options.items, options.layer, options.cell, options.layout)
     shown, notices, title = trained.example, [], trained.title
     if options.input is not None:
-        shown, notices = read_input(options.input, trained, options.sequence)
+        reads = read_series if options.input.suffix.lower() in SERIES else read_input
+        shown, notices = reads(options.input, trained, options.sequence)
         if trained.without is not None and trained.alphabet is None:
             notices.append(f"the numbers of {options.input.name} go in as they are, not scaled, for {trained.without}")
     elif shown is None and not trained.sequence_model:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 SHOWN = 12  # names in a message
+ARGUMENT = re.compile(r"\bprefix=('[^']*'|\"[^\"]*\")(, or name those that follow each other in a list)?")
 EDGES = re.compile(r"^[./]+|[./]+$")
 
 
@@ -42,3 +43,8 @@ def shortened(names: Sequence[str]) -> str:
     """The first of them, for a message."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(name or "one without a name" for name in names[:SHOWN]) + more
+
+
+def as_option(said: str, option: str, several: str = "") -> str:
+    """A message with an option of the command line in the place of the argument prefix. several: in the place of the advice of a list."""
+    return ARGUMENT.sub(lambda match: f"{option} {match[1]}" + several * bool(match[2]), said)

@@ -36,5 +36,6 @@ def certify_flax(layer: LSTM, variables: Mapping[str, Any]) -> ParityReport:
         outputs = value if layer.batch_first else value.swapaxes(0, 1)
         return tensor_of(outputs).numpy(), tuple(tensor_of(one).numpy() for one in states)
 
+    linens_layers.__name__ = f"Flax's {KINDS[layer.cell]}"
     report = certify(layer, linens_layers, lengths=True)
     return ParityReport(report.what, report.values, report.tolerance, versions_of(("flax", "jax")), report.notes)

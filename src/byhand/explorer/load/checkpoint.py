@@ -15,6 +15,7 @@ from byhand.cells import Cell
 from byhand.cells import names as cell_names
 from byhand.cells.own_cells import find_own
 from byhand.errors import LoadError
+from byhand.explorer.load.frameworks import ENDINGS, of_frameworks
 from byhand.explorer.load.model import Trained
 from byhand.explorer.load.unreadable import needs_code, other_kind
 from byhand.explorer.load.weight_files import read_layer
@@ -26,10 +27,15 @@ from byhand.nn.pretrained.folder import CONFIG
 # LSTM.py's names of the gates, in the order of cells.lstm.gates.
 COLOURS = ("green", "blue", "orange", "purple")
 COMPANIES = torch.tensor([[0.0, 0.5, 0.25, 1.0], [1.0, 0.5, 0.25, 1.0]])
-EXPECTED = "expected a checkpoint of byhand fit or LSTM.py, a folder of save_pretrained, or a state_dict of an LSTM (.pt, .safetensors)"
+EXPECTED = (
+    "expected a checkpoint of byhand fit or LSTM.py, a folder of save_pretrained, or weights of an LSTM (.pt, .safetensors, .keras, .h5,"
+    " .npz)"
+)
 
 
-def open_trained(path: Path, count: int, layer: str | None = None, cell: str | None = None) -> Trained:
+def open_trained(
+    path: Path, count: int, layer: str | None = None, cell: str | None = None, layout: str | None = None
+) -> Trained:
     """What the file or folder holds.
 
     Args:
@@ -37,11 +43,14 @@ def open_trained(path: Path, count: int, layer: str | None = None, cell: str | N
         count: sequences of its own task to show.
         layer: the name of a recurrent layer, in a file of weights that has several.
         cell: the name of its cell, where that is the user's own; its module is imported.
+        layout: of arrays by name: how they are laid out, as in "keras.GRU".
 
     Raises:
         ValueError, OSError: what was expected there; LoadError for a file or folder that is damaged.
     """
     if path.is_dir():
+        if layout is not None:
+            raise ValueError(f"--layout: expected a file of arrays by name (.npz), got the folder {path}: leave it out")
         if not (path / CONFIG).exists():
             inside = newest_checkpoint(path)
             meant = "" if inside is None else f"; did you mean {inside}?"
@@ -49,6 +58,14 @@ def open_trained(path: Path, count: int, layer: str | None = None, cell: str | N
         refuse_layer(path, layer)
         lstm = LSTM.from_pretrained(path, cell=None if cell is None else typed_cell(cell))
         return Trained(lstm, f"{path.name or 'lstm'}", lstm.input_size)
+    if path.suffix.lower() in ENDINGS:
+        if cell is not None:
+            raise ValueError(
+                f"--cell: not of a file of Keras or numpy, which byhand's own cells compute; got {path}: leave it out"
+            )
+        return of_frameworks(path, layer, layout)
+    if layout is not None:
+        raise ValueError(f"--layout: expected a file of arrays by name (.npz), got {path}: leave it out")
     content = read(path)
     state = content.get("state_dict", content)
     if isinstance(state, Mapping) and "w_blue1" in state:

@@ -56,6 +56,7 @@ def refuse_others(options: argparse.Namespace) -> None:
     """ValueError for options of other kinds of files, and for what makes no sense together."""
     for name, instead in (
         ("layer", "write --node"),
+        ("layout", "its node says it"),
         ("cell", "its cells are in the file"),
         ("sequence", "give several sequences in an .npz"),
     ):

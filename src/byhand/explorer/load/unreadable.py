@@ -7,11 +7,7 @@ import zipfile
 from pathlib import Path
 
 OTHERS = {
-    ".npz": "numpy",
     ".npy": "numpy",
-    ".h5": "HDF5",
-    ".hdf5": "HDF5",
-    ".keras": "Keras",
     ".tflite": "TFLite",
     ".pb": "TensorFlow",
     ".mlmodel": "Core ML",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from argparse import Namespace
 from pathlib import Path
@@ -11,13 +10,12 @@ from typing import NamedTuple
 from byhand.cells import Cell
 from byhand.cells import names as cell_names
 from byhand.errors import LoadError
+from byhand.interop.choosing import as_option
 from byhand.interop.load import load_weights
 from byhand.interop.onnx_in.model import meant, open_onnx
 from byhand.nn import LSTM
 from byhand.nn.pretrained.folder import CONFIG
 from byhand.nn.reverse import ReverseLSTM
-
-PREFIX = re.compile(r"\bprefix=('[^']*'|\"[^\"]*\")(, or name those that follow each other in a list)?")
 
 
 class Taken(NamedTuple):
@@ -48,7 +46,7 @@ def read(options: Namespace) -> Taken:
                 bidirectional=options.bidirectional,
             )
         except ValueError as problem:
-            raise type(problem)(as_options(str(problem))) from problem
+            raise type(problem)(as_option(str(problem), "--prefix", ", or several for a stack")) from problem
     return Taken(layer, [str(one.message) for one in said])
 
 
@@ -96,8 +94,3 @@ def typed_cell(name: str) -> Cell:
             f"--cell: expected one of byhand.cells, or what they make, as in 'no_input_gate(peephole)', got {name!r}"
         )
     return cell
-
-
-def as_options(said: str) -> str:
-    """A message of load_weights, with options in the place of arguments."""
-    return PREFIX.sub(lambda match: f"--prefix {match[1]}" + (", or several for a stack" if match[2] else ""), said)
