@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import math
 import os
+import re
+import shlex
 import wave
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from conftest import ROOT
 from explored import shown
 from onnx import numpy_helper, parser
 from onnx_graphs import HEAD, LOOP, PLAIN, graph
@@ -40,10 +43,10 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def stream() -> onnx.ModelProto:
+def stream(inputs: int = 3) -> onnx.ModelProto:
     rng = np.random.default_rng(0)
     made = parser.parse_model(HEAD + STREAM)
-    values = {"W": (1, 16, 3), "R": (1, 16, 4), "B": (1, 32)}
+    values = {"W": (1, 16, inputs), "R": (1, 16, 4), "B": (1, 32)}
     made.graph.initializer.extend(
         numpy_helper.from_array(rng.normal(0, 0.6, size).astype(np.float32), name) for name, size in values.items()
     )
@@ -223,6 +226,38 @@ def test_an_axis_that_is_not_clear_is_asked_for(capsys: pytest.CaptureFixture[st
     assert "say which axis is time with --time-axis" in said("g.onnx", "--input", "x.csv", capsys=capsys)
     assert shown("g.onnx", "--input", "x.csv", "--time-axis", "0")["items"][0]["steps"] == 2
     assert len(shown("g.onnx", "--input", "x.csv", "--time-axis", "1")["items"]) == 2
+
+
+def test_the_commands_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command of docs/onnx.md, on models as it says."""
+    page = (ROOT / "docs" / "onnx.md").read_text(encoding="utf-8")
+    found = [
+        shlex.split(line, comments=True)
+        for block in re.findall(r"```bash\n(.*?)```", page, re.DOTALL)
+        for line in block.splitlines()
+    ]
+    assert [words[:2] for words in found] == [["byhand", "explore"]] * len(found) and len(found) >= 3
+    writing = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[1]
+    exec(compile(writing, "docs/onnx.md", "exec"), {})  # makes layer.onnx, and a tagger whose input is tokens
+    tagger = byhand.open_onnx("layer.onnx")
+    np.savez("words.npz", input=np.ones((5, 1, 3), np.float32), lengths=np.array([5]), **{f"{k}_0": np.zeros((4, 1, 5), np.float32) for k in "hc"})
+    assert {one.name for one in tagger.inputs} == {"input", "lengths", "h_0", "c_0"}
+    Path("layer.onnx").rename("tagger.onnx")
+    model = graph(PLAIN)
+    for node in model.graph.node:
+        if node.op_type == "LSTM":
+            node.name = "/model/rnn"
+    days = onnx.helper.make_tensor("lens", onnx.TensorProto.INT32, [1], [2])
+    model.graph.initializer.append(days)
+    (given,) = (one for one in model.graph.input if one.name == "lens")
+    model.graph.input.remove(given)
+    onnx.save(model, "model.onnx")
+    Path("day.csv").write_text("1,2,3\n4,5,6\n")
+    onnx.save(stream(512 + 64), "silero_vad.onnx")
+    sound("speech.wav", 2048)
+    for words in found:
+        document = shown(*words[2:])
+        assert document["title"].startswith(words[2]) and any("equal to onnxruntime" in one for one in document["notices"])
 
 
 def silero() -> Path | None:
