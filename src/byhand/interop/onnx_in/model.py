@@ -39,6 +39,8 @@ class OnnxModel(nn.Module):
         LoadError: no LSTM, GRU or RNN in it can be a byhand layer.
     """
 
+    refuses_frozen = "it runs its layers node by node: freeze one of model.layers by itself"
+
     def __init__(self, title: str, proto: Any) -> None:
         super().__init__()
         self.title = title
