@@ -75,7 +75,7 @@ def weights_size(lstm: LSTM) -> int:
     for place in lstm.sublayers:
         found = parameters.weights(lstm.layer_parameters(place))
         count += sum(value.numel() for value in (*found[:-1], *found.vectors) if isinstance(value, Tensor))
-    return size(count, "f8" if lstm.weight_ih_l0.dtype == torch.float64 else "f4")
+    return size(count, "f8" if next(lstm.parameters()).dtype == torch.float64 else "f4")
 
 
 def head_document(head: object, names: Sequence[str] | None, *, squash: str, width: int) -> Document | None:
