@@ -252,3 +252,11 @@ def test_silero_in_one_command() -> None:
     for rate, size in ((16000, 576), (8000, 288)):
         model.run(input=torch.randn(3, size), state=torch.randn(2, 3, 128), sr=rate)
         assert model.certificate.ok and model.certificate.worst < 1e-5
+
+
+def test_a_reverse_node_is_live() -> None:
+    text = 'g (float[T,1,3] x) => (float[T,1,1,4] y) { y = LSTM <hidden_size = 4, direction = "reverse"> (x, W, R, B) }'
+    onnx.save(graph(text), "g.onnx")
+    Path("x.csv").write_text("1,2,3\n4,5,6\n0,0,1\n")
+    found = shown("g.onnx", "--input", "x.csv")
+    assert found["computed"] and found["layers"][0]["reverse"] and found["items"][0]["steps"] == 3
