@@ -237,7 +237,7 @@ def test_files_of_torchs_exporters(exporter: str, tmp_path: Path, monkeypatch: p
     if exporter == "torchscript":
         monkeypatch.chdir(tmp_path)
         page = (ROOT / "docs" / "onnx.md").read_text(encoding="utf-8")
-        (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+        block, _ = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
         exec(compile(block, "docs/onnx.md", "exec"), {})
         assert (tmp_path / "layer.html").stat().st_size > 10_000
         torch.testing.assert_close(model(words[:1, :3])["tags"], module(words[:1, :3]).detach(), rtol=0, atol=2e-6)
