@@ -4,7 +4,7 @@ PYTHON_IN = $(VENV)/bin/python
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check unit test lint format notebook outputs gallery explorer frameworks statquest bench libraries prebuilt wheels constraints
+.PHONY: help setup run check unit test lint format notebook outputs gallery explorer statquest bench libraries prebuilt wheels constraints
 
 help: ## these lines
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -51,9 +51,6 @@ gallery: setup ## redraw the pictures of docs/gallery.md
 explorer: ## build the explorer's page out of frontend (needs node and npm)
 	cd frontend && npm ci --no-audit --no-fund && npm run check && npm run build
 
-frameworks: ## the tests that need Flax and Haiku, in .venv-frameworks (900 MB beside torch; a minute or two)
-	tools/frameworks.sh
-
 statquest: setup ## reproduce the published numbers (experiments/statquest)
 	$(PYTHON_IN) -m experiments.statquest.run
 
@@ -61,7 +58,7 @@ bench: setup ## times: byhand against torch's layers; Lightning against a bare l
 	$(PYTHON_IN) -m benchmarks.lightning_step
 	$(PYTHON_IN) -m byhand bench $(BENCH)
 
-libraries: setup ## the tests that need equinox, paddle, mlx, tinygrad, xlstm and others (options: LIBRARIES="--only paddle")
+libraries: setup ## the tests that need Flax, Haiku, Paddle, MLX, xLSTM and others, a few gigabytes (options: LIBRARIES="--only paddle")
 	$(PYTHON_IN) tools/libraries.py $(LIBRARIES)
 
 prebuilt: setup ## compile the kernels of a platform wheel into the package, for this kind of machine (another: tools/prebuilt.py)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -21,7 +22,7 @@ import torch
 
 ROOT = Path(__file__).resolve().parent.parent
 GROUPS = {
-    "jax": ["equinox==0.13.8"],
+    "jax": ["equinox==0.13.8", "flax>=0.12.8,<0.13", "dm-haiku==0.0.17"],  # Flax's newest needs Python 3.12
     "paddle": ["paddlepaddle==3.3.1"],
     "mlx": ["mlx[cpu]==0.32.4", "tinygrad==0.14.0"],
     "torch": [
@@ -35,7 +36,8 @@ GROUPS = {
         "torchrl==0.14.1",
     ],
 }
-NAMES = {"paddlepaddle": "paddle", "sb3-contrib": "sb3_contrib"}  # what is imported, where the package is called otherwise
+# What is imported, where the package is called otherwise.
+NAMES = {"paddlepaddle": "paddle", "sb3-contrib": "sb3_contrib", "dm-haiku": "haiku"}
 
 
 def environment(folder: Path, group: str) -> Path:
@@ -54,7 +56,7 @@ def environment(folder: Path, group: str) -> Path:
 
 def run(python: Path, group: str) -> bool:
     """Whether the tests pass. Those of other groups are skipped; a framework of this group that is not there is an error."""
-    packages = [one.partition("==")[0].partition("[")[0] for one in GROUPS[group]]
+    packages = [re.split(r"[\[=<>]", one)[0] for one in GROUPS[group]]
     paths = [ROOT / "src", ROOT / "tests" / "support", ROOT]
     surroundings = {
         "LIBRARIES": " ".join(NAMES.get(one, one) for one in packages),

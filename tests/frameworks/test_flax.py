@@ -1,4 +1,4 @@
-"""Flax's recurrent cells, linen and nnx, against byhand's layers made of them; and back. Run by `make frameworks`."""
+"""Flax's recurrent cells, linen and nnx, against byhand's layers made of them; and back. Run by `make libraries`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from against import needs
 
 import byhand
 from byhand import cells, load_weights, to_flax
 
-linen = pytest.importorskip("flax.linen", reason="make frameworks installs Flax in an environment of its own")
-nnx, jax = pytest.importorskip("flax.nnx"), pytest.importorskip("jax")
+linen, nnx, jax = needs("flax.linen"), needs("flax.nnx"), needs("jax")
 jnp = jax.numpy
 
 jax.config.update("jax_enable_x64", True)

@@ -1,4 +1,4 @@
-"""Haiku's recurrent cores against byhand's layers made of their parameters. Run by `make frameworks`."""
+"""Haiku's recurrent cores against byhand's layers made of their parameters. Run by `make libraries`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from against import needs
 
 from byhand import cells, load_weights
 
-hk = pytest.importorskip("haiku", reason="make frameworks installs Haiku in an environment of its own")
-jax = pytest.importorskip("jax")
+hk, jax = needs("haiku"), needs("jax")
 jnp = jax.numpy
 
 jax.config.update("jax_enable_x64", True)

@@ -160,24 +160,28 @@ def test_the_compiled_loop_is_one_more_contender(problem: BaseException | None, 
 
     monkeypatch.setattr(torch, "compile", compile)
     monkeypatch.setattr(compilers, "onnx_runtime", lambda *_: "not here")
+    monkeypatch.setattr(compilers, "openvino", lambda *_: "nor here")
     work = compilers.compilers(SMALL, None)
     names = [one.name for one in work.contenders]
     if problem is None:
-        assert names == ["nn.LSTM", "byhand", "torch.compile"] and list(work.notes) == ["ONNX Runtime: not here"]
+        assert names == ["nn.LSTM", "byhand", "torch.compile"] and list(work.notes) == [
+            "ONNX Runtime: not here",
+            "OpenVINO: nor here",
+        ]
         check_agreement(work.contenders)
     else:
         reason = "does not compile: RuntimeError: no" if isinstance(problem, RuntimeError) else "does not compile in 120 s"
         assert names == ["nn.LSTM", "byhand"] and work.notes[0] == f"torch.compile: {reason}"
 
 
-def test_without_onnx_runtime_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_onnx_runtime_or_openvino_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> None:
         raise ImportError(f"No module named '{name}'")
 
     monkeypatch.setattr(compilers, "import_module", missing)
     theirs, _, given = twins(SMALL)
     reason = "not measured, No module named 'onnx': pip install --group bench"
-    assert compilers.onnx_runtime(theirs, given) == reason
+    assert compilers.onnx_runtime(theirs, given) == compilers.openvino(theirs, given) == reason
 
 
 def test_onnx_runtime_computes_what_torch_does() -> None:
@@ -187,6 +191,14 @@ def test_onnx_runtime_computes_what_torch_does() -> None:
     truth, found = layer(SMALL, None).contenders[0], compilers.onnx_runtime(theirs, given)
     assert isinstance(found, Contender)
     check_agreement([found._replace(truth=truth)])
+
+
+def test_openvino_computes_what_torch_does() -> None:
+    pytest.importorskip("openvino", reason="it is of the group bench, which no test needs: pip install --group bench")
+    theirs, _, given = twins(SMALL)
+    found = compilers.openvino(theirs, given)
+    assert isinstance(found, Contender)
+    check_agreement([found._replace(truth=layer(SMALL, None).contenders[0])])
 
 
 def test_the_gpus_contenders_are_those_of_every_precision() -> None:

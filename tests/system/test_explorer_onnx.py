@@ -240,7 +240,12 @@ def test_the_commands_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     writing = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[1]
     exec(compile(writing, "docs/onnx.md", "exec"), {})  # makes layer.onnx, and a tagger whose input is tokens
     tagger = byhand.open_onnx("layer.onnx")
-    np.savez("words.npz", input=np.ones((5, 1, 3), np.float32), lengths=np.array([5]), **{f"{k}_0": np.zeros((4, 1, 5), np.float32) for k in "hc"})
+    np.savez(
+        "words.npz",
+        input=np.ones((5, 1, 3), np.float32),
+        lengths=np.array([5]),
+        **{f"{k}_0": np.zeros((4, 1, 5), np.float32) for k in "hc"},
+    )
     assert {one.name for one in tagger.inputs} == {"input", "lengths", "h_0", "c_0"}
     Path("layer.onnx").rename("tagger.onnx")
     model = graph(PLAIN)
@@ -287,3 +292,11 @@ def test_silero_in_one_command() -> None:
     for rate, size in ((16000, 576), (8000, 288)):
         model.run(input=torch.randn(3, size), state=torch.randn(2, 3, 128), sr=rate)
         assert model.certificate.ok and model.certificate.worst < 1e-5
+
+
+def test_a_reverse_node_is_live() -> None:
+    text = 'g (float[T,1,3] x) => (float[T,1,1,4] y) { y = LSTM <hidden_size = 4, direction = "reverse"> (x, W, R, B) }'
+    onnx.save(graph(text), "g.onnx")
+    Path("x.csv").write_text("1,2,3\n4,5,6\n0,0,1\n")
+    found = shown("g.onnx", "--input", "x.csv")
+    assert found["computed"] and found["layers"][0]["reverse"] and found["items"][0]["steps"] == 3

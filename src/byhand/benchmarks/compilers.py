@@ -1,4 +1,4 @@
-"""What others make of the same layer: torch.compile of the plain loop, and ONNX Runtime's LSTM operator."""
+"""What others make of the same layer: torch.compile of the plain loop, and the LSTM operators of ONNX Runtime and OpenVINO."""
 
 import logging
 import signal
@@ -39,11 +39,16 @@ class TooSlowError(BaseException):
 
 
 def compilers(case: Case, asked: str | None) -> Work:
-    """nn.LSTM, byhand.LSTM, and those of the two that there are."""
+    """nn.LSTM, byhand.LSTM, and those of the three that there are."""
     theirs, ours, task = twins(case)
     engine, first = ready(ours, task.x, asked), contender("nn.LSTM", theirs, task)
     made, notes = [first, contender("byhand", ours, task, engine=engine, around=chosen(asked), truth=first)], []
-    for name, make in (("torch.compile", partial(compiled, case, theirs)), ("ONNX Runtime", partial(onnx_runtime, theirs))):
+    others = {
+        "torch.compile": partial(compiled, case, theirs),
+        "ONNX Runtime": partial(onnx_runtime, theirs),
+        "OpenVINO": partial(openvino, theirs),
+    }
+    for name, make in others.items():
         found = make(task)
         if isinstance(found, str):
             notes.append(f"{name}: {found}")
@@ -107,6 +112,23 @@ def onnx_runtime(lstm: nn.LSTM, task: Given, *, int8: bool = False) -> Contender
     x = task.x
     assert isinstance(x, Tensor)
     return Contender("", {"forward": onnx_call(session.run, x)})
+
+
+def openvino(lstm: nn.LSTM, task: Given) -> Contender | str:
+    """Inference by OpenVINO in float32, compiled for the input's size, with as many threads as torch has, or why not."""
+    try:
+        onnx, runtime = import_module("onnx"), import_module("openvino")
+    except ImportError as problem:
+        return f"not measured, {problem}: pip install --group bench"
+    x = task.x
+    assert isinstance(x, Tensor)
+    core = runtime.Core()
+    model = core.read_model(onnx_model(onnx, lstm).SerializeToString())
+    model.reshape(list(x.shape))
+    settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+    compiled = core.compile_model(model, "CPU", settings)
+    values = x.detach().numpy()
+    return Contender("", {"forward": lambda: [torch.from_numpy(found) for found in compiled(values).values()]})
 
 
 def quantised(model: Any) -> Any:

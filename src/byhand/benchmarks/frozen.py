@@ -1,12 +1,13 @@
-"""Frozen layers: weights packed once, in three number types, against the layer and against ONNX Runtime, in float32 and int8."""
+"""Frozen layers: weights packed once, in three number types, against the layer, OpenVINO, and ONNX Runtime in float32 and int8."""
 
 from copy import deepcopy
+from functools import partial
 
 import torch
 
 import byhand
 from byhand.benchmarks.cases import Case
-from byhand.benchmarks.compilers import onnx_runtime
+from byhand.benchmarks.compilers import onnx_runtime, openvino
 from byhand.benchmarks.contenders import Contender, Work, chosen, contender, ready, twins
 
 
@@ -26,12 +27,17 @@ def frozen(case: Case, asked: str | None) -> Work:
         inference(contender("frozen", byhand.frozen(ours), given, truth=first)),
         inference(contender("frozen bfloat16", byhand.frozen(ours, "bfloat16"), given, truth=first, yardstick=torchs)),
     ]
-    for name, int8 in (("ONNX Runtime", False), ("ONNX Runtime int8", True)):
-        found = onnx_runtime(theirs, given, int8=int8)
+    others = {
+        "OpenVINO": openvino,
+        "ONNX Runtime": onnx_runtime,
+        "ONNX Runtime int8": partial(onnx_runtime, int8=True),
+    }
+    for name, make in others.items():
+        found = make(theirs, given)
         if isinstance(found, str):
             notes.append(f"{name}: {found}")
         else:
-            made.append(found._replace(name=name, truth=None if int8 else first))
+            made.append(found._replace(name=name, truth=None if "int8" in name else first))
     if made[-1].name == "ONNX Runtime int8":
         made.append(inference(contender("frozen int8", byhand.frozen(ours, "int8"), given, truth=first, yardstick=made[-1])))
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 SHOWN = 12  # names in a message
 ARGUMENT = re.compile(r"\bprefix=('[^']*'|\"[^\"]*\")(, or name those that follow each other in a list)?")
@@ -48,3 +48,9 @@ def shortened(names: Sequence[str]) -> str:
 def as_option(said: str, option: str, several: str = "") -> str:
     """A message with an option of the command line in the place of the argument prefix. several: in the place of the advice of a list."""
     return ARGUMENT.sub(lambda match: f"{option} {match[1]}" + several * bool(match[2]), said)
+
+
+def meant(titles: Mapping[str, str], wanted: str) -> list[str]:
+    """The layers of an ONNX model, out of OnnxModel.titles, that someone means by a name, a title, or the end of one."""
+    exact = [name for name, title in titles.items() if wanted in (name, title)]
+    return exact or [name for name, title in titles.items() if name.endswith(wanted) or title.endswith(wanted)]

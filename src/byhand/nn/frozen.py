@@ -36,7 +36,7 @@ def frozen(model: Model, weights: str = "float32") -> Model:
     Raises:
         TypeError: the model is no module.
         ValueError: `weights` is something else; there is no layer of byhand's; a layer is not in float32 on the CPU, or is a subclass
-            with a `forward` of its own.
+            with a `forward` of its own; or the model does not call its layers as modules, as one of open_onnx.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"frozen expected a module, got a {type(model).__name__}")
@@ -47,6 +47,9 @@ def frozen(model: Model, weights: str = "float32") -> Model:
         raise ValueError(
             "frozen expected a model with a byhand.LSTM or byhand.LSTMCell, found none: byhand.convert(model) first"
         )
+    for path, module in model.named_modules():
+        if reason := getattr(module, "refuses_frozen", None):
+            raise ValueError(f"frozen cannot freeze {path or 'the model'}, a {type(module).__name__}: {reason}")
     for path, layer in layers.items():
         check_layer(path or "the layer", layer)
     kinds = {True: FrozenLSTM, False: FrozenLSTMCell}

@@ -209,7 +209,8 @@ REFUSED = [
         "program.pt",
         "it is TorchScript, a program, of which only the weights are wanted; in Python: torch.save(torch.jit.load('program.pt')",
     ),
-    ("model.onnx", "it is a file of ONNX, which is not read yet: save the weights in a .pt or .safetensors file"),
+    ("model.onnx", "expected an ONNX model, got a file without a graph of operators"),
+    ("model.keras", "it is a file of Keras, which is not read yet: save the weights in a .pt or .safetensors file"),
     (
         "peephole.pt",
         "expected encoder.rnn to have the parameters of an LSTM, GRU or RNN as torch lays them out, got weight_ih_l0",
@@ -245,6 +246,7 @@ def make_refused() -> None:
         torch.save(content, f"{name}.pt")
     torch.jit.script(Program()).save("program.pt")
     Path("model.onnx").write_bytes(b"\x08\x08\x12\x07pytorch")
+    Path("model.keras").write_bytes(b"PK")
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script. is deprecated")

@@ -429,7 +429,7 @@ def test_warnings_are_only_those_that_are_meant(tmp_path: Path) -> None:
 
 
 def test_what_the_page_says_to_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """docs/carry.md; but for the writing for Flax, which `make frameworks` tests."""
+    """docs/carry.md; but for the writing for Flax, which `make libraries` tests."""
     monkeypatch.chdir(tmp_path)
     first, second, third = re.findall(r"```python\n(.*?)```", (ROOT / "docs/carry.md").read_text(encoding="utf-8"), re.DOTALL)
     exec(compile(first, "docs/carry.md", "exec"), {})

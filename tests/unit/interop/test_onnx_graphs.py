@@ -237,7 +237,22 @@ def test_files_of_torchs_exporters(exporter: str, tmp_path: Path, monkeypatch: p
     if exporter == "torchscript":
         monkeypatch.chdir(tmp_path)
         page = (ROOT / "docs" / "onnx.md").read_text(encoding="utf-8")
-        (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+        block, _ = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
         exec(compile(block, "docs/onnx.md", "exec"), {})
         assert (tmp_path / "layer.html").stat().st_size > 10_000
         torch.testing.assert_close(model(words[:1, :3])["tags"], module(words[:1, :3]).detach(), rtol=0, atol=2e-6)
+
+
+def test_outputs_are_their_own_and_an_input_that_was_written_over_is_not_certified(opened: Any) -> None:
+    text = PLAIN.replace("float[1,N,5] last)", "float[1,N,5] last, float[T,N,3] same, float[T,N,3] again)").replace(
+        "  x2 = Tanh(x)", "  same = Identity(x)\n  again = Identity(x)\n  x2 = Tanh(x)"
+    )
+    model, x = opened(graph(text)), X.clone()
+    outputs = model({"x": x, "lens": torch.tensor([7, 4], dtype=torch.int32)})
+    outputs["same"].zero_()
+    assert torch.equal(x, X) and torch.equal(outputs["again"], X)
+    assert model.certificate.ok
+    model({"x": x, "lens": torch.tensor([7, 4], dtype=torch.int32)})
+    x.zero_()
+    with pytest.raises(RuntimeError, match="written over since"):
+        _ = model.certificate

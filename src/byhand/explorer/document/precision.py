@@ -37,7 +37,7 @@ def weights_size(lstm: LSTM, dtype: str | None = None) -> int:
 
 
 def own_dtype(lstm: LSTM) -> str:
-    return "f8" if lstm.weight_ih_l0.dtype == torch.float64 else "f4"
+    return "f8" if next(lstm.parameters()).dtype == torch.float64 else "f4"
 
 
 def kept_as(model: nn.Module | Trace, layer: int | str | None, *, whole: bool) -> tuple[str | None, str | None]:

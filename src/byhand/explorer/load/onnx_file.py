@@ -15,7 +15,8 @@ from byhand.engine.names import parse_place
 from byhand.explorer.explorer import Explorer, explore
 from byhand.explorer.load.model import STEPS
 from byhand.explorer.load.onnx_fit import Filled, fill
-from byhand.interop.onnx_in.model import OnnxModel, meant, open_onnx
+from byhand.interop.choosing import meant
+from byhand.interop.onnx_in.model import OnnxModel, open_onnx
 from byhand.trace import Trace
 from byhand.trace.record import record
 from byhand.trace.run import Run, join

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from byhand.cells import Cell
 from byhand.cells import names as cell_names
 from byhand.errors import LoadError
-from byhand.interop.choosing import as_option
+from byhand.interop.choosing import as_option, meant
 from byhand.interop.load import load_weights
-from byhand.interop.onnx_in.model import meant, open_onnx
+from byhand.interop.onnx_in.model import open_onnx
 from byhand.nn import LSTM
 from byhand.nn.pretrained.folder import CONFIG
 from byhand.nn.reverse import ReverseLSTM

@@ -86,7 +86,7 @@ def checked(one: Input, value: Any) -> Any:
         )
     if isinstance(value, bool | int | float | list | tuple) and one.dtype is not None:
         value = made(one, value)
-    found: Any = array(value.clone()) if isinstance(value, Tensor) else value
+    found: Any = array(value) if isinstance(value, Tensor) else value
     if not hasattr(found, "dtype") or not hasattr(found, "shape"):
         raise TypeError(f"input {one} expected a tensor or an array, got a {type(value).__name__}")
     if (str(found.dtype) if found.dtype.kind not in "OUS" else "text") != one.kind:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from byhand.engine.observe import unwatched
 from byhand.errors import LoadError
@@ -39,6 +40,8 @@ class OnnxModel(nn.Module):
         LoadError: no LSTM, GRU or RNN in it can be a byhand layer.
     """
 
+    refuses_frozen = "it runs its layers node by node: freeze one of model.layers by itself"
+
     def __init__(self, title: str, proto: Any) -> None:
         super().__init__()
         self.title = title
@@ -54,6 +57,7 @@ class OnnxModel(nn.Module):
         self._inputs = inputs_of(proto.graph, plan.graph.inputs)
         self._last: dict[str, Any] | None = None
         self._certificate: ParityReport | None = None
+        self._versions: list[tuple[Tensor, int]] = []  # the inputs of the last run, and how often each had been written to
         for name, node in finding.nodes.items():
             for part in node.parts:
                 self.add_module(layer_name(name, part.directions, len(node.parts)), part.layer)
@@ -108,8 +112,9 @@ class OnnxModel(nn.Module):
         """
         feeds = read_inputs(self._inputs, inputs, named)
         self._last, self._certificate = feeds, None
+        self._versions = [(one, one._version) for one in tensors_in((inputs, named))]
         made = self._executor.run(self._plan, dict(feeds))
-        return {name: given_out(value) for name, value in zip(self.outputs, made, strict=True)}
+        return dict(zip(self.outputs, given_out(made, feeds.values()), strict=True))
 
     def run(self, /, *inputs: Any, **named: Any) -> tuple[dict[str, Any], Trace]:
         """Run the model, and record every value of every layer.
@@ -136,12 +141,16 @@ class OnnxModel(nn.Module):
         """How far byhand is from onnxruntime on the input of the last run: Y, Y_h and Y_c of every node on its true input, and the outputs.
 
         What onnxruntime is known to compute otherwise than the operator's text is named in the notes. Computed when it is first read
-        after a run, without the edits that are open. RuntimeError before the first run, or if onnxruntime refuses a node; ValueError if no
-        recurrent node ran.
+        after a run, without the edits that are open. RuntimeError before the first run, if its input was written over since, or if
+        onnxruntime refuses a node; ValueError if no recurrent node ran.
         """
         if self._last is None:
             raise RuntimeError("model.certificate expected a run before it: model.run(inputs)")
         if self._certificate is None:
+            if any(one._version != version for one, version in self._versions):
+                raise RuntimeError(
+                    "model.certificate expected the input of the last run, which was written over since: run it again"
+                )
             with unwatched():
                 self._certificate = self._certify(self._last)
         return self._certificate
@@ -167,10 +176,16 @@ def layer_name(node: str, directions: tuple[int, ...], parts: int) -> str:
     return node if parts == 1 else f"{node}_{'reverse' if directions[0] else 'forward'}"
 
 
-def meant(titles: dict[str, str], wanted: str) -> list[str]:
-    """The layers, out of OnnxModel.titles, that someone means by a name, a title, or the end of one."""
-    exact = [name for name, title in titles.items() if wanted in (name, title)]
-    return exact or [name for name, title in titles.items() if name.endswith(wanted) or title.endswith(wanted)]
+def tensors_in(given: Any) -> Iterator[Tensor]:
+    """All tensors in tuples, lists and mappings."""
+    if isinstance(given, Tensor):
+        if not given.is_inference():  # which has no version
+            yield given
+    elif isinstance(given, tuple | list):
+        for one in given:
+            yield from tensors_in(one)
+    elif isinstance(given, Mapping):
+        yield from tensors_in(list(given.values()))
 
 
 def open_onnx(file: str | os.PathLike[str], *, most: int = MODEL_BYTES) -> OnnxModel:

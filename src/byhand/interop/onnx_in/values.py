@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -18,8 +19,36 @@ def array(value: Tensor) -> Any:
     return value.detach().cpu().numpy()
 
 
-def given_out(value: Any) -> Any:
-    """A value as a user gets it: numbers as a tensor of their own, text as it is, sequences as lists."""
-    if isinstance(value, list):
-        return [given_out(one) for one in value]
-    return value if not hasattr(value, "dtype") or value.dtype.kind in "OUS" else torch.from_numpy(value.copy())
+def given_out(values: Iterable[Any], inputs: Iterable[Any]) -> list[Any]:
+    """As a user gets them: numbers as tensors, text as it is, sequences as lists; none shares memory with another or an input."""
+    taken = {memory(tensor(one)) for one in flat(inputs)}
+
+    def own(value: Any) -> Any:
+        if isinstance(value, list):
+            return [own(one) for one in value]
+        if not is_numeric(value):
+            return value
+        made = tensor(value)
+        made = made.clone() if memory(made) in taken else made
+        taken.add(memory(made))
+        return made
+
+    return [own(value) for value in values]
+
+
+def flat(values: Iterable[Any]) -> Iterator[Any]:
+    """All arrays of numbers, those in sequences among them."""
+    for one in values:
+        if isinstance(one, list):
+            yield from flat(one)
+        elif is_numeric(one):
+            yield one
+
+
+def is_numeric(value: Any) -> bool:
+    return hasattr(value, "dtype") and value.dtype.kind not in "OUS"
+
+
+def memory(value: Tensor) -> int:
+    """Where its numbers are; each empty tensor is by itself."""
+    return value.untyped_storage().data_ptr() if value.numel() else -id(value)
