@@ -57,6 +57,7 @@ COMMANDS = {
     "validate": (),
     "predict": ("Table", "Text"),
     "explore": (),
+    "convert": (),
     "study run": (),
     "study status": (),
     "study report": (),

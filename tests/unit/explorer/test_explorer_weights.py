@@ -210,7 +210,7 @@ REFUSED = [
         "it is TorchScript, a program, of which only the weights are wanted; in Python: torch.save(torch.jit.load('program.pt')",
     ),
     ("model.onnx", "expected an ONNX model, got a file without a graph of operators"),
-    ("model.keras", "it is a file of Keras, which is not read yet: save the weights in a .pt or .safetensors file"),
+    ("model.keras", "expected a file that Keras has written (.keras, .weights.h5, .h5)"),
     (
         "peephole.pt",
         "expected encoder.rnn to have the parameters of an LSTM, GRU or RNN as torch lays them out, got weight_ih_l0",
