@@ -3,11 +3,13 @@
 import time
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from byhand import use_engine
 from byhand.benchmarks import compilers, cuda, timing
 from byhand.benchmarks.agreement import DisagreementError, check_agreement, tensors
 from byhand.benchmarks.cases import Case, Shape, training_bytes, training_operations
@@ -243,3 +245,16 @@ def test_the_naive_loop_computes_what_torch_does(options: dict[str, int]) -> Non
             continue
         expected, found = theirs(x), NaiveLSTM(theirs)(x)
         torch.testing.assert_close(tensors(found), tensors(expected))
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+def test_a_node_beside_the_runtime(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """benchmarks.onnx_nodes: both compute the same, and every round has both."""
+    onnx_nodes = pytest.importorskip("benchmarks.onnx_nodes", reason="onnx or onnxruntime is not installed")
+    monkeypatch.setattr(onnx_nodes, "TURN", 0.0)
+    with use_engine("reference"):
+        times = onnx_nodes.measure(onnx_nodes.calls(kind, 5, "bidirectional", 7), 3)
+        assert times.keys() == {"node", "in model"} and all(len(one) == 3 and min(one) > 0 for one in times.values())
+        monkeypatch.setattr(onnx_nodes, "values_of", lambda session, feeds: {"Y": np.zeros((7, 2, onnx_nodes.BATCH, 5))})
+        with pytest.raises(RuntimeError, match="differ by"):
+            onnx_nodes.calls(kind, 5, "bidirectional", 7)

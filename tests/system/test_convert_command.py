@@ -77,10 +77,15 @@ def torchs(kind: type[nn.RNNBase] = nn.LSTM, **options: Any) -> nn.RNNBase:
     return kind(3, 5, **options)
 
 
+def loaded(name: str) -> Any:
+    """A file of Keras, by Keras."""
+    return keras.saving.load_model(name)
+
+
 def outputs_of(name: str, x: torch.Tensor) -> torch.Tensor:
     """What the library of a written file makes of x, (time, batch, 3); outputs (time, batch, units)."""
     if name.endswith(".keras"):
-        return torch.from_numpy(np.asarray(keras.saving.load_model(name)(x.transpose(0, 1)).detach())).transpose(0, 1)
+        return torch.from_numpy(np.asarray(loaded(name)(x.transpose(0, 1)).detach())).transpose(0, 1)
     if name.endswith(".onnx"):
         runtime = pytest.importorskip("onnxruntime")
         session = runtime.InferenceSession(name, providers=["CPUExecutionProvider"])
@@ -142,7 +147,7 @@ def test_keras_and_onnx_are_read(convert: Convert, refused: Convert) -> None:
     said = convert("model.onnx", "--to", "keras", "--output", "back.keras", "--certify")
     assert "equal within" in said
     x = torch.randn(2, 7, 3)
-    torch.testing.assert_close(keras.saving.load_model("back.keras")(x), parts[0](x), rtol=0, atol=1e-6)
+    torch.testing.assert_close(loaded("back.keras")(x), parts[0](x), rtol=0, atol=1e-6)
     assert "gru_reset_before" in refused("model", "--to", "npz", "--output", "x.npz")
 
 
@@ -152,7 +157,7 @@ def test_arrays_by_name(convert: Convert) -> None:
     arrays = {name: rng.normal(size=shape) for name, shape in shapes.items()}
     np.savez("weights.npz", **{f"rnn/{name}": value for name, value in arrays.items()})
     convert("weights.npz", "--layout", "keras.GRU", "--prefix", "rnn", "--to", "keras", "--certify")
-    layer = keras.saving.load_model("weights.keras").layers[-1]
+    layer = loaded("weights.keras").layers[-1]
     assert all(
         np.array_equal(value, np.asarray(own.value.detach())) for value, own in zip(arrays.values(), layer.weights, strict=True)
     )
