@@ -1,6 +1,7 @@
 """What byhand bench is made of: agreement, clocks, other compilers, the GPU's contenders."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from benchmarks import first_call
 from byhand.benchmarks import compilers, cuda, timing
 from byhand.benchmarks.agreement import DisagreementError, check_agreement, tensors
 from byhand.benchmarks.cases import Case, Shape, training_bytes, training_operations
@@ -243,3 +245,9 @@ def test_the_naive_loop_computes_what_torch_does(options: dict[str, int]) -> Non
             continue
         expected, found = theirs(x), NaiveLSTM(theirs)(x)
         torch.testing.assert_close(tensors(found), tensors(expected))
+
+
+@pytest.mark.parametrize("contender", ["nn.LSTM", "no compiler"])
+def test_the_first_call_of_a_fresh_process(contender: str, tmp_path: Path) -> None:
+    imported, first, tenth = first_call.measured(contender, tmp_path)
+    assert imported > 0 and 0 < tenth < 1e6 * first
