@@ -61,7 +61,7 @@ bench: setup ## times: byhand against torch's layers; Lightning against a bare l
 	$(PYTHON_IN) -m benchmarks.lightning_step
 	$(PYTHON_IN) -m byhand bench $(BENCH)
 
-libraries: setup ## the tests that need equinox, paddle, mlx, tinygrad, xlstm and others (options: LIBRARIES="--only paddle")
+libraries: setup ## the tests that need equinox, paddle, mlx, tinygrad, xlstm and others, and three models of others (options: LIBRARIES="--only paddle")
 	$(PYTHON_IN) tools/libraries.py $(LIBRARIES)
 
 prebuilt: setup ## compile the kernels of a platform wheel into the package, for this kind of machine (another: tools/prebuilt.py)

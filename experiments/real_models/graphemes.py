@@ -38,7 +38,9 @@ class Graphemes(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        arrays = {name: torch.tensor(np.asarray(value)) for name, value in read_npz(folder_of(G2P) / "checkpoint20.npz").items()}
+        arrays = {
+            name: torch.tensor(np.asarray(value)) for name, value in read_npz(folder_of(G2P) / "checkpoint20.npz").items()
+        }
         self.letters, self.sounds = (nn.Embedding.from_pretrained(arrays[f"{name}_emb"]) for name in ("enc", "dec"))
         self.encoder, self.decoder = (gru(arrays, name) for name in ("enc", "dec"))
         self.head = nn.Linear(256, 74)
@@ -106,8 +108,17 @@ def certificate(ours: Graphemes, theirs: Any) -> ParityReport:
             state = theirs.grucell(theirs.dec_emb[[one]], state, *weights)
             rows.append(torch.tensor(state[0]))
         values["decoder's states"] = max(values["decoder's states"], difference(made, torch.stack(rows)))
-    notes = (f"the same sounds for {', '.join(WORDS)}", "nltk and inflect of the package stood in for: they look words up before the network is asked")
-    return ParityReport(f"{G2P.pinned} against its own G2p", values, TOLERANCE, versions_of([G2P.name, "numpy"]) | {G2P.name: G2P.version}, notes)
+    notes = (
+        f"the same sounds for {', '.join(WORDS)}",
+        "nltk and inflect of the package stood in for: they look words up before the network is asked",
+    )
+    return ParityReport(
+        f"{G2P.pinned} against its own G2p",
+        values,
+        TOLERANCE,
+        versions_of([G2P.name, "numpy"]) | {G2P.name: G2P.version},
+        notes,
+    )
 
 
 @torch.no_grad()
@@ -170,7 +181,9 @@ def measure(ours: Graphemes, theirs: Any) -> Measured:
     """Probes learnt on LEARN words and tested on others; then states with units of another word's."""
     right: dict[int, list[float]] = {}
     guess, hits, count = 0.0, 0, 0
-    real = sorted({line.split("|")[0].lower() for line in (folder_of(G2P) / "homographs.en").read_text().splitlines() if line[0] != "#"})
+    real = sorted(
+        {line.split("|")[0].lower() for line in (folder_of(G2P) / "homographs.en").read_text().splitlines() if line[0] != "#"}
+    )
     for length in range(3, 14):
         ids = ids_of(theirs, drawn_words(length, LEARN + TEST, 0))
         states = ours.encode(ids)[:, -1]
@@ -195,7 +208,15 @@ def measure(ours: Graphemes, theirs: Any) -> Measured:
     for number in SWAPPED:
         follows[number] = followed(ours, theirs, order[:number])
         follows_drawn[number] = sum(followed(ours, theirs, one[:number]) for one in drawn) / len(drawn)
-    return Measured(right, guess, (hits / count, count), spread, follows, follows_drawn, (float(gate[order[:16]].mean()), float(gate.mean())))
+    return Measured(
+        right,
+        guess,
+        (hits / count, count),
+        spread,
+        follows,
+        follows_drawn,
+        (float(gate[order[:16]].mean()), float(gate.mean())),
+    )
 
 
 def explained(values: Tensor, groups: Tensor) -> Tensor:
@@ -223,7 +244,10 @@ def lines(found: Measured) -> list[str]:
     """What was measured, in words."""
     top = found.spread.sort(descending=True).values
     return [
-        *(row(f"words of {n}: letters read off the last state, by place", dict(enumerate(found.right[n])), ".2f") for n in LENGTHS),
+        *(
+            row(f"words of {n}: letters read off the last state, by place", dict(enumerate(found.right[n])), ".2f")
+            for n in LENGTHS
+        ),
         f"always the commonest first letter: {found.guess:.2f} at most",
         f"first letter of {found.real[1]} English words, the probes learnt on drawn ones: {found.real[0]:.2f}",
         f"units in which the first letter explains over .3 of the variance, words of 8: {int((found.spread > 0.3).sum())} of 256; most: {top[0]:.2f}",
@@ -239,20 +263,31 @@ def picture(found: Measured) -> Any:
     from matplotlib.figure import Figure  # noqa: PLC0415 (kept beside the style that it is drawn in)
 
     figure = Figure(figsize=(9.5, 4.2), layout="constrained")
-    figure.suptitle("g2p-en: the encoder keeps both ends of a word, the first letter best", x=0.01, ha="left")
+    figure.suptitle("g2p-en: the encoder keeps both ends of a word", x=0.01, ha="left")
     left, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
     for n, colour, mark in zip((5, 7, 9, 13), (SLATE, FORGET, INK, TEAL), "osD^", strict=True):
-        left.plot(range(n), found.right[n], f"{mark}-", color=colour, ms=4, label=f"words of {n} letters")
-    left.axhline(found.guess, color="0.5", ls=":", label="the commonest letter")
-    left.set(title="Letters read off the last state", xlabel="place of the letter, from 0", ylabel="share read rightly", ylim=(0, 1.03))
+        left.plot(range(n), found.right[n], f"{mark}-", color=colour, ms=4)
+        left.text(n - 1, found.right[n][-1] + 0.03, f"{n} letters", color=colour, ha="center", va="bottom", fontsize=8.5)
+    left.axhline(found.guess, color="0.5", ls=":")
+    left.text(0, found.guess - 0.02, "always the commonest letter", va="top", fontsize=8.5)
+    left.set(
+        title="Letters read off the last state",
+        xlabel="place of the letter, from 0",
+        ylabel="share read rightly",
+        ylim=(0, 1.12),
+    )
     left.set_xticks(range(0, 13, 2))
-    left.legend(loc="upper center")
     for values, colour, style, label in (
-        (found.follows, TEAL, "o-", "those that hold the first letter"),
+        (found.follows, TEAL, "o-", "those of the first letter"),
         (found.follows_drawn, SLATE, "s--", "drawn at random"),
     ):
         right.plot(range(len(SWAPPED)), list(values.values()), style, color=colour, ms=4, label=label)
-    right.set(title="Units of another word's state put in", xlabel="units, of 256", ylabel="first sound is the other word's", ylim=(-0.03, 1.03))
+    right.set(
+        title="Units of another word's state put in",
+        xlabel="units, of 256",
+        ylabel="first sound is the other word's",
+        ylim=(-0.03, 1.03),
+    )
     right.set_xticks(range(len(SWAPPED)), [str(one) for one in SWAPPED])
     right.legend(loc="upper left")
     return figure

@@ -34,9 +34,7 @@ class Package(NamedTuple):
         return f"{self.name}=={self.version}"
 
 
-RESEMBLYZER = Package(
-    "resemblyzer", "resemblyzer", "0.1.4", "8f12eb2f1a9982d32e8db7856de754709b59c93a77bcf0ff536584b619a9dd1f"
-)
+RESEMBLYZER = Package("resemblyzer", "resemblyzer", "0.1.4", "8f12eb2f1a9982d32e8db7856de754709b59c93a77bcf0ff536584b619a9dd1f")
 SILERO = Package("silero-vad", "silero_vad", "6.2.3", "7b7f5436cfcb02fae583a05b512ea96467fd449fe54cb49a5e4f06c51a1e43b8")
 G2P = Package("g2p-en", "g2p_en", "2.1.0", "2a7aabf1fc7f270fcc3349881407988c9245173c2413debbe5432f4a4f31319f")
 

@@ -29,7 +29,9 @@ def main(
 
     parts: the certificate, the explorer, lines of what was measured, and the picture. sound: whether there is a --wav.
     """
-    parser = argparse.ArgumentParser(prog=f"python -m experiments.real_models.{name}", description=sys.modules[parts.__module__].__doc__)
+    parser = argparse.ArgumentParser(
+        prog=f"python -m experiments.real_models.{name}", description=sys.modules[parts.__module__].__doc__
+    )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--out", type=Path, default=FOLDER, help=f"the folder of the page and the picture ({FOLDER})")
     if sound:

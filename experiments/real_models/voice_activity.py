@@ -74,11 +74,17 @@ def certificate(samples: Tensor, ours: Tensor, state: Tensor, nodes: ParityRepor
     """byhand beside the package's own OnnxWrapper, over all calls; and node by node beside onnxruntime, in the last."""
     wrapper = own(SILERO, "utils_vad", {}).OnnxWrapper(str(model_file()), force_onnx_cpu=True)
     theirs = wrapper.audio_forward(samples[: len(ours) * CHUNK], speech.RATE)[0]
-    values = {f"probability, {len(ours)} calls": difference(ours, theirs), "h after the last": difference(state[0], wrapper._state[0])}
+    values = {
+        f"probability, {len(ours)} calls": difference(ours, theirs),
+        "h after the last": difference(state[0], wrapper._state[0]),
+    }
     apart, largest = difference(state[1], wrapper._state[1]), max(1.0, float(wrapper._state[1].abs().max()))
     values["c after the last"] = apart / largest
     values |= {f"last call, {name}": value for name, value in nodes.values.items()}
-    notes = (f"c after the last: relative to its greatest value, {largest:.1f}; the difference itself is {apart:.1e}", *nodes.notes)
+    notes = (
+        f"c after the last: relative to its greatest value, {largest:.1f}; the difference itself is {apart:.1e}",
+        *nodes.notes,
+    )
     versions = versions_of([SILERO.name, "onnxruntime"]) | {SILERO.name: SILERO.version}
     return ParityReport(f"{SILERO.pinned} against its own OnnxWrapper", values, TOLERANCE, versions, notes)
 
@@ -207,8 +213,14 @@ def picture(found: Measured) -> Any:
         parts["c"].plot(seconds, found.memory[:, unit], color=colour, lw=1.2, ls=style, label=f"unit {unit}")
     parts["c"].set(title="Cell state (long memory) of the two units that differ most", xlabel="seconds", ylabel="cell state")
     parts["c"].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderpad=0)
-    for name, where, title in (("s", "speech", "In speech, units held as in a pause"), ("q", "pause", "In pauses, units held as in speech")):
-        for key, colour, style, label in ((where, TEAL, "o-", "those that differ most"), (f"{where}, drawn units", SLATE, "s--", "drawn at random")):
+    for name, where, title in (
+        ("s", "speech", "In speech, units held as in a pause"),
+        ("q", "pause", "In pauses, units held as in speech"),
+    ):
+        for key, colour, style, label in (
+            (where, TEAL, "o-", "those that differ most"),
+            (f"{where}, drawn units", SLATE, "s--", "drawn at random"),
+        ):
             parts[name].plot(range(len(HELD)), list(found.held[key].values()), style, color=colour, ms=4, label=label)
         parts[name].set(title=title, ylim=(-0.03, 1.03), xlabel="units held at once, of 128", ylabel="probability of speech")
         parts[name].set_xticks(range(len(HELD)), [str(count) for count in HELD])

@@ -27,6 +27,7 @@ from experiments.real_models.program import TOLERANCE, main, row
 PARTIAL = 160  # frames of 10 ms that the package embeds at once
 LONG = 400  # frames, to see what it does beyond
 VOICES = ("en-us+m3", "en-us+f3", "en-gb+m7", "en-gb-scotland+f2", "en-gb+m1", "en-us+f5")
+TICKS = (0.1, 1, 10, 100, 1000)
 LAYERS = ("l0", "l1", "l2")
 FRAMES = (10, 20, 40, 80, 120, 160, 240, 320, 400)
 
@@ -48,7 +49,9 @@ def certificate(theirs: Any, ours: Any, layer: byhand.LSTM, mels: Tensor) -> Par
             "h after the last, byhand.load_weights": difference(read_h, h),
             "c after the last, byhand.load_weights": difference(read_c, c),
         }
-    note = f"{len(mels)} sequence(s) of {mels.shape[1]} frames, mel bands computed here; c goes up to {float(c.abs().max()):.1f}"
+    note = (
+        f"{len(mels)} sequence(s) of {mels.shape[1]} frames, mel bands computed here; c goes up to {float(c.abs().max()):.1f}"
+    )
     versions = versions_of() | {RESEMBLYZER.name: RESEMBLYZER.version}
     return ParityReport(f"{RESEMBLYZER.pinned} against its own VoiceEncoder", values, TOLERANCE, versions, (note,))
 
@@ -64,7 +67,7 @@ class Measured(NamedTuple):
     """half_lives: layer -> of each unit, in frames. drift: frames -> cosine of the embedding and that of ten frames before. towards:
     frames -> cosine with the embedding after 160. left: layer -> after a change of voice, for each frame, how far the outputs are from
     those of a network that heard only the second voice, as a share of how far they are after one frame. turns: for each pair of voices, frames until the
-    embedding is nearer to the second voice's than to the first's.
+    embedding is nearer to the second voice's than to the first's. between: the mean cosine of those two.
     """
 
     half_lives: dict[str, Tensor]
@@ -72,6 +75,7 @@ class Measured(NamedTuple):
     towards: dict[int, float]
     left: dict[str, Tensor]
     turns: list[int]
+    between: float
 
 
 def embeddings(model: Any, outputs: Tensor) -> Tensor:
@@ -109,7 +113,7 @@ def measure(model: Any) -> Measured:
     before, target = made[-1], embeddings(model, alone["lstm.l2.h"])[-1]
     nearer = (after * target).sum(-1) > (after * before).sum(-1)
     turns = [int(nearer[:, pair].float().argmax()) + 1 if bool(nearer[:, pair].any()) else LONG for pair in range(len(VOICES))]
-    return Measured(half_lives, cosines, towards, left, turns)
+    return Measured(half_lives, cosines, towards, left, turns, float((before * target).sum(-1).mean()))
 
 
 def lines(found: Measured) -> list[str]:
@@ -117,7 +121,9 @@ def lines(found: Measured) -> list[str]:
     said = []
     for layer, values in found.half_lives.items():
         low, middle, high = values.quantile(torch.tensor([0.1, 0.5, 0.9])).tolist()
-        said.append(f"{layer}: half-life of its units in frames of 10 ms: median {middle:.1f}, a tenth below {low:.1f}, a tenth above {high:.1f}")
+        said.append(
+            f"{layer}: half-life of its units in frames of 10 ms: median {middle:.1f}, a tenth below {low:.1f}, a tenth above {high:.1f}"
+        )
     for layer, values in found.left.items():
         shares = {n: float(values[n - 1]) for n in (2, 5, 10, 20, 40, 80, 160, 400)}
         said.append(row(f"{layer}: what is left of the first voice, frames after the second began", shares))
@@ -125,7 +131,7 @@ def lines(found: Measured) -> list[str]:
         *said,
         row("embedding beside that after 160 frames, cosine", found.towards, ".3f"),
         row("embedding beside that of ten frames before, cosine", found.drift, ".3f"),
-        f"frames until the embedding is nearer to the second voice's, pair by pair: {found.turns}",
+        f"frames until the embedding is nearer to the second voice's, pair by pair: {found.turns}; cosine of the two: {found.between:.2f}",
     ]
 
 
@@ -135,17 +141,24 @@ def picture(found: Measured) -> Any:
     from matplotlib.figure import Figure  # noqa: PLC0415 (kept beside the style that it is drawn in)
 
     figure = Figure(figsize=(9.5, 4.2), layout="constrained")
-    figure.suptitle("resemblyzer: the top layer alone remembers the voice", x=0.01, ha="left")
+    figure.suptitle("resemblyzer: the top layer alone remembers", x=0.01, ha="left")
     left, right = figure.subplots(1, 2)
     for (layer, values), colour, style in zip(found.half_lives.items(), (SLATE, FORGET, TEAL), (":", "--", "-"), strict=True):
         left.plot(values.sort().values.clamp(0.05, 1e4), torch.linspace(0, 1, len(values)), color=colour, ls=style, label=layer)
     left.axvline(PARTIAL, color=INK, lw=0.8)
-    left.text(PARTIAL * 1.12, 0.04, "160 frames", va="bottom", fontsize=8.5)
+    left.text(PARTIAL * 0.9, 0.02, "160 frames, embedded\nat once", va="bottom", ha="right", fontsize=8.5)
     left.set(xscale="log", title="Half-lives of the units", xlabel="frames of 10 ms", ylabel="share of units with at most that")
+    left.set_xticks(TICKS, [f"{tick:g}" for tick in TICKS])
+    left.minorticks_off()
     left.legend(loc="upper left")
     for (layer, values), colour, style in zip(found.left.items(), (SLATE, FORGET, TEAL), (":", "--", "-"), strict=True):
         right.plot(range(1, len(values) + 1), values, color=colour, ls=style, label=layer)
-    right.set(title="What is left of the voice before", xlabel="frames since the voice changed", ylabel="of that after one frame", ylim=(0, None))
+    right.set(
+        title="What is left of the voice before",
+        xlabel="frames since the voice changed",
+        ylabel="of that after one frame",
+        ylim=(0, None),
+    )
     right.legend(loc="upper right")
     return figure
 
