@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -77,12 +78,14 @@ def gru(arrays: dict[str, Tensor], name: str) -> byhand.LSTM:
 def package() -> Any:
     """The package's own G2p; nltk and inflect, which look words up and spell numbers, stood in for."""
     stand_ins: dict[str, ModuleType] = {
-        "nltk": module("nltk", pos_tag=None, data=module("data", find=lambda name: None)),
+        "nltk": module("nltk", pos_tag=None, data=module("data", find=str)),
         "nltk.corpus": module("nltk.corpus", cmudict=module("cmudict", dict=dict)),
         "nltk.tokenize": module("nltk.tokenize", TweetTokenizer=lambda: module("tokenizer", tokenize=None)),
         "g2p_en.expand": module("g2p_en.expand", normalize_numbers=None),
     }
-    return own(G2P, "g2p", stand_ins).G2p()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # it leaves its list of words open
+        return own(G2P, "g2p", stand_ins).G2p()
 
 
 def ids_of(theirs: Any, words: list[str]) -> Tensor:
@@ -93,7 +96,7 @@ def ids_of(theirs: Any, words: list[str]) -> Tensor:
 @torch.no_grad()
 def certificate(ours: Graphemes, theirs: Any) -> ParityReport:
     """State by state, and sound by sound, on WORDS."""
-    values = dict.fromkeys(("encoder's states", "decoder's states"), 0.0)
+    values: dict[str, float] = {"encoder's states": 0.0, "decoder's states": 0.0}
     for word in WORDS:
         ids = ids_of(theirs, [word])
         weights = [getattr(theirs, f"enc_{name}") for name in ("w_ih", "w_hh", "b_ih", "b_hh")]
@@ -148,9 +151,10 @@ def drawn_words(length: int, count: int, seed: int) -> list[str]:
 
 class Measured(NamedTuple):
     """right: length -> for each letter, the share of words in which a linear probe reads it off the encoder's last state. guess: the share
-    of the commonest letter there. real: the same of first letters of the package's own list of words. spread: unit -> share of its variance
-    over words that the first letter explains. follows: how many units are another word's -> share of first sounds that are that word's; and of
-    as many units drawn at random. keeps: the mean update gate z of the units in which the first letter explains most, and of all.
+    of the commonest letter there. real: the same of first letters of the package's own list of words, and how many words these are.
+    spread: unit -> share of its variance over words that the first letter explains. follows: how many units are another word's -> share
+    of first sounds that are that word's; and of as many units drawn at random. keeps: the mean update gate z of the 16 units in which the
+    first letter explains most, and of all.
     """
 
     right: dict[int, list[float]]
@@ -250,7 +254,8 @@ def lines(found: Measured) -> list[str]:
         ),
         f"always the commonest first letter: {found.guess:.2f} at most",
         f"first letter of {found.real[1]} English words, the probes learnt on drawn ones: {found.real[0]:.2f}",
-        f"units in which the first letter explains over .3 of the variance, words of 8: {int((found.spread > 0.3).sum())} of 256; most: {top[0]:.2f}",
+        "words of 8: units in which the first letter explains over .3 of the variance:"
+        f" {int((found.spread > 0.3).sum())} of 256; most: {top[0]:.2f}",
         f"update gate z (1 keeps) of the 16 where it explains most: {found.keeps[0]:.2f}; of all: {found.keeps[1]:.2f}",
         row("first sound becomes the other word's, by how many of those units are the other's", found.follows),
         row("the same, units drawn at random", found.follows_drawn),

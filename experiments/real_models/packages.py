@@ -52,7 +52,7 @@ def folder_of(package: Package, *, install: bool = True) -> Path:
     target = FOLDER / "packages" / f"{package.module}-{package.version}"
     if not target.is_dir():
         if not install:
-            raise FileNotFoundError(f"{package.pinned} is not in {target}: python -m experiments.real_models.{package.module}")
+            raise FileNotFoundError(f"{package.pinned} is not in {target}: folder_of(...) without install=False fetches it")
         fetch(package, target)
     return target / package.module
 

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 
 from byhand.explorer.explorer import Explorer
 from byhand.interop.parity import ParityReport
-
 from experiments.real_models.packages import FOLDER
 
 TOLERANCE = 1e-5

@@ -8,6 +8,7 @@ Certified against the package's own OnnxWrapper, shown on speech, and asked whic
 from __future__ import annotations
 
 import argparse
+import copy
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -70,16 +71,24 @@ def called(model: OnnxModel, samples: Tensor, batch: int = 1) -> tuple[Tensor, T
     return torch.stack(found), state
 
 
-def certificate(samples: Tensor, ours: Tensor, state: Tensor, nodes: ParityReport) -> ParityReport:
-    """byhand beside the package's own OnnxWrapper, over all calls; and node by node beside onnxruntime, in the last."""
+def package(samples: Tensor) -> tuple[Tensor, Tensor]:
+    """The probabilities and the last state of the package's own OnnxWrapper."""
     wrapper = own(SILERO, "utils_vad", {}).OnnxWrapper(str(model_file()), force_onnx_cpu=True)
-    theirs = wrapper.audio_forward(samples[: len(ours) * CHUNK], speech.RATE)[0]
+    return wrapper.audio_forward(samples, speech.RATE)[0], wrapper._state
+
+
+def certificate(samples: Tensor, ours: Tensor, state: Tensor, nodes: ParityReport) -> ParityReport:
+    """What byhand computes beside the package's own OnnxWrapper, over all calls; and node by node beside onnxruntime, in the last.
+
+    As in the certificates of all ONNX models, values beyond 1 are compared relative to the greatest of them, with a note.
+    """
+    theirs, their_state = package(samples[: len(ours) * CHUNK])
+    apart, largest = difference(state[1], their_state[1]), max(1.0, float(their_state[1].abs().max()))
     values = {
         f"probability, {len(ours)} calls": difference(ours, theirs),
-        "h after the last": difference(state[0], wrapper._state[0]),
+        "h after the last": difference(state[0], their_state[0]),
+        "c after the last": apart / largest,
     }
-    apart, largest = difference(state[1], wrapper._state[1]), max(1.0, float(wrapper._state[1].abs().max()))
-    values["c after the last"] = apart / largest
     values |= {f"last call, {name}": value for name, value in nodes.values.items()}
     notes = (
         f"c after the last: relative to its greatest value, {largest:.1f}; the difference itself is {apart:.1e}",
@@ -157,19 +166,33 @@ def holding(mask: Tensor, value: Tensor) -> Callable[[Tensor], Tensor]:
     return lambda memory: torch.where(mask, value, memory)
 
 
-def delays(found: Measured, unit: int | None = None) -> list[int]:
-    """Chunks from the one in which a sentence ends until the probability is below one half, or a unit's memory half-way to its pause."""
+def delays(found: Measured, unit: int | None = None, *, onset: bool = False) -> list[int]:
+    """Chunks from the one in which a sentence ends until the probability is below one half, or a unit's memory half-way to what it is in
+    pauses; with onset, from the one in which a sentence begins, the other way.
+    """
     counts = []
     speaking, resting = (within(found.marks, len(found.memory), pauses=pauses) for pauses in (False, True))
-    for _, last in found.marks:
-        after = slice(last // CHUNK, last // CHUNK + REST)
+    for mark in found.marks:
+        start = mark[0 if onset else 1] // CHUNK
+        after = slice(start, start + REST)
         if unit is None:
-            gone = found.probability[after] < 0.5
+            paused = found.probability[after] < 0.5
         else:
             low, high = (found.memory[chosen, unit].mean() for chosen in (speaking, resting))
-            gone = (found.memory[after, unit] - low) / (high - low) > 0.5
-        counts.append(int(gone.float().argmax()) if bool(gone.any()) else REST)
+            paused = (found.memory[after, unit] - low) / (high - low) > 0.5
+        reached = ~paused if onset else paused
+        counts.append(int(reached.float().argmax()) if bool(reached.any()) else REST)
     return counts
+
+
+def in_float64(model: OnnxModel, trace: byhand.Trace, state: Tensor, theirs: Tensor) -> str:
+    """How far both are from the same steps in float64, on the inputs that the layer got."""
+    joined = trace.joined()
+    place = joined.places[0]
+    layer = copy.deepcopy(model.layers[place.rpartition(".")[0]]).double()
+    with torch.no_grad():
+        exact = layer(joined.run(place).input.double())[1][1][0]
+    return f"c after the last, from the same steps in float64: byhand {difference(state[1], exact):.1e}, the package {difference(theirs[1], exact):.1e}"
 
 
 def lines(found: Measured) -> list[str]:
@@ -177,14 +200,15 @@ def lines(found: Measured) -> list[str]:
     speaking, resting = (within(found.marks, len(found.memory), pauses=pauses) for pauses in (False, True))
     said = [
         f"probability of speech: {found.probability[speaking].mean():.3f} in sentences, {found.probability[resting].mean():.3f} in pauses",
-        f"chunks of 32 ms from the end of each sentence until it is below one half: {delays(found)}",
+        f"chunks of 32 ms from the end of each sentence until it is below one half: {delays(found)};"
+        f" from its beginning until it is above: {delays(found, onset=True)}",
     ]
     for unit in found.order[:6].tolist():
         memory = found.memory[:, unit]
         said.append(
             f"unit {unit}: {memory[speaking].mean():+.2f} in sentences (standard deviation {memory[speaking].std():.2f}),"
             f" {memory[resting].mean():+.2f} in pauses ({memory[resting].std():.2f}), half-life {found.half_lives[unit]:.1f} chunks;"
-            f" chunks until half-way: {delays(found, unit)}"
+            f" chunks until half-way after the end {delays(found, unit)}, after the beginning {delays(found, unit, onset=True)}"
         )
     larger = found.memory[resting].mean(0).abs() > found.memory[speaking].mean(0).abs()
     said.append(f"of the 16 units that differ most, larger in pauses than in speech: {int(larger[found.order[:16]].sum())}")
@@ -234,12 +258,18 @@ def parts(options: argparse.Namespace) -> Any:
     shown = speech.heard(options.wav) if options.wav else made.samples
     wav = speech.write(shown, FOLDER / "speech.wav")
     shown = speech.heard(wav)
-    with torch.no_grad(), byhand.record(model):
+    with torch.no_grad(), byhand.record(model) as trace:
         probability, state = called(model, shown)
     report = certificate(shown, probability[:, 0], state, model.certificate)
     found = measure(model, made)
     noisy = measure(model, sentences(noise=0.003))
-    said = [*lines(found), "with noise of 0.003 all along:", *(f"  {line}" for line in lines(noisy))]
+    theirs = package(shown[: len(probability) * CHUNK])[1]
+    said = [
+        in_float64(model, trace, state, theirs),
+        *lines(found),
+        "with noise of 0.003 all along:",
+        *(f"  {line}" for line in lines(noisy)),
+    ]
     return report, page(wav), said, lambda: picture(found)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -56,7 +57,7 @@ def certificate(theirs: Any, ours: Any, layer: byhand.LSTM, mels: Tensor) -> Par
     return ParityReport(f"{RESEMBLYZER.pinned} against its own VoiceEncoder", values, TOLERANCE, versions, (note,))
 
 
-def page(layer: byhand.LSTM, mels: Tensor, items: list[str]) -> Explorer:
+def page(layer: byhand.LSTM, mels: Tensor, items: Sequence[str]) -> Explorer:
     """The three layers on the first 1.6 seconds."""
     features = [f"mel {number}" for number in range(mels.shape[2])]
     title = "resemblyzer's voice encoder, 10 ms a step"
@@ -64,10 +65,10 @@ def page(layer: byhand.LSTM, mels: Tensor, items: list[str]) -> Explorer:
 
 
 class Measured(NamedTuple):
-    """half_lives: layer -> of each unit, in frames. drift: frames -> cosine of the embedding and that of ten frames before. towards:
-    frames -> cosine with the embedding after 160. left: layer -> after a change of voice, for each frame, how far the outputs are from
-    those of a network that heard only the second voice, as a share of how far they are after one frame. turns: for each pair of voices, frames until the
-    embedding is nearer to the second voice's than to the first's. between: the mean cosine of those two.
+    """half_lives: layer -> of each unit, in frames. drift: frames -> cosine of the embedding and that of ten frames before. towards: frames
+    -> cosine with the embedding after 160. left: layer -> after a change of voice, for each frame, how far the outputs are from those of a
+    network that heard the second voice only, as a share of how far they are after one frame. turns: for each pair of voices, frames until
+    the embedding is nearer to the second voice's than to the first's. between: the mean cosine of those two.
     """
 
     half_lives: dict[str, Tensor]
