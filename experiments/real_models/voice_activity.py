@@ -192,7 +192,8 @@ def in_float64(model: OnnxModel, trace: byhand.Trace, state: Tensor, theirs: Ten
     layer = copy.deepcopy(model.layers[place.rpartition(".")[0]]).double()
     with torch.no_grad():
         exact = layer(joined.run(place).input.double())[1][1][0]
-    return f"c after the last, from the same steps in float64: byhand {difference(state[1], exact):.1e}, the package {difference(theirs[1], exact):.1e}"
+    ours, other = difference(state[1], exact), difference(theirs[1], exact)
+    return f"c after the last, from the same steps in float64: byhand {ours:.1e}, the package {other:.1e}"
 
 
 def lines(found: Measured) -> list[str]:
@@ -211,7 +212,9 @@ def lines(found: Measured) -> list[str]:
             f" chunks until half-way after the end {delays(found, unit)}, after the beginning {delays(found, unit, onset=True)}"
         )
     larger = found.memory[resting].mean(0).abs() > found.memory[speaking].mean(0).abs()
-    said.append(f"of the 16 units that differ most, larger in pauses than in speech: {int(larger[found.order[:16]].sum())}")
+    said.append(
+        f"of the 16 units that differ most, further from 0 in pauses than in speech: {int(larger[found.order[:16]].sum())}"
+    )
     said += [row(f"probability in {name}, by how many units are held", values) for name, values in found.held.items()]
     return said
 
