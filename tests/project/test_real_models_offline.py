@@ -1,15 +1,14 @@
 """The programs of experiments/real_models without a network and without the packages: what they say, and that nothing is left half-made."""
 
 import math
-import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
-from conftest import ROOT
 
-from experiments.real_models import packages, program, speech, voice_activity
+from experiments.real_models import graphemes, packages, program, speech, voice_activity, voice_encoder
 from experiments.real_models.mel import filters, mel_bands
 
 
@@ -58,13 +57,11 @@ def test_a_tone_is_in_its_own_band() -> None:
         torch.testing.assert_close(mel_bands(2 * tone)[50], 4 * bands, rtol=1e-4, atol=1e-6)
 
 
-def test_the_help_of_each_program() -> None:
-    for name in ("voice_encoder", "voice_activity", "graphemes"):
-        done = subprocess.run(
-            [sys.executable, "-m", f"experiments.real_models.{name}", "--help"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert f"python -m experiments.real_models.{name}" in done.stdout and "--out" in done.stdout
+@pytest.mark.parametrize("module", [voice_encoder, voice_activity, graphemes])
+def test_the_help_of_each_program(module: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    name = module.__name__.rpartition(".")[2]
+    with pytest.raises(SystemExit) as ended:
+        program.main(name, module.parts, sound=module is not graphemes, words=["--help"])
+    said = capsys.readouterr().out
+    assert ended.value.code == 0 and f"python -m experiments.real_models.{name}" in said
+    assert ("--wav" in said.partition("options:")[2]) == (module is not graphemes)
