@@ -56,7 +56,7 @@ export function days(store: Store): { element: HTMLElement; update(): void } {
         const text = [now, was].join("|");
         if (cell.dataset.shown !== text) {
           cell.dataset.shown = text;
-          cell.replaceChildren(...(now === was ? [] : [make("s", { "aria-label": `was ${was}` }, was)]), now);
+          cell.replaceChildren(...(now === was ? [] : [make("s", { "aria-label": `was ${was}` }, was), " "]), now);
         }
         cell.classList.toggle("here", time === state.time);
         cell.classList.toggle("changed", now !== was);
