@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
@@ -147,7 +148,7 @@ NAMES = f"""() => [...document.querySelectorAll(".byhand-explorer [tabindex='0']
     .filter((one) => one.checkVisibility())
     .map((one) => one.getAttribute("aria-label") ?? one.closest("label")?.textContent ?? one.textContent)
     .filter((name) => !name.trim() || {RAW}.test(name))"""
-CELLS = [cells.lstm, *(one for one in cells.NAMED.values() if one is not cells.lstm)] if hasattr(cells, "NAMED") else [cells.lstm]
+CELLS = [cell for name in cells.__all__ if isinstance(cell := getattr(cells, name), cells.Cell)]
 
 
 def test_tab_reads_names_that_a_person_understands(open_page: Opener, doc: dict[str, Any]) -> None:
@@ -165,6 +166,14 @@ def test_tab_reads_names_that_a_person_understands(open_page: Opener, doc: dict[
     assert any(name.startswith("short memory before, ") for name in figures)
     assert any(name.startswith("long memory before, ") for name in figures)
     for view in ("unit", "layer", "ledger", "tour"):
+        show(page, view, "&time=2")
+        assert page.evaluate(NAMES) == []
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
+def test_the_names_of_every_cell_are_words(open_page: Opener, cell: cells.Cell) -> None:
+    page = open_page(make(cell), fragment="view=unit&time=2")
+    for view in ("unit", "layer"):
         show(page, view, "&time=2")
         assert page.evaluate(NAMES) == []
 
@@ -195,14 +204,12 @@ DARKER = """([selector, minus]) => {
 def changed_pixels(page: Any, selector: str) -> int:
     """How many pixels of the struck-out number are the minus sign's own: those that go when the sign alone is not drawn."""
     image = pytest.importorskip("PIL.Image")
-    import io
-
     assert page.evaluate(DARKER, [selector, "sign"])
     sign = page.locator("#sign")
     shown = image.open(io.BytesIO(sign.screenshot())).convert("L")
     sign.evaluate("(one) => { one.style.setProperty('-webkit-text-fill-color', 'transparent'); }")
     gone = image.open(io.BytesIO(sign.screenshot())).convert("L")
-    return sum(abs(a - b) > 60 for a, b in zip(shown.getdata(), gone.getdata(), strict=True))
+    return sum(abs(a - b) > 60 for a, b in zip(shown.tobytes(), gone.tobytes(), strict=True))
 
 
 def test_a_minus_that_is_struck_out_stays_visible(open_page: Opener, doc: dict[str, Any]) -> None:
