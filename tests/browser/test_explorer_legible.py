@@ -1,4 +1,4 @@
-"""What is read stays readable: chosen buttons under the mouse, names in words, whole numbers, a minus that is struck out; and keys go where they are meant."""
+"""What is read stays readable: chosen buttons under the mouse, names in words, whole numbers; keys go where they are meant."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_letters_beside_a_number_do_nothing(open_page: Opener, doc: dict[str, An
     page = open_page(doc, fragment="view=unit&node=f")
     settle(page)
     before = state(page)
-    places = ['.worked [role=spinbutton][data-key^="weight"]', '.hold [role=spinbutton]', ".chooser input[type=number]"]
+    places = ['.worked [role=spinbutton][data-key^="weight"]', ".hold [role=spinbutton]", ".chooser input[type=number]"]
     for place in places:
         page.locator(place).first.focus()
         for letter in ["t", "c", "u", "U", "e", "?", " ", "x"]:
@@ -144,7 +144,8 @@ def test_letters_beside_a_number_do_nothing(open_page: Opener, doc: dict[str, An
 
 
 RAW = r"/(^|[\s(])[sxup]\.\w|\w_\w|from_|undefined|null|NaN/"
-NAMES = f"""() => [...document.querySelectorAll(".byhand-explorer [tabindex='0'], .byhand-explorer button, .byhand-explorer input, .byhand-explorer select")]
+FOCUSED = ":is([tabindex='0'], button, input, select)"
+NAMES = f"""() => [...document.querySelectorAll(".byhand-explorer {FOCUSED}")]
     .filter((one) => one.checkVisibility())
     .map((one) => one.getAttribute("aria-label") ?? one.closest("label")?.textContent ?? one.textContent)
     .filter((name) => !name.trim() || {RAW}.test(name))"""

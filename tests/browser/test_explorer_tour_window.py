@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import torch
 from browser import Opener, picture, scrolls_sideways, settle, violations
+from test_explorer_tour import STAGES, WAYS
 
 from byhand import LSTM
 from byhand.explorer.document.document import document
-from test_explorer_tour import STAGES, WAYS
 
 SIZES = {"1440x900": (1440, 900), "1280x720": (1280, 720), "360x740": (360, 740)}
 HANDLES = [
@@ -62,7 +62,8 @@ def test_task_handle_picture_and_days_are_in_sight_together(open_page: Opener, o
     page = open_page(own, fragment="view=tour", viewport={"width": width, "height": height}, reduced_motion="reduce")
     for stage in range(STAGES):
         settle(page)
-        drawing = ".survival svg" if width < 640 and stage == 9 else ".tour .picture svg.unit-picture"  # there the chart is the picture
+        chart = width < 640 and stage == 9  # there it stands in the picture's place
+        drawing = ".survival svg" if chart else ".tour .picture svg.unit-picture"
         parts = [".tour-task", drawing, ".days", ".tour-buttons .primary"]
         boxes = [seen_whole(page, one) for one in parts]
         seen_whole(page, HANDLES[stage])
@@ -79,7 +80,7 @@ def test_task_handle_picture_and_days_are_in_sight_together(open_page: Opener, o
 
 
 def test_on_a_phone_the_task_is_a_sheet_that_opens(open_page: Opener, own: dict[str, Any]) -> None:
-    """Folded: two lines of the text, the task and its handle. Opened: all of the text and the whole arithmetic, never more than the window."""
+    """Folded: two lines of the text, the task and its handle. Opened: all of the text and the arithmetic, inside the window."""
     page = open_page(own, fragment="view=tour&stage=3", viewport={"width": 360, "height": 740})
     settle(page)
     sheet = seen_whole(page, ".tour-card")

@@ -1,6 +1,8 @@
 /** The tour: ten stages on two small companies, with a store of its own, so that the reader's model stays as it is. */
 
 import "./tour.css";
+import "./days.css";
+import "./sheet.css";
 import { make } from "../../dom/elements";
 import type { View } from "../../dom/view";
 import { makeModel } from "../../model/network";
