@@ -58,7 +58,7 @@ bench: setup ## times: byhand against torch's layers; Lightning against a bare l
 	$(PYTHON_IN) -m benchmarks.lightning_step
 	$(PYTHON_IN) -m byhand bench $(BENCH)
 
-libraries: setup ## the tests that need Flax, Haiku, Paddle, MLX, xLSTM and others, a few gigabytes (options: LIBRARIES="--only paddle")
+libraries: setup ## the tests that need Flax, Haiku, Paddle, MLX, xLSTM and others, or models of others; a few gigabytes (options: LIBRARIES="--only paddle")
 	$(PYTHON_IN) tools/libraries.py $(LIBRARIES)
 
 prebuilt: setup ## compile the kernels of a platform wheel into the package, for this kind of machine (another: tools/prebuilt.py)

@@ -25,6 +25,7 @@ PUBLISHED = {  # gate: weight of the short memory, weight of the input, bias
     "g": (1.41, 0.94, -0.32),
     "o": (4.38, -0.19, 0.59),
 }
+WIDTH = 130  # letters of a line
 BEFORE = """\
 /** Two companies and the twelve published numbers: what the tour runs on. Made by tools/companies_document.py. */
 
@@ -61,8 +62,21 @@ def companies() -> dict[str, Any]:
     )
 
 
+def compact(value: Any, indent: int = 0, before: int = 0) -> str:
+    """JSON with everything on one line that fits there; before: letters that stand on the line already."""
+    line = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    if before + len(line) < WIDTH or not value or not isinstance(value, dict | list):
+        return line
+    space = " " * (indent + 1)
+    names = [f"{json.dumps(name, ensure_ascii=False)}: " for name in value] if isinstance(value, dict) else [""] * len(value)
+    parts = value.values() if isinstance(value, dict) else value
+    lines = [space + name + compact(part, indent + 1, len(space + name)) for name, part in zip(names, parts, strict=True)]
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    return "\n".join([opening, ",\n".join(lines), " " * indent + closing])
+
+
 def written() -> str:
-    return f"{BEFORE}{json.dumps(companies(), indent=1, ensure_ascii=False, allow_nan=False)};\n"
+    return f"{BEFORE}{compact(companies())};\n"
 
 
 def main() -> None:

@@ -35,9 +35,17 @@ GROUPS = {
         "sb3-contrib==2.9.2",
         "torchrl==0.14.1",
     ],
+    "models": ["resemblyzer==0.1.4", "silero-vad==6.2.3", "g2p-en==2.1.0"],
 }
+ALONE = {"models"}  # installed without what they ask for: their weights are read, and their own code that needs no more is run
 # What is imported, where the package is called otherwise.
-NAMES = {"paddlepaddle": "paddle", "sb3-contrib": "sb3_contrib", "dm-haiku": "haiku"}
+NAMES = {
+    "paddlepaddle": "paddle",
+    "sb3-contrib": "sb3_contrib",
+    "dm-haiku": "haiku",
+    "silero-vad": "silero_vad",
+    "g2p-en": "g2p_en",
+}
 
 
 def environment(folder: Path, group: str) -> Path:
@@ -50,7 +58,7 @@ def environment(folder: Path, group: str) -> Path:
     limits = folder / "constraints.txt"
     limits.write_text(f"torch=={torch.__version__.partition('+')[0]}\n")
     install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint", limits]
-    subprocess.run([*install, *GROUPS[group]], check=True)
+    subprocess.run([*install, *["--no-deps"] * (group in ALONE), *GROUPS[group]], check=True)
     return python
 
 

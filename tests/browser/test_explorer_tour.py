@@ -68,7 +68,7 @@ WAYS = [
     lambda page: hold(page, "shut", everywhere=True),
     lambda page: type_into(page, "input 0", "0"),
     lambda page: type_into(page, "s.c 0", "2"),
-    lambda page: (page.get_by_label("at which steps").select_option("one"), hold(page, "shut")),
+    lambda page: hold(page, "shut"),
     lambda page: type_into(page, "input 0", "1"),
     survive,
 ]
@@ -117,24 +117,137 @@ def test_all_stages_are_solved_by_doing_what_they_say(open_page: Any, own: dict[
     assert page.locator(".unit-view").is_visible()
 
 
-def said_numbers(page: Any) -> list[float]:
-    text = page.locator(".tour-said").inner_text().replace("−", "-")
-    return [float(one) for one in re.findall(r"-?\d+\.\d+", text)]
+def numbers(text: str) -> list[float]:
+    return [float(one) for one in re.findall(r"-?\d+\.\d+", text.replace("−", "-"))]
 
 
-def test_what_is_said_is_what_torch_finds(open_page: Any, own: dict[str, Any]) -> None:
-    """Stage 4: the forget gate of company B held shut on day 2."""
-    page = open_page(own, fragment="view=tour&stage=3")
+def prices(company: int) -> torch.Tensor:
+    return torch.tensor(PRICES[company], dtype=torch.float64).reshape(-1, 1, 1)
+
+
+def values(company: int, held: dict[str, Any] | None = None, first: float | None = None, at: int = 0) -> dict[str, list[float]]:
+    """The sites of the unit over the four days by the library itself; first: another price, on the day `at`."""
+    lstm, x = companies_document.unit(), prices(company)
+    if first is not None:
+        x[at] = first
+    with torch.no_grad(), byhand.edit(lstm, held or {}), byhand.record(lstm) as trace:
+        lstm(x)
+    return {site: trace[f"l0.{site}"][:, 0, 0].tolist() for site in ("f", "i", "g", "o", "c", "h")}
+
+
+def shut(site: str, time: int | None) -> dict[str, Any]:
+    return {f"l0.{site}": byhand.at(0.0) if time is None else byhand.at(0.0, time=time)}
+
+
+def expected(stage: int, page: Any) -> tuple[list[float], list[float]]:
+    """What the library finds for the numbers in a stage's text, and in what it says once it is done as in WAYS."""
+    a, b = values(0), values(1)
+    changed = numbers(page.locator(".days .row-input td").nth(1 if stage == 2 else 0).inner_text())[-1]
+    wiped, silent, written = shut("f", 1), shut("o", 3), {"l0.c": byhand.at(2.0, time=1)}
+    f, o, two = values(1, wiped), values(1, silent), values(0, written)
+    return [
+        ([0.0, 1.0], [0.5, a["h"][0], a["h"][1]]),
+        ([], [b["c"][0], b["c"][1]]),
+        ([], [a["f"][1], values(0, first=changed, at=1)["f"][1]]),
+        ([1.0, b["c"][0]], [f["c"][1], b["h"][3], f["h"][3], values(0, wiped)["h"][3]]),
+        ([], [values(1, shut("i", None))["h"][3], b["h"][3]]),
+        ([], [values(1, first=0.0)["g"][0], values(1, first=0.0)["c"][0], b["c"][0]]),
+        ([], [2.0, two["c"][3]]),
+        ([], [o["h"][3], b["h"][3], b["c"][3]]),
+        ([], [1.0, 0.0, a["h"][3], values(0, first=1.0)["h"][3]]),
+        ([], [0.995]),
+    ][stage]
+
+
+ORDERS = [range(STAGES), [9, 4, 7, 3, 8, 6, 5, 2, 1, 0]]  # 4, the input gate shut at all steps, comes right before 7
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=["in order", "otherwise"])
+def test_every_number_that_is_said_is_what_torch_finds(open_page: Any, own: dict[str, Any], order: list[int]) -> None:
+    page = open_page(own, fragment=f"view=tour&stage={order[0]}")
+    for stage in order:
+        page.locator(".tour .dot").nth(stage).click()
+        settle(page)
+        assert page.locator(".tour-said").text_content() == ""
+        text = numbers(page.locator(".tour-text").inner_text())
+        WAYS[stage](page)
+        settle(page)
+        in_text, in_said = expected(stage, page)
+        assert text == pytest.approx(in_text, abs=0.0051), stage + 1
+        said = page.locator(".tour-said").inner_text()
+        assert numbers(said) == pytest.approx(in_said, abs=0.0051), (stage + 1, said)
+        if stage == 6:
+            two = values(0, {"l0.c": byhand.at(2.0, time=1)})
+            assert [int(one) for one in re.findall(r"(\d+) %", said)] == [round(100 * gate) for gate in two["f"][2:]]
+        if stage == 9:
+            assert f"{round(100 * 0.995**100)} %" in said
+
+
+def test_the_claims_without_numbers_hold_for_the_unit() -> None:
+    """Companies A and B differ on day 1 alone; day 1 reaches day 4 in both memories; what is not passed on stays in c."""
+    assert (prices(0) != prices(1)).flatten().tolist() == [True, False, False, False]
+    a, b = values(0), values(1)
+    both, long_wiped = b["h"][3] - a["h"][3], values(1, shut("f", 1))["h"][3] - values(0, shut("f", 1))["h"][3]
+    short_wiped = values(1, shut("h", 0))["h"][3] - values(0, shut("h", 0))["h"][3]
+    assert both > long_wiped > 0.5
+    assert both > short_wiped > 0.5
+    neither = shut("f", 1) | shut("h", 0)
+    assert values(1, neither)["h"][3] == values(0, neither)["h"][3]
+    assert values(1, shut("o", 3))["c"] == b["c"]
+    assert values(1, shut("i", None))["c"] == [0.0] * 4
+
+
+def test_nothing_is_said_that_is_no_longer_so(open_page: Any, own: dict[str, Any]) -> None:
+    """The output gate held shut at all steps: the long memory is another one, and the words say which."""
+    page = open_page(own, fragment="view=tour&stage=4")
+    hold(page, "shut", everywhere=True)
+    page.locator(".tour .dot").nth(7).click()
+    settle(page)
+    assert page.get_by_label("at which steps").input_value() == "one"
+    hold(page, "shut", everywhere=True)
+    settle(page)
+    said = page.locator(".tour-said").inner_text()
+    silent = values(1, shut("o", None))
+    assert "still" not in said
+    assert numbers(said) == pytest.approx([0.0, values(1)["h"][3], silent["c"][3], values(1)["c"][3]], abs=0.0051)
+    page.locator(".tour .hold").get_by_role("button", name="let go").click()
+    settle(page)
+    assert page.locator(".tour-said").text_content() == ""
+    page.locator(".tour .dot").nth(3).click()
     hold(page, "shut")
     settle(page)
-    lstm = companies_document.unit()
-    prices = torch.tensor(PRICES, dtype=torch.float64).T.unsqueeze(-1)[:, 1:]
-    with torch.no_grad():
-        before, _ = lstm(prices)
-        with byhand.edit(lstm, {"l0.f": byhand.at(0.0, time=1)}), byhand.record(lstm) as trace:
-            after, _ = lstm(prices)
-    expected = [trace["l0.c"][1, 0, 0].item(), before[3].item(), after[3].item()]
-    assert said_numbers(page) == pytest.approx(expected, abs=0.0051)
+    page.get_by_role("button", name="company A").click()
+    settle(page)
+    b, wiped = values(1), shut("f", 1)
+    assert numbers(page.locator(".tour-said").inner_text()) == pytest.approx(
+        [values(0, wiped)["c"][1], b["h"][3], values(1, wiped)["h"][3], values(0, wiped)["h"][3]], abs=0.0051
+    )
+
+
+def test_a_stage_begins_as_it_is_written(open_page: Any, own: dict[str, Any]) -> None:
+    """Also a second time: the slider of the last stage goes back, and the companies' own gates are its beginning."""
+    page = open_page(own, fragment="view=tour&stage=9")
+    mean = sum(sum(values(company)["f"]) for company in (0, 1)) / 8
+    for _ in range(2):
+        settle(page)
+        assert float(page.locator(".share-gate").input_value()) == pytest.approx(mean, abs=0.0006)
+        survive(page)
+        page.locator(".tour .dot").nth(0).click()
+        settle(page)
+        page.locator(".tour .dot").nth(9).click()
+        settle(page)
+        assert "done" not in page.locator(".tour-try").get_attribute("class").split()
+
+
+@pytest.mark.parametrize("stage", [2, 5, 8])
+def test_to_choose_the_other_company_is_no_deed(open_page: Any, own: dict[str, Any], stage: int) -> None:
+    page = open_page(own, fragment=f"view=tour&stage={stage}")
+    for company in ("company A", "company B"):
+        page.get_by_role("button", name=company).click()
+        for day in range(1, 5):
+            page.get_by_role("button", name=f"day {day}").click()
+            settle(page)
+            assert page.locator(".tour-said").text_content() == ""
 
 
 def test_other_deeds_do_not_solve_a_stage(open_page: Any, own: dict[str, Any]) -> None:
@@ -147,15 +260,32 @@ def test_other_deeds_do_not_solve_a_stage(open_page: Any, own: dict[str, Any]) -
     assert page.locator(".days td.changed").count() == 0
 
 
-def test_the_tour_by_keys_alone(open_page: Any, own: dict[str, Any]) -> None:
-    page = open_page(own, fragment="view=tour")
-    for number in range(STAGES):
-        settle(page)
-        assert page.locator('.dot[aria-current="step"]').inner_text() == str(number + 1)
-        page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowLeft")
+def current(page: Any) -> tuple[str, str]:
     settle(page)
-    assert page.locator('.dot[aria-current="step"]').inner_text() == str(STAGES - 1)
+    return page.locator('.dot[aria-current="step"]').inner_text(), page.locator('.day[aria-pressed="true"]').last.inner_text()
+
+
+@pytest.mark.parametrize("after_a_click", [False, True])
+def test_the_tour_by_keys_alone(open_page: Any, own: dict[str, Any], after_a_click: bool) -> None:
+    """Arrows move the day, Enter the stage; also after a click on the tour's tab."""
+    page = open_page(own, fragment="view=unit" if after_a_click else "view=tour")
+    if after_a_click:
+        page.get_by_role("tab", name="Tour").click()
+    assert current(page) == ("1", "day 1")
+    page.keyboard.press("ArrowRight")
+    assert current(page) == ("1", "day 2")
+    assert "done" in page.locator(".tour-try").get_attribute("class").split()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    assert current(page) == ("1", "day 1")
+    for number in range(1, STAGES):
+        page.keyboard.press("Enter")
+        assert current(page)[0] == str(number + 1)
+    page.keyboard.press("Shift+Enter")
+    assert current(page)[0] == str(STAGES - 1)
+    page.locator(".tour-buttons").get_by_role("button", name="Back").focus()
+    page.keyboard.press("Enter")  # the button's own
+    assert current(page)[0] == str(STAGES - 2)
     page.locator(".tour-buttons").get_by_role("button", name="Leave the tour").focus()
     page.keyboard.press("Enter")
     settle(page)

@@ -1,5 +1,6 @@
 """The engine of torch's own kernels: torch's results to the bit, with every value and gradient inside the steps."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from torch.nn.utils.rnn import pack_padded_sequence
 import byhand
 from byhand import LSTM, cells, edit, engines, record, use_engine
 from byhand.engine import aten, dispatch, reference
+from byhand.engine.cpp import refusal
+from byhand.engine.cpp.toolchain import prebuilt
 from byhand.testing import check_engine
 
 CELLS = {"lstm": (cells.lstm, nn.LSTM), "gru": (cells.gru, nn.GRU), "rnn": (cells.rnn, nn.RNN)}
@@ -148,3 +151,12 @@ def test_edits_and_what_is_in_the_graph_are_refused() -> None:
     with use_engine("aten"), pytest.raises(RuntimeError, match=r"a transform of torch\.func is active"):
         torch.func.vmap(lambda x: layer(x)[0])(torch.stack([x, x]))
     assert byhand.engines(layer, x)[1] == ("aten", "ready")
+
+
+def test_without_any_compiled_code_no_program_is_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The first call goes straight to torch's kernels: making the programs of a cell takes a second."""
+    monkeypatch.setenv("CXX", str(tmp_path / "none"))
+    monkeypatch.setattr(prebuilt, "listed", lambda folder: [])
+    monkeypatch.setattr(refusal, "partition", lambda cell: pytest.fail("a program was made"))
+    reasons = dict(engines(LSTM(3, 4), torch.randn(2, 1, 3)))
+    assert reasons["aten"] == "ready" and "CXX is" in reasons["cpp"]

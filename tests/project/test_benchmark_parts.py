@@ -1,6 +1,7 @@
 """What byhand bench is made of: agreement, clocks, other compilers, the GPU's contenders."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from benchmarks import first_call
 from byhand import use_engine
 from byhand.benchmarks import compilers, cuda, timing
 from byhand.benchmarks.agreement import DisagreementError, check_agreement, tensors
@@ -258,3 +260,9 @@ def test_a_node_beside_the_runtime(kind: str, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(onnx_nodes, "values_of", lambda session, feeds: {"Y": np.zeros((7, 2, onnx_nodes.BATCH, 5))})
         with pytest.raises(RuntimeError, match="differ by"):
             onnx_nodes.calls(kind, 5, "bidirectional", 7)
+
+
+@pytest.mark.parametrize("contender", ["nn.LSTM", "no compiler"])
+def test_the_first_call_of_a_fresh_process(contender: str, tmp_path: Path) -> None:
+    imported, first, tenth = first_call.measured(contender, tmp_path)
+    assert imported > 0 and 0 < tenth < 1e6 * first

@@ -3,7 +3,7 @@
 import type { CellDoc } from "../document/schema";
 import { name, names, tokens } from "../model/expression";
 import type { Model } from "../model/types";
-import { label, symbol, tone } from "../text/labels";
+import { inWords, label, symbol, tone } from "../text/labels";
 import type { Scene, SceneNode, SceneWire } from "./scene";
 
 interface Vertex {
@@ -219,7 +219,7 @@ function line(
       points,
       tone: tone(cell, from),
       opens: from,
-      name: `${symbol(from)} to ${symbol(to)}`,
+      name: `${inWords(cell, from)} to ${inWords(cell, to)}`,
       value: name(from),
     },
     ...{ label: null, dotted: false, arrow: true, rank, curve: wide ? ("across" as const) : ("down" as const) },

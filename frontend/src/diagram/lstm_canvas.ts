@@ -3,7 +3,7 @@
 import type { CellDoc } from "../document/schema";
 import type { Anatomy } from "../model/anatomy";
 import type { Expression } from "../model/types";
-import { label, type Tone } from "../text/labels";
+import { inWords, type Tone } from "../text/labels";
 import type { Scene, SceneNode, SceneWire } from "./scene";
 
 export interface Places {
@@ -32,8 +32,8 @@ export const WIDE: Places = {
 };
 
 export const NARROW: Places = {
-  ...{ width: 360, height: 496, top: 76, write: 158, gates: 262, gate: [64, 60], sums: 316, short: 380, input: 450 },
-  ...{ left: 29, right: 331, port: [50, 38], tanh: 122, tell: 184, peep: 204 },
+  ...{ width: 360, height: 430, top: 64, write: 132, gates: 218, gate: [64, 58], sums: 270, short: 326, input: 388 },
+  ...{ left: 29, right: 331, port: [50, 36], tanh: 98, tell: 148, peep: 168 },
   x: { f: 76, i: 144, g: 212, o: 280, write: 178, tell: 280 },
 };
 
@@ -53,7 +53,7 @@ export class Canvas {
     readonly at: Places,
     readonly wide: boolean,
   ) {
-    this.scene = { width: at.width, height: at.height, top: 26, nodes: [], wires: [], notes: [] };
+    this.scene = { width: at.width, height: at.height, top: at.top - 50, nodes: [], wires: [], notes: [] };
   }
 
   node(
@@ -93,7 +93,7 @@ export class Canvas {
       opens,
       value,
       rank,
-      name: label(this.cell, opens),
+      name: inWords(this.cell, opens),
       label: null,
       dotted: false,
       arrow: false,

@@ -51,6 +51,8 @@ export function makeChangeList(store: Store, copy: (text: string, what: string) 
 
 function entry(store: Store, edit: Edit, index: number): HTMLElement {
   const text = sentence(store.model.doc, edit);
+  const at = text.lastIndexOf("= ");
+  const value = make("span", { class: "value" }, text.slice(at)); // never struck out: the line would hide a minus
   const on = make("input", { type: "checkbox", "data-key": `on ${index}` });
   on.checked = edit.on;
   on.addEventListener("change", () => {
@@ -59,5 +61,5 @@ function entry(store: Store, edit: Edit, index: number): HTMLElement {
   const remove = iconButton("close", `remove: ${text}`, () => {
     store.set({ edits: store.state.edits.filter((_, k) => k !== index) });
   });
-  return make("li", { class: edit.on ? null : "off" }, make("label", {}, on, make("span", {}, text)), remove);
+  return make("li", { class: edit.on ? null : "off" }, make("label", {}, on, make("span", {}, text.slice(0, at), value)), remove);
 }

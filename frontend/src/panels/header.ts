@@ -28,6 +28,7 @@ export interface HeaderParts {
   help: () => void;
   say: (text: string) => void;
   id: string;
+  enter: () => void; // into the view: the keys are meant for it
 }
 
 export function makeHeader(store: Store, parts: HeaderParts): View {
@@ -46,7 +47,7 @@ export function makeHeader(store: Store, parts: HeaderParts): View {
     (k) => store.set({ place: doc.layers[k].place }),
   );
   const unit = makeUnitField(store);
-  const tabs = makeTabs(store, parts.id);
+  const tabs = makeTabs(store, parts);
   const undo = iconButton("undo", "undo (u)", () => store.undo());
   const redo = iconButton("redo", "redo (shift u)", () => store.redo());
   const table = iconButton("table", "data table (t)", () => store.set({ table: !store.state.table }));
@@ -114,12 +115,15 @@ function makeUnitField(store: Store): { element: HTMLElement; update(): void } {
   return { element, update };
 }
 
-function makeTabs(store: Store, id: string): { element: HTMLElement; update(): void } {
+function makeTabs(store: Store, { id, enter }: HeaderParts): { element: HTMLElement; update(): void } {
   const views = viewsOf(store.model.doc);
   const element = make("div", { class: "tabs", role: "tablist", "aria-label": "views" });
   const tabs = views.map((view) => {
     const tab = make("button", { type: "button", role: "tab", id: `${id}-tab-${view}`, "aria-controls": `${id}-view` }, nameOf(view));
-    tab.addEventListener("click", () => store.set({ view, playing: false }));
+    tab.addEventListener("click", (event) => {
+      store.set({ view, playing: false });
+      if (event.detail > 0) enter(); // by pointer: arrows then change steps; who comes by keyboard stays on the tabs, where they change tabs
+    });
     return tab;
   });
   element.append(...tabs);

@@ -14,13 +14,18 @@ export interface Hold {
   update(reading: Reading, own: number): void;
 }
 
-let everywhere = false; // the last choice of the reader, for the next site too
+const everywhere = new WeakMap<Store, boolean>(); // the last choice of the reader, for the next site too
+
+/** Whether what is held next is held at all steps. */
+export function holdEverywhere(store: Store, yes: boolean): void {
+  everywhere.set(store, yes);
+}
 
 export function hold(store: Store, reading: Reading, site: string): Hold {
   const { cell } = reading.doc;
   const share = cell.ranges[site] === "share";
   const name = label(cell, site);
-  const target = (): Target => siteAt(cell, reading.layer.place, site, everywhere ? null : reading.time, reading.unit);
+  const target = (): Target => siteAt(cell, reading.layer.place, site, everywhere.get(store) ? null : reading.time, reading.unit);
   const set = (value: number, dragging = false): void => store.edit(target().edit(value), { dragging });
   const button = (text: string, key: string, act: () => void): HTMLButtonElement => {
     const made = make("button", { type: "button", "data-key": key }, text);
@@ -48,8 +53,7 @@ export function hold(store: Store, reading: Reading, site: string): Hold {
     make("option", { value: "one" }, "at this step"),
     make("option", { value: "all" }, "at all steps"),
   );
-  which.value = everywhere ? "all" : "one";
-  which.addEventListener("change", () => (everywhere = which.value === "all"));
+  which.addEventListener("change", () => holdEverywhere(store, which.value === "all"));
   const free = button("let go", "free", () => {
     const held = [
       siteAt(cell, reading.layer.place, site, reading.time, reading.unit),
@@ -69,6 +73,7 @@ export function hold(store: Store, reading: Reading, site: string): Hold {
   function update(now: Reading, own: number): void {
     const here = edited(store.state.edits, siteAt(cell, now.layer.place, site, now.time, now.unit));
     const all = edited(store.state.edits, siteAt(cell, now.layer.place, site, null, now.unit));
+    which.value = everywhere.get(store) ? "all" : "one";
     value.set(now.read(site), here || all, now.error(site));
     free.hidden = !here && !all;
     note.hidden = free.hidden;

@@ -5,7 +5,8 @@ import { viewsOf } from "./header";
 import { stepBy, togglePlay } from "./timebar";
 
 export const KEYS: [keys: string, what: string][] = [
-  ["← →", "one step back or forward; with Shift ten"],
+  ["← →", "one step back or forward; with Shift ten; in the tour a day"],
+  ["Enter", "in the tour: the next stage; with Shift the one before"],
   ["Home End", "first, last step"],
   ["↑ ↓", "another unit"],
   ["Space", "play, pause"],
@@ -18,6 +19,8 @@ export const KEYS: [keys: string, what: string][] = [
 ];
 
 const TYPED = "input:not([type=checkbox]), select, textarea, [contenteditable=''], [contenteditable=true]";
+
+const NUMBER = "[role=spinbutton]"; // takes digits, and a letter beside them is a slip
 
 const ARROWS = `${TYPED}, [role=tablist], [role=slider], [role=spinbutton], [role=listbox], [role=menu], [role=grid], [role=radiogroup]`;
 
@@ -32,6 +35,7 @@ export function pressed(store: Store, event: KeyboardEvent, help: () => void): b
     return !target?.closest(ARROWS) && move(store, event);
   }
   if (target?.closest(TYPED) && !(target instanceof HTMLInputElement && target.type === "range")) return false;
+  if (target?.closest(NUMBER) && event.key.length === 1) return false;
   if (event.key === " ") return !target?.closest(PRESSED) && store.state.view !== "tour" && act(() => togglePlay(store));
   if (/^[1-5]$/.test(event.key)) {
     const view = viewsOf(store.model.doc)[Number(event.key) - 1];

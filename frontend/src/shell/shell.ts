@@ -51,6 +51,7 @@ export function makeShell(root: HTMLElement, store: OwnStore, options: ShellOpti
 
   const header = makeHeader(store, {
     id,
+    enter: () => panel.focus({ preventScroll: true }),
     save: saveMenu(store, panel),
     link: options.link && (() => copied(options.link!(), "the link", root)),
     help: () => help.showModal(),

@@ -24,6 +24,14 @@ export function label(cell: CellDoc, name: string): string {
   return cell.labels[name] ?? WORDS[name] ?? name;
 }
 
+/** What a name of an equation stands for: "long memory before", "forget gate: sum". */
+export function inWords(cell: CellDoc, name: string): string {
+  if (name === "input") return "input";
+  if (name.startsWith("s.")) return `${label(cell, name.slice(2))} before`;
+  if (/^[xu]\./.test(name)) return `${label(cell, name.slice(2))}: sum`;
+  return label(cell, name);
+}
+
 /** A name as the picture and the equations write it: s.c is c of the step before. */
 export function symbol(name: string): string {
   if (name === "input") return "x";

@@ -118,7 +118,9 @@ def test_no_gradient_passes_a_clipped_sum(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "ablate"), [("candidate", cells.no_input_activation), ("output", cells.no_output_activation)], ids=str
+    ("part", "ablate"),
+    [("candidate", cells.no_input_activation), ("output", cells.no_output_activation)],
+    ids=["candidate", "output"],
 )
 def test_identity_is_an_activation_left_out(part: str, ablate: Callable[[Cell], Cell]) -> None:
     lstm, x, states = example(ablate(cells.peephole))

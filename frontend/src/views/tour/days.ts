@@ -15,7 +15,7 @@ export function days(store: Store): { element: HTMLElement; update(): void } {
   const { items, layers } = store.model.doc;
   const steps = items[0].steps;
   const companies = items.map(({ name }, item) => {
-    const button = make("button", { type: "button", class: "day" }, name);
+    const button = make("button", { type: "button", class: "day", "aria-label": name }, ...short(name));
     button.addEventListener("click", () => store.set({ item }));
     return button;
   });
@@ -25,18 +25,20 @@ export function days(store: Store): { element: HTMLElement; update(): void } {
     return button;
   });
   const cells = ROWS.map(() => heads.map(() => make("td")));
+  const choice = make("div", { class: "companies", role: "group", "aria-label": "company" }, ...companies);
   const element = make(
     "section",
     { class: "days", "aria-label": "the four days" },
-    make("div", { class: "companies", role: "group", "aria-label": "company" }, ...companies),
     make(
       "table",
       {},
-      make("thead", {}, make("tr", {}, make("td"), ...heads.map((button) => make("th", { scope: "col" }, button)))),
+      make("thead", {}, make("tr", {}, make("td", {}, choice), ...heads.map((button) => make("th", { scope: "col" }, button)))),
       make(
         "tbody",
         {},
-        ...ROWS.map(([site, name], row) => make("tr", { class: `row-${site}` }, make("th", { scope: "row" }, name), ...cells[row])),
+        ...ROWS.map(([site, name], row) =>
+          make("tr", { class: `row-${site}` }, make("th", { scope: "row" }, ...short(name)), ...cells[row]),
+        ),
       ),
     ),
   );
@@ -54,7 +56,7 @@ export function days(store: Store): { element: HTMLElement; update(): void } {
         const text = [now, was].join("|");
         if (cell.dataset.shown !== text) {
           cell.dataset.shown = text;
-          cell.replaceChildren(now, ...(now === was ? [] : [make("s", { "aria-label": `was ${was}` }, was)]));
+          cell.replaceChildren(...(now === was ? [] : [make("s", { "aria-label": `was ${was}` }, was), " "]), now);
         }
         cell.classList.toggle("here", time === state.time);
         cell.classList.toggle("changed", now !== was);
@@ -63,4 +65,10 @@ export function days(store: Store): { element: HTMLElement; update(): void } {
   }
 
   return { element, update };
+}
+
+/** "company A": where there is little room, the last word says it. */
+function short(name: string): (Node | string)[] {
+  const at = name.lastIndexOf(" ") + 1;
+  return at ? [make("span", { class: "longer" }, name.slice(0, at)), name.slice(at)] : [name];
 }

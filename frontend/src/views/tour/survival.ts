@@ -18,6 +18,7 @@ const LEAST = 1e-12;
 export interface Survival {
   element: HTMLElement;
   gate(): number;
+  reset(): void;
 }
 
 /** tanh′ at a short memory of this size is 1 − h². */
@@ -59,8 +60,12 @@ export function survival(first: number, changed: () => void): Survival {
       changed();
     });
   }
+  const reset = (): void => {
+    for (const one of [gate, weight]) one.reset();
+    draw();
+  };
   draw();
-  return { element, gate: gate.value };
+  return { element, gate: gate.value, reset };
 }
 
 const x = scaleLinear([0, DISTANCE], [LEFT, WIDTH - 12]);
@@ -113,6 +118,10 @@ function slider(name: string, id: string, min: number, max: number, step: number
   return {
     input,
     value: () => Number(input.value),
-    element: make("label", { class: "survival-slider" }, make("span", {}, name), input, shown),
+    reset() {
+      input.value = String(value);
+      show();
+    },
+    element: make("label", { class: `survival-slider ${id}-row` }, make("span", {}, name), input, shown),
   };
 }

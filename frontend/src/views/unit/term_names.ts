@@ -2,7 +2,7 @@
 
 import { folded, ofMemory, type Reading } from "../../model/reading";
 import type { Model, Term } from "../../model/types";
-import { feature, label } from "../../text/labels";
+import { feature, inWords } from "../../text/labels";
 
 export const SHOWN = 8; // terms; the others on request
 
@@ -30,12 +30,6 @@ export function termLabel(reading: Reading, term: Term): string {
 }
 
 export function nodeName(reading: Reading, node: string): string {
-  const { cell } = reading.doc;
-  if (node === "input") return "Input";
-  const text = node.startsWith("s.")
-    ? `${label(cell, node.slice(2))} before`
-    : /^[xu]\./.test(node)
-      ? `${label(cell, node.slice(2))}: sum`
-      : label(cell, node);
+  const text = inWords(reading.doc.cell, node);
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -10,7 +10,7 @@ import torch
 
 from byhand.engine.cpp.kernel import kernel
 from byhand.engine.cpp.shipped import in_words
-from byhand.engine.cpp.toolchain import compiler
+from byhand.engine.cpp.toolchain import compiler, prebuilt
 from byhand.errors import CompilerError, UntraceableError
 from byhand.ir import partition
 
@@ -29,6 +29,7 @@ def refuses_cell(cell: Cell, dtype: torch.dtype, frozen: str | None = None) -> s
 def refusal(cell: Cell, dtype: torch.dtype, frozen: str | None, *settings: str | None) -> str | None:
     """settings: what a person may change so that another compiler or folder is found."""
     try:
+        check_possible(cell)
         partition(cell)
         kernel(cell, dtype, frozen)
     except UntraceableError as problem:
@@ -45,6 +46,13 @@ def refusal(cell: Cell, dtype: torch.dtype, frozen: str | None, *settings: str |
         compiled = in_words()
         return f"{problem}; prebuilt kernels are {compiled}" if compiled else str(problem)
     return None
+
+
+def check_possible(cell: Cell) -> None:
+    """CompilerError where there is neither a compiler nor a prebuilt kernel of any cell: without a second spent on the cell's programs."""
+    reason = compiler.refusal() if cell.elementwise else None
+    if reason is not None and not prebuilt.listed(prebuilt.folder()):
+        raise CompilerError(reason)
 
 
 @cache
