@@ -1,4 +1,4 @@
-"""HDF5 files as trees of arrays, in the form that h5py writes unless told to write a newer one: groups, arrays in one piece, texts.
+"""HDF5 files as trees of arrays, in the form that h5py writes by default: groups, arrays in one piece, texts.
 
 Read here and not by h5py, for the HDF5 library does not return from some damaged files. Every address is held against the file's
 length, every part is looked at once, and no array is larger than the file. What is of another form is refused: newer groups, chunks,
