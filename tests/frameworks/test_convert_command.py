@@ -1,4 +1,4 @@
-"""byhand convert --to flax, whose file Flax itself reads and runs. Run by `make frameworks`."""
+"""byhand convert --to flax, whose file Flax itself reads and runs. Run by `make libraries`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from against import needs
 from torch import nn
 
 import byhand
@@ -14,8 +15,7 @@ from byhand.__main__ import main
 from byhand.interop.command import forms
 from byhand.interop.flax_side import certify_flax
 
-serialization = pytest.importorskip("flax.serialization", reason="make frameworks installs Flax in an environment of its own")
-linen = pytest.importorskip("flax.linen")
+serialization, linen = needs("flax.serialization"), needs("flax.linen")
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

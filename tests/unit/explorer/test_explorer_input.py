@@ -27,15 +27,21 @@ class Harm:
         return os.system, ("touch harm",)
 
 
-EXPECTED = "expected a checkpoint of byhand fit or LSTM.py, a folder of save_pretrained, or a state_dict of an LSTM"
+EXPECTED = "expected a checkpoint of byhand fit or LSTM.py, a folder of save_pretrained, or weights of an LSTM"
 REFUSED = [
-    (["nothing.ckpt"], f"nothing.ckpt: {EXPECTED} (.pt, .safetensors); got nothing that can be read: No such file"),
-    (["folder"], f"folder: {EXPECTED} (.pt, .safetensors); this folder has no config.json"),
-    (["words.ckpt"], f"words.ckpt: {EXPECTED} (.pt, .safetensors); got a file that torch.save has not written, or one"),
+    (
+        ["nothing.ckpt"],
+        f"nothing.ckpt: {EXPECTED} (.pt, .safetensors, .keras, .h5, .npz); got nothing that can be read: No such file",
+    ),
+    (["folder"], f"folder: {EXPECTED} (.pt, .safetensors, .keras, .h5, .npz); this folder has no config.json"),
+    (
+        ["words.ckpt"],
+        f"words.ckpt: {EXPECTED} (.pt, .safetensors, .keras, .h5, .npz); got a file that torch.save has not written, or one",
+    ),
     (["words.safetensors"], f"words.safetensors: {EXPECTED}"),
     (["empty.pt"], f"empty.pt: {EXPECTED}"),
-    (["harm.pt"], f"harm.pt: {EXPECTED} (.pt, .safetensors); to read it, posix.system would have to be run"),
-    (["list.pt"], f"list.pt: {EXPECTED} (.pt, .safetensors); it holds a list"),
+    (["harm.pt"], f"harm.pt: {EXPECTED} (.pt, .safetensors, .keras, .h5, .npz); to read it, posix.system would have to be run"),
+    (["list.pt"], f"list.pt: {EXPECTED} (.pt, .safetensors, .keras, .h5, .npz); it holds a list"),
     (["linear.pt"], "called weight_ih_l0 or weight_ih as torch calls them; got none among its 2 tensors: weight, bias"),
     (["two.pt"], "two.pt: got 2 recurrent layers: choose one, as in --layer a; there are a, b"),
     (
