@@ -175,6 +175,18 @@ def test_an_address_of_nonsense_does_no_harm(open_page: Opener, doc: dict[str, A
     assert state(page)["edits"] == [{"on": True} | site(0.5, time=5, unit=3)]
 
 
+def test_many_notices_are_one_line_until_they_are_opened(open_page: Opener, doc: dict[str, Any]) -> None:
+    few = open_page(doc | {"notices": ["one", "two"]})
+    assert few.locator(".notices li").all_inner_texts() == ["one", "two"]
+    page = open_page(doc | {"notices": ["the first", *(f"note {index}" for index in range(9))]})
+    line, others = page.locator(".notices summary"), page.locator(".notices li")
+    assert line.inner_text() == "the first; and 9 more" and not others.first.is_visible()
+    assert violations(page) == []
+    line.click()
+    assert others.all_inner_texts() == [f"note {index}" for index in range(9)] and others.last.is_visible()
+    assert violations(page) == []
+
+
 def test_undo_takes_back_a_drag_at_once(open_page: Opener, doc: dict[str, Any]) -> None:
     page = open_page(doc)
     for step in range(5):

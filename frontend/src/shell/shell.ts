@@ -29,6 +29,7 @@ const VIEWS: Record<ViewName, MakeView> = {
 };
 
 const QUIET = 500; // milliseconds without a change before a screen reader announces the step
+const NOTICES = 2; // more are folded into one line, so that the picture stays in sight
 
 export interface ShellOptions {
   link: (() => string) | null; // the address to copy; null where the page has none
@@ -144,9 +145,11 @@ export function message(title: string, text: string): HTMLElement {
 function notices(texts: string[], whyNot: string | null): HTMLElement[] {
   const all = whyNot ? [`Shown as recorded; nothing can be changed here: ${whyNot}`, ...texts] : texts;
   if (!all.length) return [];
-  return [
-    make("ul", { class: "notices", "aria-label": "notices" }, ...all.map((text) => make("li", {}, glyph("warn"), make("span", {}, text)))),
-  ];
+  const list = (of: string[]) => make("ul", {}, ...of.map((text) => make("li", {}, glyph("warn"), make("span", {}, text))));
+  const labelled = { class: "notices", role: "group", "aria-label": "notices" };
+  if (all.length <= NOTICES) return [make("div", labelled, list(all))];
+  const first = make("summary", {}, glyph("warn"), make("span", {}, `${all[0]}; and ${all.length - 1} more`));
+  return [make("details", labelled, first, list(all.slice(1)))];
 }
 
 /** Says that the weights shown are those of an earlier epoch, where the view itself does not. */
