@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from browser import NARROW, Opener, settle, show
+from PIL import Image
 
 import byhand
 from byhand import cells
@@ -204,12 +205,11 @@ DARKER = """([selector, minus]) => {
 
 def changed_pixels(page: Any, selector: str) -> int:
     """How many pixels of the struck-out number are the minus sign's own: those that go when the sign alone is not drawn."""
-    image = pytest.importorskip("PIL.Image")
     assert page.evaluate(DARKER, [selector, "sign"])
     sign = page.locator("#sign")
-    shown = image.open(io.BytesIO(sign.screenshot())).convert("L")
+    shown = Image.open(io.BytesIO(sign.screenshot())).convert("L")
     sign.evaluate("(one) => { one.style.setProperty('-webkit-text-fill-color', 'transparent'); }")
-    gone = image.open(io.BytesIO(sign.screenshot())).convert("L")
+    gone = Image.open(io.BytesIO(sign.screenshot())).convert("L")
     return sum(abs(a - b) > 60 for a, b in zip(shown.tobytes(), gone.tobytes(), strict=True))
 
 

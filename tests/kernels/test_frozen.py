@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, fx, nn
-from torch.nn.utils.parametrizations import weight_norm
+from torch.nn.utils import prune
+from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 from torch.nn.utils.rnn import PackedSequence, pack_sequence
 
 import byhand
@@ -266,6 +267,24 @@ def test_copies_and_files(weights: str) -> None:
         assert torch.equal(one(x)[0], expected)
 
 
+def test_the_difference_is_the_same_wherever_it_is_asked_for() -> None:
+    layer = LSTM(4, 6)
+    expected = byhand.frozen(layer, "int8").difference
+    with torch.autocast("cpu", torch.bfloat16), use_engine("cpp"):
+        assert f"difference={expected:.1e}" in repr(byhand.frozen(layer, "int8"))
+
+
+def test_freezing_leaves_a_parametrised_layer_as_it_was() -> None:
+    """Reading a weight of spectral_norm in training mode would move its vectors on."""
+    layer = spectral_norm(LSTM(4, 6), "weight_hh_l0").train()
+    before = {name: value.clone() for name, value in layer.state_dict().items()}
+    frozen = byhand.frozen(layer)
+    assert layer.training and all(torch.equal(value, before[name]) for name, value in layer.state_dict().items())
+    layer.eval()
+    x = torch.randn(5, 2, 4)
+    torch.testing.assert_close(frozen(x)[0], layer(x)[0].detach(), rtol=0, atol=1e-6)
+
+
 def test_autocast_keeps_the_states() -> None:
     frozen, x = byhand.frozen(LSTM(4, 6), "int8"), torch.randn(5, 2, 4)
     with torch.autocast("cpu", torch.bfloat16):
@@ -303,6 +322,23 @@ REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
         RuntimeError,
         "a frozen layer has no derivative",
     ),
+    "a forward derivative": (
+        lambda: in_forward_mode(byhand.frozen(LSTM(2, 3), "int8")),
+        RuntimeError,
+        "in forward-mode differentiation",
+    ),
+    "exported": (
+        lambda: torch.export.export(byhand.frozen(LSTM(2, 3)), (torch.ones(1, 1, 2),), strict=False),
+        RuntimeError,
+        "cannot be traced or exported",
+    ),
+    "hooks": (lambda: byhand.frozen(hooked()), ValueError, "without hooks, got 0 with some"),
+    "pruned": (lambda: byhand.frozen(pruned()), ValueError, "prune.remove"),
+    "steps from the end": (
+        lambda: byhand.frozen(ReverseLSTM(2, 3)).stepper(),
+        ValueError,
+        "got one that begins at the end of the sequence",
+    ),
     "moved": (lambda: nn.Sequential(byhand.frozen(LSTM(2, 3))).double(), RuntimeError, "cannot be moved or converted"),
     "traced": (
         lambda: fx.symbolic_trace(nn.Sequential(byhand.frozen(LSTM(2, 3)))),
@@ -318,6 +354,21 @@ REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
         "engine 'cpp' was asked for and cannot run a layer frozen in int8",
     ),
 }
+
+
+def hooked() -> nn.Module:
+    layer = LSTM(2, 3)
+    layer.register_forward_hook(lambda module, given, made: made)
+    return nn.Sequential(layer)
+
+
+def pruned() -> nn.Module:
+    return prune.l1_unstructured(LSTM(2, 3), "weight_hh_l0", 0.5)
+
+
+def in_forward_mode(frozen: nn.Module) -> None:
+    with torch.autograd.forward_ad.dual_level():
+        frozen(torch.ones(1, 1, 2))
 
 
 def on_cpp(frozen: nn.Module) -> None:

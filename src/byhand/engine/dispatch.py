@@ -27,7 +27,7 @@ def chosen() -> str | None:
 
 def is_chosen() -> bool:
     """Whether an engine was asked for by name."""
-    return _chosen.get() is not None
+    return chosen() is not None
 
 
 def run(call: Call) -> Result:

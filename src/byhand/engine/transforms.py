@@ -36,9 +36,12 @@ def transform() -> str | None:
     """The active transform that changes what operations mean (torch.func, forward-mode differentiation), in words, or None."""
     if torch._C._functorch.peek_interpreter_stack() is not None:  # type: ignore[attr-defined]
         return "a transform of torch.func is active"
-    if torch.autograd.forward_ad._current_level >= 0:
-        return "forward-mode differentiation is active"
-    return None
+    return "forward-mode differentiation is active" if is_forward_mode() else None
+
+
+def is_forward_mode() -> bool:
+    """Whether directional derivatives are computed, by torch.func.jvp or torch.autograd.forward_ad."""
+    return torch.autograd.forward_ad._current_level >= 0
 
 
 def is_in_onnx_export() -> bool:

@@ -35,8 +35,8 @@ def frozen(model: Model, weights: str = "float32") -> Model:
 
     Raises:
         TypeError: the model is no module.
-        ValueError: `weights` is something else; there is no layer of byhand's; a layer is not in float32 on the CPU, or is a subclass
-            with a `forward` of its own; or the model does not call its layers as modules, as one of open_onnx.
+        ValueError: `weights` is something else; there is no layer of byhand's; a layer is not in float32 on the CPU, has hooks, or is a
+            subclass with a `forward` of its own; or the model does not call its layers as modules, as one of open_onnx.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"frozen expected a module, got a {type(model).__name__}")
@@ -64,6 +64,11 @@ def check_layer(path: str, layer: LSTM | LSTMCell) -> None:
         raise ValueError(
             f"frozen expected byhand's own layers, got {path}, a {type(layer).__name__} with a forward of its own: leave it as it is, and"
             " freeze the other layers one by one"
+        )
+    if layer._forward_hooks or layer._forward_pre_hooks:
+        raise ValueError(
+            f"frozen expected layers without hooks, got {path} with some, which frozen layers do not call: remove them (of a pruned layer"
+            " with torch.nn.utils.prune.remove)"
         )
     for name, value in layer.named_parameters():
         if value.dtype != torch.float32 or value.device.type != "cpu":

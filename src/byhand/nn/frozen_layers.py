@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from byhand.engine import dispatch
+from byhand.cells.outside_modes import run_outside_modes
+from byhand.engine import dispatch, transforms
 from byhand.engine import frozen as engine
 from byhand.nn import export, prepared
 from byhand.nn.config import Config
@@ -59,7 +60,12 @@ class Frozen(nn.Module):
                 "a frozen layer has no derivative, got an input or a state that requires gradients: call it under torch.no_grad(), or"
                 " call the model that it was made from"
             )
-        if export.is_leaving(input):
+        if transforms.is_forward_mode():
+            raise RuntimeError(
+                "a frozen layer has no derivative, got a call in forward-mode differentiation (torch.func.jvp, torch.autograd.forward_ad):"
+                " call the model that it was made from"
+            )
+        if export.is_leaving(input) or torch.compiler.is_exporting():
             raise RuntimeError(
                 "a frozen layer cannot be traced or exported: export the model that it was made from, and quantise the result"
             )
@@ -79,18 +85,23 @@ class Frozen(nn.Module):
         """The greatest difference of outputs and last states from the layer that it was made from, on 8 random sequences of unit variance
         (64 steps long, for a cell 1).
         """
-        if self._difference is None:
-            random = torch.Generator().manual_seed(0)
-            shape = (64, 8) if isinstance(self.layer, LSTM) else (8,)
-            if getattr(self.layer, "batch_first", False):
-                shape = shape[::-1]
-            x = torch.randn(*shape, self.input_size, generator=random)
-            with torch.no_grad():
-                pairs = zip(leaves(self(x)), leaves(self.in_float32(x)), strict=True)
-                self._difference = max((mine - its).abs().max().item() for mine, its in pairs)
+        if self._difference is None:  # measured outside the caller's modes and choice of an engine
+            self._difference = run_outside_modes(self.measured)
+        assert self._difference is not None
         return self._difference
 
     _difference: float | None = None
+
+    @torch.no_grad()
+    def measured(self) -> float:
+        """See difference."""
+        random = torch.Generator().manual_seed(0)
+        shape = (64, 8) if isinstance(self.layer, LSTM) else (8,)
+        if getattr(self.layer, "batch_first", False):
+            shape = shape[::-1]
+        x = torch.randn(*shape, self.input_size, generator=random)
+        pairs = zip(leaves(self(x)), leaves(self.in_float32(x)), strict=True)
+        return max((mine - its).abs().max().item() for mine, its in pairs)
 
     def in_float32(self, x: Tensor) -> Any:
         """What the layer that it was made from gives."""
@@ -169,8 +180,14 @@ def plain(layer: LSTM | LSTMCell) -> LSTM | LSTMCell:
         made: LSTM | LSTMCell = kind.blank(Config.of(layer)._replace(learn_initial_state=False, dropout=0.0), torch.float32)
     else:
         made = LSTMCell(**{name: getattr(layer, name) for name in ARGUMENTS}, device="meta")
-    for name in list(made._parameters):
-        made._parameters[name] = nn.Parameter(getattr(layer, name).detach().clone(), requires_grad=False)
+    modes = {module: module.training for module in layer.modules()}
+    try:
+        layer.eval()  # or reading a parametrised weight, such as one of spectral_norm, would move it on
+        for name in list(made._parameters):
+            made._parameters[name] = nn.Parameter(getattr(layer, name).detach().clone(), requires_grad=False)
+    finally:
+        for module, training in modes.items():
+            module.training = training
     return made.eval()
 
 

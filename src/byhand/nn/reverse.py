@@ -11,7 +11,6 @@ from byhand.nn.lstm import LSTM
 
 if TYPE_CHECKING:
     from byhand.nn.parameters import Gate
-    from byhand.nn.stepper import Stepper
 
 
 class ReverseConfig(Config):
@@ -54,10 +53,6 @@ class ReverseLSTM(LSTM):
         if (layer, direction) != (0, 1):
             raise IndexError(f"gates expected layer 0 and direction 1, the only one here, got {layer!r} and {direction!r}")
         return self._gates_of(Sublayer(0, reverse=True))
-
-    def stepper(self, batch: int = 1) -> Stepper:
-        """ValueError: it begins at the end, which a signal that comes step by step does not have yet."""
-        raise ValueError("stepper expected a layer that reads forward, got one that begins at the end of the sequence")
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> NoReturn:
         """ValueError: a folder would be read back as a layer that reads forward."""

@@ -38,6 +38,8 @@ class Stepper:
             raise ValueError(
                 "stepper expected a layer of one direction, got bidirectional=True: its reverse half begins at the end"
             )
+        if any(sublayer.reverse for sublayer in config.sublayers):
+            raise ValueError("stepper expected a layer that reads forward, got one that begins at the end of the sequence")
         if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
             raise ValueError(f"stepper expected a batch of at least 1, got {batch!r}")
         self.config, self.batch, self._packed_in = config, batch, weights
