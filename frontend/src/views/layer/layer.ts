@@ -1,5 +1,6 @@
 /** The Layer view: maps of every gate and memory, units x time, over one time axis. */
 
+import "../../charts/maps.css";
 import "./layer.css";
 import "./side.css";
 import { Axis } from "../../charts/axis";

@@ -1,5 +1,6 @@
 /** One unit: its picture, the arithmetic of what is opened in it, and its values over time. */
 
+import "../../diagram/diagram.css";
 import "./unit.css";
 import { strips } from "../../charts/strips";
 import { type Diagram, described, diagram } from "../../diagram/draw";
