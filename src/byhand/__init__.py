@@ -24,6 +24,7 @@ from byhand.trace.record import record
 if TYPE_CHECKING:
     from byhand import explain, plots
     from byhand.explorer import explore
+    from byhand.interop.c_export import export_c
     from byhand.interop.certify import certify
     from byhand.interop.onnx_export import export_onnx
     from byhand.interop.onnx_in.model import open_onnx
@@ -46,6 +47,7 @@ __all__ = [
     "engines",
     "explain",
     "explore",
+    "export_c",
     "export_onnx",
     "frozen",
     "load_weights",
@@ -59,18 +61,21 @@ __all__ = [
 ]
 
 
+LATER = {  # what not every program needs, and where it is
+    "explore": "byhand.explorer",
+    "certify": "byhand.interop.certify",
+    "export_c": "byhand.interop.c_export",
+    "export_onnx": "byhand.interop.onnx_export",
+    "open_onnx": "byhand.interop.onnx_in.model",
+}
+
+
 def __getattr__(name: str) -> Any:
-    """Load on first use what not every program needs: analysis, pictures, the explorer, readers of other formats, the version."""
+    """Load on first use: analysis, pictures, the explorer, readers and writers of other formats, the version."""
     if name in ("explain", "plots"):
         return importlib.import_module(f"byhand.{name}")
-    if name == "explore":
-        return importlib.import_module("byhand.explorer").explore
-    if name == "certify":
-        return importlib.import_module("byhand.interop.certify").certify
-    if name == "export_onnx":
-        return importlib.import_module("byhand.interop.onnx_export").export_onnx
-    if name == "open_onnx":
-        return importlib.import_module("byhand.interop.onnx_in.model").open_onnx
+    if name in LATER:
+        return getattr(importlib.import_module(LATER[name]), name)
     if name == "__version__":
         return importlib.import_module("byhand.doctor").version()
     raise AttributeError(f"module 'byhand' has no attribute {name!r}")

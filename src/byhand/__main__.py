@@ -86,6 +86,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
         "a layer in a file, for another framework: byhand convert model.keras --to onnx --certify",
         convert,
     ),
+    "export": ("the same command: byhand export gru.pt --to c --certify, one C file for a small device", convert),
     "study": ("run, watch and report variants x tasks x seeds: byhand study run study.yaml --workers 2", study),
     "doctor": ("what is installed, whether the fast engines run here, and if not, what to do", doctor),
     "bench": ("measure byhand against torch; its own options: byhand bench --help", bench),

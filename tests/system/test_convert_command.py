@@ -135,6 +135,19 @@ def test_weights_are_the_same_to_the_bit(to: str, convert: Convert) -> None:
     )
 
 
+def test_a_c_file_by_the_name_that_export_has(capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save(torchs(nn.GRU, num_layers=2).state_dict(), "gru.pt")
+    assert main(["export", "gru.pt", "--to", "c", "--certify"]) == 0
+    said = capsys.readouterr().out
+    assert "wrote gru.h: " in said and "equal within 1e-06" in said and "one step: " in said
+    assert "static inline void gru_step(gru_memory *memory" in Path("gru.h").read_text()
+
+
+def test_a_c_file_of_two_directions_is_refused(refused: Convert) -> None:
+    torch.save(torchs(nn.GRU, bidirectional=True).state_dict(), "both.pt")
+    assert "reads forward alone" in refused("both.pt", "--to", "c")
+
+
 def test_keras_and_onnx_are_read(convert: Convert, refused: Convert) -> None:
     parts = [k.Bidirectional(k.LSTM(5, return_sequences=True), name="low"), k.GRU(4, reset_after=False, name="high")]
     model = keras.Sequential([keras.Input((None, 3)), *parts])

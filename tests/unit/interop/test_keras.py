@@ -429,11 +429,13 @@ def test_warnings_are_only_those_that_are_meant(tmp_path: Path) -> None:
 
 
 def test_what_the_page_says_to_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """docs/carry.md; but for the writing for Flax, which `make libraries` tests."""
+    """docs/carry.md; but for the writing for Flax, which `make libraries` tests, and for C, in tests/kernels."""
     monkeypatch.chdir(tmp_path)
-    first, second, third = re.findall(r"```python\n(.*?)```", (ROOT / "docs/carry.md").read_text(encoding="utf-8"), re.DOTALL)
+    first, second, _, report = re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs/carry.md").read_text(encoding="utf-8"), re.DOTALL
+    )
     exec(compile(first, "docs/carry.md", "exec"), {})
-    exec(compile(third, "docs/carry.md", "exec"), {})
+    exec(compile(report, "docs/carry.md", "exec"), {})
     parts = [k.LSTM(H, return_sequences=True, name=name) for name in ("lstm", "lstm_1")]
     keras.Sequential([keras.Input((None, INPUTS)), *parts]).save("model.keras")
     rng = np.random.default_rng(0)

@@ -18,6 +18,7 @@ EXAMPLES = """examples:
   byhand convert model.keras --to onnx --certify
   byhand convert weights.pth --prefix encoder.rnn --to keras --output encoder.keras
   byhand convert tagger.onnx --node lstm --to safetensors
+  byhand convert gru.pt --to c --certify
   byhand convert weights.npz --layout keras.GRU --prefix rnn --to folder --output gru
   byhand convert haiku.npz --layout haiku.LSTM --prefix lstm --prefix lstm_1 --to flax"""
 DIFFERENT = 1  # the exit code where the certificate shows a difference; 2: for what cannot be done
@@ -84,7 +85,7 @@ def convert(layer: LSTM, target: Path, options: argparse.Namespace) -> int:
         warnings.simplefilter(
             "ignore"
         )  # of the other library, which are its own; what byhand has to say was said when it was read
-        made = Path(folder) / f"layer{form.ending}"
+        made = Path(folder) / f"{target.stem}{form.ending}"
         report = form.write(layer, made)
         if options.certify and form.certify is not None:
             print(f"certifying {options.to}", flush=True)

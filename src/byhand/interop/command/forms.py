@@ -93,6 +93,16 @@ def write_npz(layer: LSTM, path: Path) -> None:
     path.write_bytes(content.getvalue())
 
 
+def write_c(layer: LSTM, path: Path) -> None:
+    """A header that takes a step at a time."""
+    import_module("byhand.interop.c_export").export_c(layer, path)
+
+
+def certify_c(layer: LSTM, path: Path) -> ParityReport:
+    """Compiled, stepped and timed."""
+    return import_module("byhand.interop.c_export").export_c(layer, path, certify=True)
+
+
 def write_folder(layer: LSTM, path: Path) -> None:
     """What LSTM.from_pretrained reads, with the cell and all options."""
     layer.save_pretrained(path)
@@ -132,5 +142,6 @@ FORMS: dict[str, Form] = {
     "onnx": Form(".onnx", write_onnx, None),
     "safetensors": Form(".safetensors", write_safetensors, certify_weights),
     "npz": Form(".npz", write_npz, certify_weights),
+    "c": Form(".h", write_c, certify_c),
     "folder": Form("", write_folder, certify_folder),
 }

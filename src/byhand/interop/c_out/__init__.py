@@ -1,0 +1,1 @@
+"""A layer as one C file: weights, memory, one step."""
