@@ -47,6 +47,15 @@ def test_steps_are_the_sequence(options: dict[str, Any], batch: int) -> None:
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("options", LAYERS, ids=str)
+def test_no_step_gives_no_output_of_the_right_width(options: dict[str, Any]) -> None:
+    stepper = byhand.LSTM(5, 7, **options).eval().stepper(batch=2)
+    before = as_tuple(stepper.state)
+    y = stepper(torch.zeros(0, 2, 5, dtype=options.get("dtype")))
+    assert y.shape == (0, 2, options.get("proj_size", 7)) and y.dtype == (options.get("dtype") or torch.float32)
+    assert all(torch.equal(one, other) for one, other in zip(as_tuple(stepper.state), before, strict=True))
+
+
 def test_reset_and_state() -> None:
     layer = byhand.LSTM(5, 7, 2)
     stepper, x = layer.stepper(), torch.randn(5)

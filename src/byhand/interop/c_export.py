@@ -54,7 +54,7 @@ def export_c(
         TypeError: The layer is no byhand.LSTM, or the head no linear layer.
         ValueError: The layer has two directions or reads from the end, another number type, a cell that is not computed unit by unit; the
             head does not fit; or the name is none that C takes.
-        RuntimeError: The compiled file gives other values, with the figures; nothing is left.
+        RuntimeError: The compiled file gives other values, with the figures; nothing is left. Or a record, edit or use_engine is open.
         CompilerError: With `certify`, there is no compiler to certify with.
         OSError: The file cannot be written.
     """

@@ -113,7 +113,7 @@ class Stepper:
     def _through(self, x: Tensor) -> Tensor:
         """All layers, on the packed weights where there are such."""
         if len(x) == 0:
-            return x
+            return x.new_empty(0, self.batch, self.config.proj_size or self.config.hidden_size)
         plain = type(x) is Tensor and x.device.type == "cpu" and transforms.is_plain() and not dispatch.is_chosen()
         if self._layers and plain:
             x = x.contiguous()
