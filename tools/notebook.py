@@ -3,7 +3,10 @@
     python tools/notebook.py main.ipynb --html runs/main.html     a page to look at; the notebook stays as it is
     python tools/notebook.py main.ipynb --keep                    the notebook itself, with fresh outputs
     python tools/notebook.py main.ipynb --without-answers class.ipynb       for a class: the notebook without what is folded in
+    python tools/notebook.py main.ipynb --with-answers teacher.ipynb        for its teacher: every exercise solved in its cell
 
+An exercise is a cell named "exercise-N"; its lines up to the first empty one are the reader's, the rest checks them. Its solution is the
+first block of Python after the words "Exercise N" in what is folded in.
 A cell tagged "source:FILE" carries a copy of FILE, for places where the notebook stands alone; --keep renews the copy.
 A cell tagged "picture:FILE" makes a picture; --keep stores it there too. The code of "hide-input" cells is not on the page.
 """
@@ -48,6 +51,7 @@ def tagged(notebook: nbformat.NotebookNode, kind: str) -> list[tuple[nbformat.No
 
 
 FOLDED = re.compile(r"\n*<details>.*?</details>[^\S\n]*", re.DOTALL)
+SOLUTION = re.compile(r"Exercise (\d+)\b(?:(?!Exercise \d).)*?```python\n(.*?)```", re.DOTALL)
 PICTURE = re.compile(r"(!\[[^\]]*\]\()([^)\s]+)")
 
 
@@ -74,6 +78,23 @@ def without_answers(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
             cell.source = FOLDED.sub("", cell.source).strip("\n")
     notebook.cells = [cell for cell in notebook.cells if cell.source.strip()]
     return notebook
+
+
+def with_answers(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """With the solution of every exercise in its cell. ValueError for an exercise without one."""
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    folded = "\n".join(block for text in texts for block in FOLDED.findall(text))
+    solutions = {f"exercise-{number}": code.strip() for number, code in SOLUTION.findall(folded)}
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and cell.id.startswith("exercise-"):
+            if cell.id not in solutions:
+                raise ValueError(f"{cell.id} has no solution: expected a block of Python after the words Exercise N, folded in")
+            cell.source = "\n\n".join([solutions[cell.id], *cell.source.split("\n\n", 1)[1:]])
+            cell.outputs, cell.execution_count = [], None
+    return notebook
+
+
+EDITIONS = {"without_answers": without_answers, "with_answers": with_answers}
 
 
 def execute(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
@@ -130,20 +151,28 @@ def main() -> None:
     parser.add_argument(
         "--without-answers", type=Path, metavar="FILE", help="write the notebook, not run, without its answers and solutions"
     )
+    parser.add_argument(
+        "--with-answers", type=Path, metavar="FILE", help="write the notebook, not run, with every exercise solved in its cell"
+    )
     options = parser.parse_args()
     if not options.notebook.is_file():
         parser.error(f"expected a notebook, got {options.notebook}: no such file")
-    if not (options.html or options.keep or options.without_answers):
-        parser.error("expected --html FILE, --keep or --without-answers FILE: where should the result go?")
-    if options.without_answers and options.without_answers.resolve() == options.notebook.resolve():
-        parser.error(f"--without-answers: expected a new file, got {options.notebook} itself, which has the answers")
+    editions = {name: file for name in EDITIONS if (file := getattr(options, name))}
+    if not (options.html or options.keep or editions):
+        parser.error("expected --html FILE, --keep, --without-answers FILE or --with-answers FILE: where should the result go?")
+    for name, file in editions.items():
+        if file.resolve() == options.notebook.resolve():
+            parser.error(f"--{name.replace('_', '-')}: expected a new file, got {file} itself")
+    for name, file in editions.items():
+        try:
+            made = EDITIONS[name](nbformat.read(options.notebook, as_version=4))
+        except ValueError as problem:
+            parser.error(f"{options.notebook}: {problem}")
+        write(file, (nbformat.writes(made) + "\n").encode())
+        print(f"wrote {file}")
+    if not (options.html or options.keep):
+        return
     notebook = nbformat.read(options.notebook, as_version=4)
-    if options.without_answers:
-        write(options.without_answers, (nbformat.writes(without_answers(notebook)) + "\n").encode())
-        print(f"wrote {options.without_answers}")
-        if not (options.html or options.keep):
-            return
-        notebook = nbformat.read(options.notebook, as_version=4)
     folder = options.notebook.resolve().parent
     if options.keep:
         for cell, file in tagged(notebook, "source"):

@@ -129,6 +129,24 @@ def test_a_class_gets_it_without_answers(tmp_path: Path) -> None:
     assert done.returncode == 2 and "expected a new file" in done.stderr
 
 
+def test_its_teacher_gets_it_solved(tmp_path: Path) -> None:
+    done = run("python", str(ROOT / "tools/notebook.py"), str(FILE), "--with-answers", "teacher.ipynb", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = nbformat.read(tmp_path / "teacher.ipynb", as_version=4)
+    nbformat.validate(found)
+    solved = {cell.id: cell for cell in found.cells if cell.cell_type == "code" and cell.id.startswith("exercise-")}
+    assert len(solved) == 4 and not any(cell.outputs for cell in solved.values())
+    assert solved["exercise-1"].source.startswith("long_memory_of_a = -0.2012\n\ncheck(1, ")
+    assert "None" not in "".join(cell.source for cell in solved.values())
+    assert solved["exercise-4"].source.startswith("class Coupled(LSTMbyHand):\n    def lstm_unit(")
+    others = {name: cell.source for name, cell in CODE.items() if name not in solved}
+    assert others == {cell.id: cell.source for cell in found.cells if cell.cell_type == "code" and cell.id in others}
+    blank = nbformat.v4.new_code_cell("a = None\n\ncheck(1, a, 2)", id="exercise-1")
+    nbformat.write(nbformat.v4.new_notebook(cells=[blank]), tmp_path / "unsolved.ipynb")
+    done = run("python", str(ROOT / "tools/notebook.py"), "unsolved.ipynb", "--with-answers", "x.ipynb", cwd=tmp_path)
+    assert done.returncode == 2 and "exercise-1 has no solution" in done.stderr and not (tmp_path / "x.ipynb").exists()
+
+
 def test_a_failing_cell_leaves_everything_as_it_was(tmp_path: Path) -> None:
     broken = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 / 0")])
     nbformat.write(broken, tmp_path / "broken.ipynb")
