@@ -143,6 +143,17 @@ def keep(path: Path, notebook: nbformat.NotebookNode) -> None:
     write(path, (nbformat.writes(notebook) + "\n").encode())
 
 
+def write_editions(path: Path, editions: dict[str, Path]) -> None:
+    """Each edition into its file. ValueError, with nothing written over."""
+    for name, file in editions.items():
+        if file.resolve() == path.resolve():
+            raise ValueError(f"--{name.replace('_', '-')}: expected a new file, got {file} itself")
+    for name, file in editions.items():
+        made = EDITIONS[name](nbformat.read(path, as_version=4))
+        write(file, (nbformat.writes(made) + "\n").encode())
+        print(f"wrote {file}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Run a notebook from top to bottom and write the result.")
     parser.add_argument("notebook", type=Path)
@@ -160,16 +171,10 @@ def main() -> None:
     editions = {name: file for name in EDITIONS if (file := getattr(options, name))}
     if not (options.html or options.keep or editions):
         parser.error("expected --html FILE, --keep, --without-answers FILE or --with-answers FILE: where should the result go?")
-    for name, file in editions.items():
-        if file.resolve() == options.notebook.resolve():
-            parser.error(f"--{name.replace('_', '-')}: expected a new file, got {file} itself")
-    for name, file in editions.items():
-        try:
-            made = EDITIONS[name](nbformat.read(options.notebook, as_version=4))
-        except ValueError as problem:
-            parser.error(f"{options.notebook}: {problem}")
-        write(file, (nbformat.writes(made) + "\n").encode())
-        print(f"wrote {file}")
+    try:
+        write_editions(options.notebook, editions)
+    except ValueError as problem:
+        parser.error(str(problem))
     if not (options.html or options.keep):
         return
     notebook = nbformat.read(options.notebook, as_version=4)
