@@ -100,12 +100,14 @@ EDITIONS = {"without_answers": without_answers, "with_answers": with_answers}
 def execute(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
     """Run every cell in that folder; raises CellExecutionError at the first that fails."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    with tqdm(total=len(code), unit="cell", desc="notebook") as bar:
+    with tqdm(total=len(code), unit="cell", desc="notebook") as bar, tempfile.TemporaryDirectory() as place:
         client = NotebookClient(
             notebook,
             timeout=600,
+            startup_timeout=300,  # of a machine that is busy
             resources={"metadata": {"path": str(folder)}},
-            config=Config({"KernelManager": {"transport": "ipc"}}),  # the kernel listens on no network port
+            # The kernel listens on no network port, but on files, which both find: a kernel works in the notebook's folder.
+            config=Config({"KernelManager": {"transport": "ipc", "ip": str(Path(place) / "kernel")}}),
             record_timing=False,
             store_widget_state=False,
             shutdown_kernel="immediate",
