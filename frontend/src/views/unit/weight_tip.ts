@@ -10,7 +10,8 @@ let made = 0;
 /** The number with its names. number: a handle, whose own title would lie over them. */
 export function withNames(number: HTMLElement, names: string): HTMLElement {
   const id = `byhand-names-${page}-${++made}`;
-  const tip = make("span", { class: "weight-names", role: "tooltip", id }, names);
+  const parts = names.split(" = ").map((name, k) => make("span", {}, k ? `= ${name}` : name)); // a line ends between names
+  const tip = make("span", { class: "weight-names", role: "tooltip", id }, ...parts.flatMap((part) => [part, " "]));
   if (number.hasAttribute("title")) tip.append(make("small", {}, HINT));
   number.removeAttribute("title");
   number.setAttribute("aria-describedby", id);
