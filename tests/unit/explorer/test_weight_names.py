@@ -32,7 +32,9 @@ def own_step(x: Any, u: Any, s: Any, p: Any) -> Any:
     return (y, m), {"keep": keep, "add": add, "m": m, "y": y}
 
 
-OWN = byhand.Cell(name="own cell of names", gates=("keep", "add"), state=("y", "m"), step=own_step, recurrent=("y",), vectors=("lift",))
+OWN = byhand.Cell(
+    name="own cell of names", gates=("keep", "add"), state=("y", "m"), step=own_step, recurrent=("y",), vectors=("lift",)
+)
 
 
 class Tagger(nn.Module):
