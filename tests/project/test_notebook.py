@@ -161,27 +161,40 @@ def test_all_its_formulas_can_be_shown() -> None:
     assert sum(text.count("<math") for text in texts) > 40 and not any("$" in text for text in texts)
 
 
-NAMES = re.compile(r"^\| `([wb]_\w+\d)` \|.*\$([WUb]_\w)\$ \| `(\w+_l0)\[([\d, ]+)\]` \|$", re.MULTILINE)
+NAMES = re.compile(r"^\| `([wb]_\w+\d)` \|.*\$([WUb]_\w)\$ \| `(\w+_l0\[[\d, ]+\])` \|$", re.MULTILINE)
+LETTERS = {"blue": "f", "green": "i", "orange": "g", "purple": "o"}
+KINDS = {"weight_hh_l0": "U", "weight_ih_l0": "W", "bias_ih_l0": "b"}
 
 
-def test_one_number_has_three_names() -> None:
-    """LSTM.py's numbers in an nn.LSTM, each where the table says: the same answer; and a letter for each gate."""
+def test_one_number_has_three_names_in_the_notebook() -> None:
     (text,) = [cell.source for cell in notebook.cells if cell.cell_type == "markdown" and NAMES.search(cell.source)]
-    rows = NAMES.findall(text)
+    check_names(NAMES.findall(text))
+
+
+def test_one_number_has_three_names_in_the_readme() -> None:
+    lines = [line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if re.match(r"\| `[wb]_blue", line)]
+    rows = []
+    for line in lines:
+        lesson, symbols, torchs = line.strip("| ").split(" | ")
+        numbers = re.findall(r"`(\w+\[[\d, ]+\])`", torchs)
+        rows += list(zip(re.findall(r"`(\w+)`", lesson), symbols.split(", "), numbers, strict=True))
+    check_names(rows)
+
+
+def check_names(rows: list[tuple[str, str, str]]) -> None:
+    """LSTM.py's numbers in an nn.LSTM, each where its row says, give the same answer; the letters are those of the gates."""
     lesson, unit = LSTMbyHand().double(), torch.nn.LSTM(1, 1).double()
     with torch.no_grad():
         for parameter in (*lesson.parameters(), *unit.parameters()):
             parameter.normal_()
         unit.bias_hh_l0.zero_()
-        for name, _, parameter, index in rows:
+        for name, symbol, place in rows:
+            parameter, index = place.rstrip("]").split("[")
             unit.get_parameter(parameter)[tuple(map(int, index.split(", ")))] = lesson.get_parameter(name)
+            assert symbol == f"{KINDS[parameter]}_{LETTERS[name[2:-1]]}"
     assert sorted(name for name, *_ in rows) == sorted(name for name, _ in lesson.named_parameters())
     prices = torch.rand(5, dtype=torch.float64)
     assert torch.allclose(unit(prices.view(-1, 1))[0][-1, 0], lesson(prices), rtol=0, atol=1e-15)
-    gates = {"blue": "f", "green": "i", "orange": "g", "purple": "o"}
-    kinds = {"weight_hh_l0": "U", "weight_ih_l0": "W", "bias_ih_l0": "b"}
-    for name, symbol, parameter, _ in rows:
-        assert symbol == f"{kinds[parameter]}_{gates[name[2:-1]]}"
 
 
 def test_a_class_gets_it_without_answers(tmp_path: Path) -> None:
