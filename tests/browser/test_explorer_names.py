@@ -75,6 +75,17 @@ def test_a_finger_finds_them(open_page: Opener) -> None:
     picture(page, "names-tapped")
 
 
+def test_they_stand_inside_the_window_at_its_foot(open_page: Opener) -> None:
+    """Also in the sheet at the foot of the tour."""
+    page = open_page(lesson(), fragment="view=tour&stage=2", viewport=NARROW, has_touch=True)
+    number = page.locator(".tour .named-weight .handle:visible").first
+    number.focus()
+    box = page.locator(".tour .weight-names:visible").bounding_box()
+    assert box["y"] >= 0 and box["y"] + box["height"] <= NARROW["height"]
+    picture(page, "names-tour")
+    assert violations(page) == []
+
+
 def test_a_list_of_changes_says_them_too(open_page: Opener) -> None:
     page = open_page(lesson(), fragment="view=unit&time=1&node=f&edits=w~l0~recurrent~1~0~0.5")
     change = page.locator(".changes li")

@@ -4,6 +4,7 @@ import "./weight_tip.css";
 import { make } from "../../dom/elements";
 
 const HINT = "drag sideways, arrow keys, or type";
+const ROOM = 170; // pixels below a number for its names, and for the bar at the foot of the page
 const page = Math.random().toString(36).slice(2, 8); // several explorers may stand in one notebook
 let made = 0;
 
@@ -17,7 +18,11 @@ export function withNames(number: HTMLElement, names: string): HTMLElement {
   number.setAttribute("aria-describedby", id);
   const box = make("span", { class: "named-weight" }, number, tip);
   const hide = (yes: boolean) => (): void => void box.classList.toggle("quiet", yes);
-  for (const event of ["pointerenter", "focusin"]) box.addEventListener(event, hide(false));
+  const show = (): void => {
+    box.classList.toggle("above", innerHeight - number.getBoundingClientRect().bottom < ROOM);
+    hide(false)();
+  };
+  for (const event of ["pointerenter", "focusin"]) box.addEventListener(event, show);
   number.addEventListener("wheel", hide(true), { passive: true });
   number.addEventListener("keydown", (event) => {
     const shown = !box.classList.contains("quiet");
