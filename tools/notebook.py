@@ -20,6 +20,7 @@ import re
 import sys
 import tempfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 import nbformat
 from nbclient import NotebookClient
@@ -68,6 +69,36 @@ def with_pictures(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.Not
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = PICTURE.sub(embedded, cell.source)
+    return notebook
+
+
+MATHS = re.compile(r"(?P<code>```.*?```|`[^`\n]*`)|\$\$(?P<block>.+?)\$\$|\$(?P<inline>[^\s$](?:[^$\n]*[^\s$])?)\$", re.DOTALL)
+
+
+def with_formulas(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Put MathML in place of $LaTeX$: browsers draw it by themselves, where nbconvert's page would ask a server for MathJax.
+
+    Raises:
+        ValueError: a formula that latex2mathml does not know all of, such as aligned: write array.
+    """
+    from latex2mathml.converter import convert  # noqa: PLC0415 (only a page needs it)
+
+    def drawn(match: re.Match[str]) -> str:
+        if match["code"]:
+            return match["code"]
+        formula = match["block"] or match["inline"]
+        made = convert(formula, display="block" if match["block"] else "inline")
+        try:
+            known = not any("\\" in text for text in ElementTree.fromstring(made).itertext())
+        except ElementTree.ParseError:  # it leaves & as it stands where it knows of no columns
+            known = False
+        if not known:
+            raise ValueError(f"expected LaTeX that latex2mathml knows, got {formula}")
+        return made
+
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = MATHS.sub(drawn, cell.source)
     return notebook
 
 
@@ -198,7 +229,7 @@ def main() -> None:
         shown = Config({"TagRemovePreprocessor": {"enabled": True, "remove_input_tags": {"hide-input"}}})
         exporter = HTMLExporter(mathjax_url="", require_js_url="", config=shown)  # needs no network
         page, _ = exporter.from_notebook_node(
-            with_pictures(notebook, folder), {"metadata": {"name": "byhand: an LSTM you can see through"}}
+            with_formulas(with_pictures(notebook, folder)), {"metadata": {"name": "byhand: an LSTM you can see through"}}
         )
         write(options.html, page.encode())
         print(f"wrote {options.html}")

@@ -129,7 +129,7 @@ def test_units_that_share_a_gate(open_page: Opener) -> None:
         compare(page, [one], {"lstm": make(cells.lstm_1997_blocks(2))[0], "x": x}, [6, 6])
         page.evaluate(f"{STORE}.set({{ edits: [] }})")
     text = compare(page, BLOCKS, {"lstm": lstm, "x": x}, [6, 6])
-    assert 'lstm.gates(layer=0)["i"].weight_x[1, 1] = 1.5' in text
+    assert "lstm.weight_ih_l0[1, 1] = 1.5  # W_i[1, 1]" in text
     page.locator(".changes li").first.filter(has_text="units 2–3").wait_for()  # it is drawn with the next frame
 
 

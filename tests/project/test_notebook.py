@@ -14,7 +14,8 @@ import pytest
 import torch
 from conftest import ROOT, run
 
-from LSTM import COMPANIES
+from LSTM import COMPANIES, LSTMbyHand
+from tools.notebook import with_formulas
 
 FILE = ROOT / "main.ipynb"
 notebook = nbformat.read(FILE, as_version=4)
@@ -114,6 +115,86 @@ def test_answers_are_folded_in_on_the_page(tmp_path: Path) -> None:
         assert page.evaluate("document.querySelector('img').naturalWidth") == 1
         page.locator("summary").click()
         assert all(one.is_visible() for one in hidden.all())
+
+
+FORMULAS = r"""Price: $x$, and `$code$`; $\sigma(0)$.
+
+$$c_t = f_t \cdot c_{t-1}$$
+
+```python
+"$a$ and $b$"
+```
+"""
+
+
+def test_formulas_are_drawn_on_the_page_without_a_network(tmp_path: Path) -> None:
+    from browser import running  # noqa: PLC0415 (as above)
+
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(FORMULAS)]), tmp_path / "maths.ipynb")
+    done = run("python", str(ROOT / "tools/notebook.py"), "maths.ipynb", "--html", "page.html", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    with running() as browser:
+        page = browser.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((tmp_path / "page.html").as_uri())
+        assert [url.split(":")[0] for url in asked if not url.startswith("data:")] == ["file"]
+        drawn = page.locator("math")
+        assert [one.text_content() for one in drawn.all()] == ["x", "σ(0)", "ct=ft·ct−1"]
+        assert drawn.first.evaluate("one => one.namespaceURI").endswith("MathML")
+        subscript = page.locator("msub").first.bounding_box()
+        assert subscript["width"] > 0 and drawn.last.bounding_box()["x"] > 100, "a formula of its own stands in the middle"
+        text = page.locator("body").inner_text()
+        assert "$code$" in text and '"$a$ and $b$"' in text and text.count("$") == 6
+
+
+@pytest.mark.parametrize("formula", [r"\begin{aligned} a &= b \end{aligned}", r"\nonsense{x}"])
+def test_formulas_that_the_page_cannot_show_are_refused(formula: str) -> None:
+    cell = nbformat.v4.new_markdown_cell(f"So ${formula}$.")
+    with pytest.raises(ValueError, match="expected LaTeX that latex2mathml knows"):
+        with_formulas(nbformat.v4.new_notebook(cells=[cell]))
+
+
+def test_all_its_formulas_can_be_shown() -> None:
+    shown = with_formulas(nbformat.read(FILE, as_version=4))
+    texts = [cell.source for cell in shown.cells if cell.cell_type == "markdown"]
+    assert sum(text.count("<math") for text in texts) > 40 and not any("$" in text for text in texts)
+
+
+NAMES = re.compile(r"^\| `([wb]_\w+\d)` \|.*\$([WUb]_\w)\$ \| `(\w+_l0\[[\d, ]+\])` \|$", re.MULTILINE)
+LETTERS = {"blue": "f", "green": "i", "orange": "g", "purple": "o"}
+KINDS = {"weight_hh_l0": "U", "weight_ih_l0": "W", "bias_ih_l0": "b"}
+
+
+def test_one_number_has_three_names_in_the_notebook() -> None:
+    (text,) = [cell.source for cell in notebook.cells if cell.cell_type == "markdown" and NAMES.search(cell.source)]
+    check_names(NAMES.findall(text))
+
+
+def test_one_number_has_three_names_in_the_readme() -> None:
+    lines = [line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if re.match(r"\| `[wb]_blue", line)]
+    rows = []
+    for line in lines:
+        lesson, symbols, torchs = line.strip("| ").split(" | ")
+        numbers = re.findall(r"`(\w+\[[\d, ]+\])`", torchs)
+        rows += list(zip(re.findall(r"`(\w+)`", lesson), symbols.split(", "), numbers, strict=True))
+    check_names(rows)
+
+
+def check_names(rows: list[tuple[str, str, str]]) -> None:
+    """LSTM.py's numbers in an nn.LSTM, each where its row says, give the same answer; the letters are those of the gates."""
+    lesson, unit = LSTMbyHand().double(), torch.nn.LSTM(1, 1).double()
+    with torch.no_grad():
+        for parameter in (*lesson.parameters(), *unit.parameters()):
+            parameter.normal_()
+        unit.bias_hh_l0.zero_()
+        for name, symbol, place in rows:
+            parameter, index = place.rstrip("]").split("[")
+            unit.get_parameter(parameter)[tuple(map(int, index.split(", ")))] = lesson.get_parameter(name)
+            assert symbol == f"{KINDS[parameter]}_{LETTERS[name[2:-1]]}"
+    assert sorted(name for name, *_ in rows) == sorted(name for name, _ in lesson.named_parameters())
+    prices = torch.rand(5, dtype=torch.float64)
+    assert torch.allclose(unit(prices.view(-1, 1))[0][-1, 0], lesson(prices), rtol=0, atol=1e-15)
 
 
 def test_a_class_gets_it_without_answers(tmp_path: Path) -> None:

@@ -39,3 +39,9 @@ export function ownColumn(cell: CellDoc, layer: LayerDoc, column: number): numbe
   }
   return column;
 }
+
+/** How many columns that parameter has. */
+export function ownWidth(cell: CellDoc, layer: LayerDoc): number {
+  const widths = cell.sources.map((state) => (state === cell.state[0] ? layer.output : layer.hidden) / (cell.shared[state] ?? 1));
+  return widths.reduce((sum, width) => sum + width, 0);
+}

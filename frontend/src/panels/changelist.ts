@@ -5,6 +5,7 @@ import { make } from "../dom/elements";
 import { glyph, iconButton } from "../dom/icons";
 import type { View } from "../dom/view";
 import type { Edit } from "../model/types";
+import { namesText, weightNames } from "../model/weight_names";
 import { sentence } from "../state/edit_list";
 import type { Store } from "../state/types";
 
@@ -61,5 +62,7 @@ function entry(store: Store, edit: Edit, index: number): HTMLElement {
   const remove = iconButton("close", `remove: ${text}`, () => {
     store.set({ edits: store.state.edits.filter((_, k) => k !== index) });
   });
-  return make("li", { class: edit.on ? null : "off" }, make("label", {}, on, make("span", {}, text.slice(0, at), value)), remove);
+  const names = edit.kind === "weight" ? [make("small", {}, namesText(weightNames(store.model.doc, edit)))] : [];
+  const words = make("span", {}, text.slice(0, at), value);
+  return make("li", { class: edit.on ? null : "off" }, make("label", {}, on, words, ...names), remove);
 }

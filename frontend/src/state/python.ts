@@ -2,8 +2,8 @@
 
 import type { CallDoc, Doc, LayerDoc } from "../document/schema";
 import type { InitialEdit, InputEdit, SiteEdit, WeightEdit } from "../model/edits";
-import { block, ownColumn } from "../model/layout";
 import type { Edit } from "../model/types";
+import { moduleOf, torchName, weightNames } from "../model/weight_names";
 
 const USUAL: CallDoc = {
   around: null,
@@ -108,23 +108,13 @@ function editBlock(doc: Doc, edits: SiteEdit[]): string[] {
   return [`with byhand.edit(${doc.name}, {`, ...entries.map((entry) => `    ${entry},`), "}):"];
 }
 
-function weightLine(doc: Doc, { place, part, row, column, value }: WeightEdit): string {
-  const { module, found } = whose(doc, place);
-  const { layer, reverse, hidden } = found;
-  const suffix = place ? `_l${layer}${reverse ? "_reverse" : ""}` : "";
-  if (part === "projection") return `${module}.weight_hr${suffix}[${row}, ${column}] = ${number(value)}`;
-  const gate = doc.cell.gates[Math.floor(row / hidden)];
-  const { first, size } = block(doc.cell, found, part, row);
-  const unit = (first % hidden) / size;
-  const parts: Record<string, string> = {
-    input: `weight_x[${unit}, ${column}]`,
-    recurrent: `weight_h[${unit}, ${ownColumn(doc.cell, found, column)}]`,
-    bias_input: `bias[${unit}]`,
-    bias_recurrent: `bias_h[${unit}]`,
-  };
-  if (!(part in parts)) return `${module}.${part}${suffix}[${row}] = ${number(value)}`;
-  const which = place ? `layer=${layer}${reverse ? ", direction=1" : ""}` : "";
-  return `${module}.gates(${which})[${quoted(gate)}].${parts[part]} = ${number(value)}`;
+/** lstm.weight_hh_l0[1, 0] = 0.5  # w_blue1, U_f */
+function weightLine(doc: Doc, edit: WeightEdit): string {
+  const names = weightNames(doc, edit);
+  const symbol = names.symbol && names.summed.length ? `part of ${names.symbol}` : names.symbol;
+  const also = [names.lesson, symbol].filter((one) => one && one !== torchName(names)).join(", ");
+  const { module } = whose(doc, edit.place);
+  return `${module}.${names.parameter}[${names.index.join(", ")}] = ${number(edit.value)}${also && `  # ${also}`}`;
 }
 
 function initialLines(doc: Doc, call: CallDoc, lstm: string, edits: InitialEdit[]): string[] {
@@ -146,7 +136,7 @@ function initialLines(doc: Doc, call: CallDoc, lstm: string, edits: InitialEdit[
 /** The module that a place belongs to, as Python finds it. */
 function whose(doc: Doc, place: string): { module: string; found: LayerDoc } {
   const found = doc.layers.find((one) => one.place === place)!;
-  const path = place.replace(/\.?l\d+(\.reverse)?$/, "");
+  const path = moduleOf(place).module;
   const plain = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/.test(path);
   const module = !path ? doc.name : plain ? `${doc.name}.${path}` : `${doc.name}.get_submodule(${quoted(path)})`;
   return { module, found };

@@ -13,6 +13,7 @@ Search Space Odyssey, IEEE TNNLS 28(10), 2017.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from math import isfinite, isnan
@@ -25,6 +26,7 @@ from torch import Tensor, nn
 from byhand.engine.names import join
 from byhand.explain.execution import function, run, same_random_numbers
 from byhand.explain.lookup import inside, name_of
+from byhand.explain.progress import progress as shown
 from byhand.explain.saturation import gate_sites
 from byhand.trace.edit import At, at, edit
 from byhand.trace.layers import layers, names, places
@@ -100,7 +102,8 @@ def ablation(
         sites: names or patterns, as in ["l0.f", "*.o"]; all gates of the layers that the model calls if not given. What is no gate is
             held shut, at 0, and at its mean only.
         units: "all", or some of them, each held alone, besides the whole gate; none if not given.
-        progress: a function that gets, after each run, how many are done and how many there are.
+        progress: a function that gets, after each run, how many are done and how many there are. If not given, what takes longer than
+            two seconds says so on stderr.
 
     Returns:
         The model's own score, and a row for everything that was held.
@@ -132,12 +135,12 @@ def ablation(
     means = {site: mean(trace.runs[site.rpartition(".")[0]], site.rpartition(".")[2]) for site in wanted}
     plan = [one for site in wanted for one in changes(site, means[site], site in gates, several(units, site, len(means[site])))]
     rows = []
-    for done, (site, unit, held, change) in enumerate(plan, 1):
-        with edit(model, {site: change}):
-            value = scored()
-        rows.append(Ablated(site, unit, held, value, value - base))
-        if progress is not None:
-            progress(done, len(plan))
+    with shown("ablation") if progress is None else nullcontext(progress) as tell:
+        for done, (site, unit, held, change) in enumerate(plan, 1):
+            with edit(model, {site: change}):
+                value = scored()
+            rows.append(Ablated(site, unit, held, value, value - base))
+            tell(done, len(plan))
     return Ablation(base, tuple(rows))
 
 

@@ -21,7 +21,7 @@ A unit that keeps all, its input gate at ½ and its candidate the tanh of the in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ from byhand.engine.observe import active
 from byhand.explain.calls import joined
 from byhand.explain.execution import Watched, differentiable, differentiable_inputs, run, same_random_numbers
 from byhand.explain.lookup import inside, name_of
+from byhand.explain.progress import progress
 from byhand.explain.renaming import renamed
 from byhand.trace import Trace
 from byhand.trace.layers import layers, names, places
@@ -111,10 +112,15 @@ def connectivity(
     module, first = stack_of(paths, site.rpartition(".")[0])
     seed = int(torch.empty((), dtype=torch.int64).random_().item()) if model.training else 0
     watched = Watched({module: paths[module]})
-    with torch.enable_grad(), same_random_numbers(seed), record(model, [site], detach=False) as trace:
+    with (
+        progress("connectivity", "derivatives") as tell,
+        torch.enable_grad(),
+        same_random_numbers(seed),
+        record(model, [site], detach=False) as trace,
+    ):
         with active(watched), differentiable_inputs([module]):
             run(model, differentiable(x))
-        return listening(trace, site, watched.inputs.get(first, []), at, unit, batch, call)
+        return listening(trace, site, watched.inputs.get(first, []), at, unit, batch, call, tell)
 
 
 def default_site(model: nn.Module) -> str:
@@ -134,7 +140,14 @@ def stack_of(paths: dict[nn.Module, str], place: str) -> tuple[nn.Module, str]:
 
 
 def listening(
-    trace: Trace, site: str, inputs: Sequence[Tensor], at: int, unit: int | None, item: int, call: int | None
+    trace: Trace,
+    site: str,
+    inputs: Sequence[Tensor],
+    at: int,
+    unit: int | None,
+    item: int,
+    call: int | None,
+    tell: Callable[[int, int], None],
 ) -> Connectivity:
     place, _, name = site.rpartition(".")
     runs = trace.runs.get(place, [])
@@ -154,11 +167,13 @@ def listening(
     wanted = torch.eye(width, dtype=state.dtype, device=state.device)
     wanted = wanted if unit is None else wanted[unit].unsqueeze(0)
     squares = [torch.zeros_like(x[:, item]) for x in inputs]
-    for part in wanted.split(AT_ONCE):
+    parts = wanted.split(AT_ONCE)
+    for done, part in enumerate(parts, 1):
         # (∂s_t[k] / ∂x_s[j])² for some k, then their sum
         by_inputs = torch.autograd.grad(state, inputs, part, retain_graph=True, is_grads_batched=True, allow_unused=True)
         for number, by_input in enumerate(by_inputs):
             squares[number] += 0.0 if by_input is None else by_input[:, :, item].square().sum(0)
+        tell(done, len(parts))
     return Connectivity(torch.cat(squares).sqrt(), site, at, unit, item)
 
 

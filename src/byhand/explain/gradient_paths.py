@@ -40,6 +40,7 @@ from byhand.explain.additive import additive_states, direct_sites, reads_itself
 from byhand.explain.calls import joined
 from byhand.explain.execution import Watched, differentiable, differentiable_inputs, function, run, same_random_numbers, scalar
 from byhand.explain.lookup import name_of
+from byhand.explain.progress import progress
 from byhand.nn import LSTMCell
 from byhand.trace.edit import edit
 from byhand.trace.layers import layers, places
@@ -114,16 +115,18 @@ def gradient_paths(
     cuts = {place: cut(model, place, cells[place]) for place in wanted}
     seed = int(torch.empty((), dtype=torch.int64).random_().item()) if model.training else 0
     states = {place: main_state(cells[place]) for place in wanted}
-    whole = gradients(model, x, target, states, seed, call, every=places is not None)
     found = {}
-    for place, (total, by_output, seen) in whole.items():
-        if cuts[place]:
-            held: dict[str, Any] = dict.fromkeys(cuts[place], constant)
-            with edit(model, held):
-                along = gradients(model, x, target, {place: states[place]}, seed, call)[place].by_state
-        else:
-            along = read_at_once(total, by_output, seen, cells[place].name, place)
-        found[name_of(place, states[place])] = Paths(total, along, total - along, seen.valid, cells[place].name)
+    with progress("gradient_paths") as tell:
+        whole = gradients(model, x, target, states, seed, call, every=places is not None)
+        for done, (place, (total, by_output, seen)) in enumerate(whole.items(), 1):
+            tell(done, len(whole) + 1)
+            if cuts[place]:
+                held: dict[str, Any] = dict.fromkeys(cuts[place], constant)
+                with edit(model, held):
+                    along = gradients(model, x, target, {place: states[place]}, seed, call)[place].by_state
+            else:
+                along = read_at_once(total, by_output, seen, cells[place].name, place)
+            found[name_of(place, states[place])] = Paths(total, along, total - along, seen.valid, cells[place].name)
     return found
 
 

@@ -26,6 +26,8 @@ WORDS = {"open": "held open (1)", "shut": "held shut (0)", "mean": "held at its 
 def ablation(ablation: Ablation, *, most: int = MOST) -> Figure:
     """Draw how the score changes as each gate, or unit, is held open, shut or at its mean: three bars each.
 
+    Whole gates and single units stand apart, each on a scale of their own.
+
     Args:
         ablation: the result of byhand.explain.ablation(model, x, score).
         most: how many gates and units are shown at most, those with the greatest changes; the title says if there are more.
@@ -45,18 +47,30 @@ def ablation(ablation: Ablation, *, most: int = MOST) -> Figure:
     groups = grouped(ablation.rows)
     chosen = sorted(groups, key=lambda name: -worth(groups[name]))[:most] if len(groups) > most else list(groups)
     part = f" ({len(chosen)} greatest of {len(groups)})" if len(chosen) < len(groups) else ""
-    figure = canvas(f"What each {'gate' if only_gates(groups) else 'gate and unit'} is worth{part}", 0.5 * len(chosen) + 1.6)
-    axes = figure.add_subplot()
-    for at, name in enumerate(chosen):
-        bars(axes, at, groups[name])
-    axes.set_yticks(range(len(chosen)), [shortened(name, 28) for name in chosen])
-    axes.set_ylim(len(chosen) - 0.4, -0.6)
+    whole, single = ([name for name in chosen if (groups[name][0].unit is not None) == alone] for alone in (False, True))
+    parts = [names for names in (whole, single) if names]
+    apart = len(parts) > 1
+    height = 0.5 * len(chosen) + (2.4 if apart else 1.6)
+    figure = canvas(f"What each {'gate' if only_gates(groups) else 'gate and unit'} is worth{part}", height)
+    stack = figure.subplots(len(parts), 1, squeeze=False, height_ratios=[len(one) + 0.4 for one in parts])[:, 0]
+    for axes, names in zip(stack, parts, strict=True):
+        panel(axes, {name: groups[name] for name in names})
+    if apart:  # on a scale of their own: beside a whole gate's bars those of one unit would be lines
+        stack[0].set_title("whole gates")
+        stack[1].set_title("single units, on a scale of their own")
+    stack[-1].set_xlabel(f"change of the score (it is {ablation.base:.4g} with nothing held)")
+    key(figure, [Patch(label=WORDS[held], **style("#808080", held)) for held in HELD])
+    return figure
+
+
+def panel(axes: Axes, groups: dict[str, list[Ablated]]) -> None:
+    for at, rows in enumerate(groups.values()):
+        bars(axes, at, rows)
+    axes.set_yticks(range(len(groups)), [shortened(name, 28) for name in groups])
+    axes.set_ylim(len(groups) - 0.4, -0.6)
     axes.axvline(0, color="0.3", linewidth=1)
     axes.grid(axis="x")
     axes.locator_params(axis="x", nbins=7)
-    axes.set_xlabel(f"change of the score (it is {ablation.base:.4g} with nothing held)")
-    key(figure, [Patch(label=WORDS[held], **style("#808080", held)) for held in HELD])
-    return figure
 
 
 def grouped(rows: Sequence[Ablated]) -> dict[str, list[Ablated]]:

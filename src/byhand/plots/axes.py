@@ -1,4 +1,4 @@
-"""Axes that stay legible at any size: ticks thinned to the room there is, characters where they fit."""
+"""Axes that stay legible at any size: ticks, and what was read, thinned to the room there is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from byhand.plots.style import SMALL, TITLE, inches, shortened, visible
+from byhand.plots.spelling import across
+from byhand.plots.style import TITLE, inches, shortened
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -59,13 +60,15 @@ def number(axis: Axis, names: Sequence[object], most: int, start: float = 0.0) -
 def time_axis(
     axes: Axes, times: np.ndarray, characters: Sequence[str] | None, room: float = ROOM, what: str = "time (steps)"
 ) -> None:
-    """Steps along the horizontal axis: their characters where all of them fit, else their numbers."""
+    """Steps along the horizontal axis: what was read at each, or at every few of them; their numbers if that is not known."""
     axes.set_xlim(times[0] - 0.5, times[-1] + 0.5)
-    axes.set_xlabel(what)
-    if characters is not None and spell(axes.xaxis, times, characters, room):
-        axes.set_xlabel(f"{what}, and what was read at each")
+    if characters is None:
+        axes.set_xlabel(what)
+        round_names(axes.xaxis, times, min(int(room / (inches(str(times[-1])) + 0.15)), 12))
         return
-    round_names(axes.xaxis, times, min(int(room / (inches(str(times[-1])) + 0.15)), 12))
+    found = across(times, characters, room)
+    found.put_on(axes.xaxis)
+    axes.set_xlabel(f"{what}, and {found.words}")
 
 
 def round_names(axis: Axis, times: np.ndarray, most: int) -> None:
@@ -74,24 +77,3 @@ def round_names(axis: Axis, times: np.ndarray, most: int) -> None:
     distance = step[1] - step[0] if len(step) > 1 else 1
     found = [int(time) for time in times if time % distance == 0] or [int(times[0])]
     axis.set_ticks(found, list(map(str, found)))
-
-
-def spell(axis: Axis, times: np.ndarray, characters: Sequence[str], room: float) -> bool:
-    """Whether the characters fit; then they are the labels, upright or, if they are words, on their side."""
-    tokens = [visible(one) for one in characters]
-    distance, line = room / len(tokens), SMALL / 72
-    widths = [inches(token) for token in tokens]
-    upright = all((one + other) / 2 + 0.02 < distance for one, other in zip(widths, [*widths[1:], 0.0], strict=True))
-    if not upright and (max(map(len, tokens)) == 1 or 1.3 * line > distance):
-        return False
-    axis.set_ticks(list(times), tokens, rotation=0 if upright else 90)
-    axis.set_tick_params(length=0 if upright else 3)
-    return True
-
-
-def spell_down(axis: Axis, characters: Sequence[str], room: float) -> bool:
-    """The same down a vertical axis, always upright."""
-    fits = len(characters) * 1.3 * SMALL / 72 <= room
-    if fits:
-        axis.set_ticks(range(len(characters)), list(map(visible, characters)))
-    return fits

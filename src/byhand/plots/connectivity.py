@@ -30,7 +30,7 @@ def connectivity(connectivity: Connectivity, *, characters: Sequence[str] | None
 
     Args:
         connectivity: the result of byhand.explain.connectivity(model, x, at=t).
-        characters: one for each step.
+        characters: one for each step, written along time: all where they fit, else every few of them.
 
     Returns:
         The figure.

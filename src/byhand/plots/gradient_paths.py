@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from byhand.explain.gradient_paths import Paths
 from byhand.explain.renaming import renamed
 from byhand.plots.axes import canvas, key, time_axis
-from byhand.plots.selection import inside, numbers
+from byhand.plots.selection import inside, numbers, read
 from byhand.plots.style import BROWN, CANDIDATE, INK, SLATE, TEAL, ink, shortened, styled
 
 if TYPE_CHECKING:
@@ -32,7 +32,13 @@ HOW = "gradient_paths expected what byhand.explain.gradient_paths(model, x, targ
 
 @renamed(item="batch")
 @styled
-def gradient_paths(paths: Found, others: Mapping[str, Found] | None = None, *, batch: int | None = None) -> Figure:
+def gradient_paths(
+    paths: Found,
+    others: Mapping[str, Found] | None = None,
+    *,
+    batch: int | None = None,
+    characters: Sequence[str] | None = None,
+) -> Figure:
     """Draw how much gradient reaches the memory at each step, in all and by each way; one panel a memory.
 
     The size is the Euclidean norm over the units, on a logarithmic scale. What is exactly 0 is not drawn.
@@ -42,19 +48,22 @@ def gradient_paths(paths: Found, others: Mapping[str, Found] | None = None, *, b
         others: the same of up to four other models, as in {"rnn": gradient_paths(rnn, x, target)}; their totals are drawn
             beside it.
         batch: one of its sequences; the mean over all if not given.
+        characters: one for each step, written along time: all where they fit, else every few of them.
 
     Returns:
         The figure.
 
     Raises:
         TypeError: `paths` or one of `others` is something else.
-        ValueError: one of them is empty, or there are more than four others.
+        ValueError: one of them is empty, there are more than four others, or there is not one character for each step.
         IndexError: there is no such sequence.
     """
     found = checked(paths)
     compared = {str(name): checked(other) for name, other in (others or {}).items()}
     if len(compared) > len(OTHERS):
         raise ValueError(f"gradient_paths can compare with {len(OTHERS)} other models at once, got {len(compared)}")
+    longest = max(len(one.valid) for every in (found, *compared.values()) for one in every.values())
+    letters = read(characters, longest, 0, longest, "gradient_paths")
     figure = canvas("How much gradient comes back to each step", 2.9 * len(found) + 1.2)
     stack = figure.subplots(len(found), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (name, one) in zip(stack, found.items(), strict=True):
@@ -67,8 +76,7 @@ def gradient_paths(paths: Found, others: Mapping[str, Found] | None = None, *, b
             look = {"color": colour, "marker": marker, "markevery": every, "markersize": 5, "linewidth": 1.4}
             axes.plot(values, label=f"{shortened(other, 24)}, all of it", **look)
         logarithmic(axes)
-    longest = max(len(one.valid) for every in (found, *compared.values()) for one in every.values())
-    time_axis(stack[-1], np.arange(longest), None)
+    time_axis(stack[-1], np.arange(longest), letters)
     key(figure, stack[0].lines)
     return figure
 

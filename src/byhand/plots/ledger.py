@@ -11,10 +11,11 @@ from matplotlib.patches import Patch
 
 from byhand.explain.ledger import Ledger
 from byhand.explain.renaming import renamed
-from byhand.plots.axes import canvas, key, round_names, spell_down, time_axis
+from byhand.plots.axes import canvas, key, round_names, time_axis
 from byhand.plots.encoding import rounded
 from byhand.plots.panels import ENDED, scale, stretches, typical
 from byhand.plots.selection import inside, numbers, read
+from byhand.plots.spelling import down
 from byhand.plots.style import INK, SMALL, luminance, memory_map, shortened, styled
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def ledger(ledger: Ledger, *, batch: int = 0, characters: Sequence[str] | None =
     Args:
         ledger: the result of byhand.explain.ledger(trace, layer, unit).
         batch: which of its sequences.
-        characters: one for each step.
+        characters: one for each step, written along time: all where they fit, else every few of them.
 
     Returns:
         The figure.
@@ -139,8 +140,10 @@ def name(first: Axes, middle: Axes, last: Axes, times: int, letters: Sequence[st
         last.set_xticks([])
     first.set_ylabel("read at (step)")
     first.set_xlabel("memory")
-    if letters is None or not spell_down(first.yaxis, letters, SQUARE - 0.6):
+    if letters is None:
         round_names(first.yaxis, steps, 12)
+    else:
+        down(steps, letters, SQUARE - 0.6).put_on(first.yaxis)
     for axes in (first, middle, last):
         axes.tick_params(axis="y", left=axes is first)
         axes.spines["left"].set_visible(axes is first)

@@ -41,7 +41,7 @@ def gates(
         batch: which of its sequences.
         units: which units, one number or several; all if not given.
         steps: (first, one after the last); all if not given.
-        characters: one for each step, written along time where they fit.
+        characters: one for each step, written along time: all where they fit, else every few of them.
 
     Returns:
         The figure, a panel for each gate.
@@ -80,7 +80,7 @@ def memories(
         batch: which of its sequences.
         units: which units, one number or several; all if not given.
         steps: (first, one after the last); all if not given.
-        characters: one for each step, written along time where they fit.
+        characters: one for each step, written along time: all where they fit, else every few of them.
 
     Returns:
         The figure, a panel for each state.

@@ -119,7 +119,15 @@ def read(characters: Sequence[str] | None, times: int, start: int, stop: int, pu
         return None
     if len(characters) != times:
         raise ValueError(f"{purpose} expected a character for each of the {times} steps, got {len(characters)}")
-    return tuple(map(str, characters))[start:stop]
+    return tuple(map(word, characters))[start:stop]
+
+
+def word(one: object) -> str:
+    """As a text, whatever stands at a step: a number out of a tensor is a number."""
+    if isinstance(one, bytes):
+        return one.decode(errors="replace")
+    value = one.item() if isinstance(one, Tensor) else one
+    return "" if value is None else str(value)
 
 
 def numbers(value: Tensor) -> Numbers:

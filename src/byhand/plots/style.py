@@ -136,11 +136,16 @@ def drawable() -> frozenset[int]:
     return frozenset(font().get_charmap())
 
 
-VISIBLE = {" ": "␣", "\n": "↵", "\t": "⇥"}
+VISIBLE = {" ": "␣", "\n": "↵", "\t": "⇥", "": "∅"}  # as the explorer writes them
 
 
 def visible(token: str) -> str:
-    """A character or word as it can be drawn: blanks as signs, what the font lacks as a box."""
+    """A character or word as it can be drawn: blanks as signs, alone and at the ends of a word; what the font lacks as a box."""
     if token in VISIBLE:
         return VISIBLE[token]
-    return "".join(one if ord(one) in drawable() and one.isprintable() else "▯" for one in shortened(token, 12) or "·")
+    inner = token.strip()
+    first = len(token) - len(token.lstrip()) if inner else len(token)
+    before, after = token[:first], token[first + len(inner) :]
+    signs = "".join(VISIBLE.get(one, "␣") for one in before), "".join(VISIBLE.get(one, "␣") for one in after)
+    text = shortened(f"{signs[0]}{inner.replace(chr(10), VISIBLE[chr(10)])}{signs[1]}", 12)
+    return "".join(one if ord(one) in drawable() and one.isprintable() else "▯" for one in text)

@@ -47,7 +47,7 @@ def time_lapse(
         batch: which of its sequences.
         units: which units, one number or several; all if not given.
         steps: (first, one after the last); all if not given.
-        characters: one for each step, written along time where they fit.
+        characters: one for each step, written along time: all where they fit, else every few of them.
 
     Returns:
         The figure.
@@ -108,9 +108,10 @@ def draw_row(line: Sequence[Axes], row: Sequence[Panel], windows: Sequence[Windo
 
 def finish(figure: Figure, grid: np.ndarray, epochs: Sequence[int], windows: Sequence[Window]) -> None:
     """Epochs above, time below."""
-    for axes, epoch, shown in zip(grid[0], epochs, windows, strict=True):
-        axes.set_title(f"epoch {epoch}")
-        time_axis(axes, shown.times, shown.characters, ROOM / len(epochs))
+    for column, epoch, shown in zip(grid.T, epochs, windows, strict=True):
+        column[0].set_title(f"epoch {epoch}")
+        for axes in column:
+            time_axis(axes, shown.times, shown.characters, ROOM / len(epochs))
     for axes in grid.flat:
         axes.set_xlabel("time (steps)" if axes in grid[-1] else "")
     figure.align_ylabels(list(grid[:, 0]))

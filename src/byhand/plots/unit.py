@@ -43,7 +43,7 @@ def unit(
             time, one after the other; trace.call(0) is one of them.
         batch: which of its sequences.
         steps: (first, one after the last); all if not given.
-        characters: one for each step, written along time where they fit.
+        characters: one for each step, written along time: all where they fit, else every few of them.
 
     Returns:
         The figure, a panel for the input, each gate and each state.

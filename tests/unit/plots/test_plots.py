@@ -20,6 +20,8 @@ from pictured import FIGURES, broken, layer, traced, waves
 import byhand
 from byhand import cells, explain, plots
 from byhand.errors import UnknownSiteError
+from byhand.plots.ablation import HELD
+from byhand.plots.axes import canvas, time_axis
 from byhand.plots.panels import BELOW, stretches
 from byhand.plots.style import (
     BROWN,
@@ -27,6 +29,7 @@ from byhand.plots.style import (
     FORGET,
     INPUT,
     OUTPUT,
+    STYLE,
     TEAL,
     luminance,
     memory_map,
@@ -123,6 +126,78 @@ def test_no_text_of_what_needs_a_model_touches_another(units: int, steps: int) -
     ]
     for figure in figures:
         assert problems(figure) == []
+
+
+WORDS = ["Pack", "my", "box", "with", "five", "dozen", "liquor", "jugs", "internationalisation"]
+LETTERS = "the quick\nbrown fox"
+
+
+def ticks(axis: mpl.axis.Axis) -> dict[int, str]:
+    """Step -> its label, of those that are drawn."""
+    return {round(tick.get_loc()): tick.label1.get_text() for tick in axis.get_major_ticks()}
+
+
+@pytest.mark.parametrize("steps", [1, 2, 9, 40, 70, 110, 300, 2500])
+@pytest.mark.parametrize("tokens", [list(LETTERS), WORDS, ["W"], ["漢字"]], ids=["letters", "words", "wide", "unknown"])
+def test_what_was_read_stands_at_every_length(steps: int, tokens: list[str]) -> None:
+    """All of it, or every few steps with their numbers; never none, and nothing touches anything."""
+    read = [tokens[step % len(tokens)] for step in range(steps)]
+    with mpl.style.context(["default", STYLE]):
+        figure = canvas("Ticks", 4.0)
+        time_axis(figure.add_subplot(), np.arange(steps), read)
+        assert problems(figure) == []
+    found = ticks(figure.axes[0].xaxis)
+    distances = {later - step for step, later in pairwise(found)}
+    assert found and len(distances) <= 1
+    for step, label in found.items():
+        assert label in (visible(read[step]), f"{visible(read[step])}\n{step}", f"{visible(read[step])}  {step}")
+    every = next(iter(distances), 1)
+    assert len(found) == -(-steps // every) and (len(found) > 1 or steps == 1)
+    assert (f"every {every}" in figure.axes[0].get_xlabel()) == (every > 1)
+
+
+@pytest.mark.parametrize("steps", [6, 30, 60, 200])
+def test_the_ledger_is_lettered_on_both_axes(steps: int) -> None:
+    read = [LETTERS[step % len(LETTERS)] for step in range(steps)]
+    figure = plots.ledger(explain.ledger(traced(1, steps)), characters=read)
+    assert problems(figure) == []
+    across, down = ticks(figure.axes[1].xaxis), ticks(figure.axes[0].yaxis)
+    for step, label in across.items():
+        assert label.split("\n")[0] == visible(read[step])
+    for step, label in down.items():
+        assert label.split("  ")[-1] == visible(read[step])
+    assert min(len(across), len(down)) >= min(steps, 10)
+
+
+def test_ticks_of_a_part_are_at_round_steps() -> None:
+    figure = plots.gates(traced(2, 400), steps=(103, 399), characters=["x"] * 400)
+    found = ticks(figure.axes[-1].xaxis)
+    assert len(found) > 5 and all(step % 10 == 0 for step in found) and found[120] == "x\n120"
+
+
+def test_every_plot_over_time_takes_what_was_read() -> None:
+    trace, model, x = traced(3, 5), layer(3), waves(5, 1, 3)
+    read = [1, torch.tensor(2), float("nan"), " the", None]
+    figures = [
+        plots.gates(trace, characters=read),
+        plots.memories(trace, characters=read),
+        plots.unit(trace, 0, characters=read),
+        plots.time_lapse([(0, trace)], characters=read),
+        plots.connectivity(explain.connectivity(model, x, at=3), characters=read),
+        plots.gradient_paths(explain.gradient_paths(model, x, lambda output: output[0].sum()), characters=read),
+    ]
+    for figure in figures:
+        shown = next(found for axes in figure.axes[::-1] if len(found := ticks(axes.xaxis)) == 5)
+        assert list(shown.values()) == ["1", "2", "nan", "␣the", "∅"]
+
+
+def test_single_units_have_a_scale_of_their_own() -> None:
+    rows = [explain.Ablated("l0.f", unit, held, 0.0, 100.0 if unit is None else 0.5) for unit in (None, 0, 1) for held in HELD]
+    figure = plots.ablation(explain.Ablation(1.0, tuple(rows)))
+    whole, single = figure.axes
+    assert whole.get_xlim()[1] > 100 and single.get_xlim()[1] < 1
+    assert [label.get_text() for label in single.get_yticklabels()] == ["l0.f[0]", "l0.f[1]"]
+    assert whole.get_position().y0 > single.get_position().y1 and problems(figure) == []
 
 
 def test_overlaps_are_found() -> None:
@@ -266,7 +341,8 @@ def test_neither_pyplot_nor_a_global_figure() -> None:
 
 
 def test_a_text_is_shown_as_it_is() -> None:
-    assert [visible(one) for one in (" ", "\n", "$x$", "\x07", "漢", "")] == ["␣", "↵", "$x$", "▯", "▯", "·"]
+    assert [visible(one) for one in (" ", "\n", "$x$", "\x07", "漢", "")] == ["␣", "↵", "$x$", "▯", "▯", "∅"]
+    assert [visible(one) for one in (" the", "a\nb", "\n\n", "New York", "\r")] == ["␣the", "a↵b", "↵↵", "New York", "␣"]
     assert shortened("abcdefghij", 5) == "abc…ij"[:2] + "…" + "ij"
     figure = plots.gates(traced(1, 4), characters=["$x$", "<b>", "$", "漢"])
     assert {"$x$", "<b>", "$", "▯"} <= {text for text, _ in texts(figure)}

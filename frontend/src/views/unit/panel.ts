@@ -14,7 +14,8 @@ import { figure } from "../../text/format";
 import { counted, feature, type StepWord, symbol, tone } from "../../text/labels";
 import { heading, whyNot } from "./heading";
 import { equationText, sentenceOf } from "./sentences";
-import { LONG, nodeName, SHOWN, same, termLabel, termsIn } from "./term_names";
+import { LONG, nodeName, SHOWN, same, termLabel, termNames, termsIn, vectorNames } from "./term_names";
+import { withNames } from "./weight_tip";
 
 export type Refresh = (reading: Reading, before: Reading | null) => void;
 
@@ -72,15 +73,16 @@ export class Panel {
     const line = make("p", { class: "numbers" });
     for (const token of tokens(tree)) {
       if ("text" in token) line.append(token.text);
-      else
-        line.append(
-          this.number(
-            targetOf(reading, token.name),
-            (now) => now.read(token.name),
-            reading,
-            (now) => now.error(token.name),
-          ),
+      else {
+        const number = this.number(
+          targetOf(reading, token.name),
+          (now) => now.read(token.name),
+          reading,
+          (now) => now.error(token.name),
         );
+        const names = vectorNames(reading, token.name);
+        line.append(names ? withNames(number, names) : number);
+      }
     }
     const result = make("strong", { class: `result tone-${tone(reading.doc.cell, site)}` });
     line.append(" ", make("span", { class: "equals" }, "= ", result));
@@ -124,11 +126,14 @@ export class Panel {
       name: term.kind === "bias" ? `${nodeName(reading, gate)}, ${text}` : `weight of ${text}`,
     };
     const off = (now: Reading) => find(now)?.errors ?? { value: 0, weight: 0, product: 0 };
-    const weight = this.number(
-      reading.doc.computed ? target : null,
-      (now) => find(now)?.weight ?? NaN,
-      reading,
-      (now) => off(now).weight,
+    const weight = withNames(
+      this.number(
+        reading.doc.computed ? target : null,
+        (now) => find(now)?.weight ?? NaN,
+        reading,
+        (now) => off(now).weight,
+      ),
+      termNames(reading, term),
     );
     const product = make("span", { class: "product" });
     this.refreshes.push((now) => write(product, figure(find(now)?.product, off(now).product)));

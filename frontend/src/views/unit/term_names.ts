@@ -2,6 +2,7 @@
 
 import { folded, ofMemory, type Reading } from "../../model/reading";
 import type { Model, Term } from "../../model/types";
+import { namesText, weightNames } from "../../model/weight_names";
 import { feature, inWords } from "../../text/labels";
 
 export const SHOWN = 8; // terms; the others on request
@@ -27,6 +28,18 @@ export const same = (one: Term, other: Term): boolean =>
 export function termLabel(reading: Reading, term: Term): string {
   if (term.kind === "input" && reading.layer.layer === 0) return feature(reading.doc, term.source.index);
   return term.label.replace(/ × (weight|peephole)$/, "");
+}
+
+/** "w_blue1 (LSTM.py) = U_f = weight_hh_l0[1, 0]": the names of a term's weight. */
+export function termNames({ doc, layer }: Reading, { source }: Term): string {
+  return namesText(weightNames(doc, { place: layer.place, ...source }));
+}
+
+/** The same of a vector in an equation, "p.p_f"; null for all that the layer has not learned. */
+export function vectorNames({ doc, layer, unit }: Reading, name: string): string | null {
+  const part = name.slice(2);
+  if (!name.startsWith("p.") || part in doc.cell.constants) return null;
+  return namesText(weightNames(doc, { place: layer.place, part, row: unit, column: 0 }));
 }
 
 export function nodeName(reading: Reading, node: string): string {

@@ -33,6 +33,7 @@ from byhand.explain.diagnose.trace_checks import check_traces
 from byhand.explain.execution import Watched, differentiable_inputs, fits, function, run, same_random_numbers, single
 from byhand.explain.gradient_paths import cells_of, main_state
 from byhand.explain.lookup import along_time, in_order, name_of
+from byhand.explain.progress import progress
 from byhand.nn import LSTM, LSTMCell
 from byhand.trace.layers import layers
 from byhand.trace.record import record
@@ -77,7 +78,7 @@ def diagnose(
     items = listed(model, data, most, free=call is not None)
     call = (run if alone(data) else called) if call is None else function(call, "diagnose", "call")
     scalar = mixture if loss is None else one_number(function(loss, "diagnose", "loss"))
-    with evaluating(model), use_engine("reference"):  # there is nothing to compile for a few runs
+    with progress("diagnose"), evaluating(model), use_engine("reference"):  # there is nothing to compile for a few runs
         findings = [
             *check_values(model),
             *layer_findings(model, call, items, scalar),
