@@ -1,6 +1,6 @@
 /** The answer as a line of text, whole and in shorter forms: first without the words, then without what it was before a change. */
 
-import { figure, percent, typed, visible } from "../text/format";
+import { brief, figure, percent, visible } from "../text/format";
 import { counted, type StepWord } from "../text/labels";
 import type { Answer, Estimate, Output } from "./answer";
 
@@ -17,7 +17,7 @@ const BITS = Math.LN2;
 /** From the longest to the shortest. before: the same without the changes; null: nothing was changed. over: the mean losses over the
  *  sequence, after and before. */
 export function answerLines(now: Answer, before: Answer | null, over: [Estimate | null, Estimate | null], word: StepWord): Piece[][] {
-  const [long, short] = leads(now, word);
+  const [long, short, bare] = leads(now, word);
   const whole = values(now, before, true);
   const likeliest = values(now, before, false);
   const alone = values(now, null, false);
@@ -28,8 +28,9 @@ export function answerLines(now: Answer, before: Answer | null, over: [Estimate 
     [short, ...whole, ...right, ...bits(before), ...overSequence(now, before, over)],
     [short, ...whole, ...right, ...bits(before)],
     [short, ...likeliest, ...right, ...bits(before)],
-    [short, ...alone, ...right, ...bits(null)],
-    [short, ...alone, ...right],
+    [bare, ...likeliest, ...right, ...bits(before)],
+    [bare, ...alone, ...right, ...bits(null)],
+    [bare, ...alone, ...right],
     [...alone, ...right],
   ];
   return lines.map((line) => line.filter(({ text }) => text));
@@ -46,10 +47,15 @@ export function textOf(line: Piece[]): string {
 
 const words = (text: string): Piece => ({ text, kind: "words" });
 
-function leads({ kind, here, time }: Answer, word: StepWord): [Piece, Piece] {
+/** The words before the answer, fewer and fewer. At another step than the answer's, that is the last to go, but where a name says when. */
+function leads({ kind, here, time, outputs }: Answer, word: StepWord): Piece[] {
   const step = counted(word, time);
-  if (!here) return [words(`asked after ${step}: `), words(`${step}: `)];
-  return kind === "next" ? [words(`next after ${step}: `), words("next: ")] : [words(`answer after ${step}: `), words("answer: ")];
+  const what = kind === "next" ? "next" : "answer";
+  return (
+    here
+      ? [`${what} after ${step}: `, `${what}: `, ""]
+      : [`asked at ${step}: `, `${step}: `, kind === "numbers" && outputs[0]?.name ? "" : `${step}: `]
+  ).map(words);
 }
 
 /** The answer, with what it was. all: further classes, and all numbers. */
@@ -58,11 +64,16 @@ function values(now: Answer, before: Answer | null, all: boolean): Piece[] {
   const [first, ...others] = now.outputs;
   const was = before?.outputs[0];
   const same = was?.index === first.index;
-  const rest = all ? others.map((one) => `, ${named(one)} ${valueText(now, one)}`).join("") : "";
-  const shown = valueText(now, first);
-  if (!was || (same && valueText(now, was) === shown)) return [answered(`${named(first)} ${shown}`), words(rest)];
-  if (same) return [answered(`${named(first)} `), { text: `${valueText(now, was)} → `, kind: "was" }, answered(shown), words(rest)];
-  return [{ text: `${named(was)} ${valueText(now, was)} → `, kind: "was" }, answered(`${named(first)} ${shown}`), words(rest)];
+  const rest = words(all ? others.map((one) => `, ${likely(now, one)}`).join("") : "");
+  const [old, shown] = [was && valueText(now, was), valueText(now, first)];
+  if (!was || (same && old === shown)) return [answered(likely(now, first)), rest];
+  if (!same) return [{ text: `${likely(now, was)} → `, kind: "was" }, answered(likely(now, first)), rest];
+  return [answered(`${named(first)} (`), { text: `${old} → `, kind: "was" }, answered(`${shown})`), rest];
+}
+
+/** A class and its probability: "7 (30 %)". */
+function likely(now: Answer, one: Output): string {
+  return `${named(one)} (${valueText(now, one)})`;
 }
 
 const answered = (text: string): Piece => ({ text, kind: "now" });
@@ -83,7 +94,7 @@ function numbers(now: Answer, before: Answer | null, most: number): Piece[] {
 
 function rightOf({ kind, right }: Answer): Piece[] {
   if (!right.length) return [];
-  const shown = right.slice(0, NUMBERS).map((one) => (kind === "numbers" ? typed(one.value) : named(one)));
+  const shown = right.slice(0, NUMBERS).map((one) => (kind === "numbers" ? brief(one.value) : named(one)));
   return [words(`, should be ${shown.join(", ")}`)];
 }
 

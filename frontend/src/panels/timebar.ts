@@ -4,6 +4,7 @@ import "./timebar.css";
 import { make, write } from "../dom/elements";
 import { iconButton, setIcon } from "../dom/icons";
 import type { View } from "../dom/view";
+import { answerDoc } from "../model/answer";
 import { errorAt, row } from "../model/values";
 import type { State, Store } from "../state/types";
 import { figure, visible } from "../text/format";
@@ -26,6 +27,8 @@ export function makeTimeBar(store: Store): View {
   const buttons = make("div", { class: "buttons" }, back, play, forward);
   const answer = makeAnswer(store);
   const element = make("div", { class: "time-bar", role: "toolbar", "aria-label": "time" }, buttons, slider, where, answer.element);
+  // A text's answer is long: it has a line of its own at every width.
+  element.classList.toggle("beside", ["numbers", "class"].includes(answerDoc(store.model.doc)?.kind ?? ""));
   const player = new Player(store);
 
   const update = (): void => {
