@@ -25,7 +25,7 @@ def in_node(*words: str, fixture: Path | None = None) -> subprocess.CompletedPro
 
 def answers_in(document: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     """Of each sequence: what the page answers at each step, its line there, and the mean loss."""
-    path = folder / "document.json"
+    path = folder.resolve() / "document.json"
     path.write_text(json_text(document), encoding="utf-8")
     done = in_node(str(ROOT / "frontend/test/answers.ts"), str(path))
     assert done.returncode == 0, done.stderr

@@ -21,17 +21,18 @@ export function answerLines(now: Answer, before: Answer | null, over: [Estimate 
   const whole = values(now, before, true);
   const likeliest = values(now, before, false);
   const alone = values(now, null, false);
-  const right = rightOf(now);
+  const right = rightOf(now, NUMBERS);
+  const one = rightOf(now, 1);
   const bits = (was: Answer | null): Piece[] => bitsOf(now, was);
   const lines = [
     [long, ...whole, ...right, ...bits(before), ...overSequence(now, before, over)],
     [short, ...whole, ...right, ...bits(before), ...overSequence(now, before, over)],
     [short, ...whole, ...right, ...bits(before)],
-    [short, ...likeliest, ...right, ...bits(before)],
-    [bare, ...likeliest, ...right, ...bits(before)],
-    [bare, ...alone, ...right, ...bits(null)],
-    [bare, ...alone, ...right],
-    [...alone, ...right],
+    [short, ...likeliest, ...one, ...bits(before)],
+    [bare, ...likeliest, ...one, ...bits(before)],
+    [bare, ...alone, ...one, ...bits(null)],
+    [bare, ...alone, ...one],
+    [...alone, ...one],
   ];
   return lines.map((line) => line.filter(({ text }) => text));
 }
@@ -92,9 +93,11 @@ function numbers(now: Answer, before: Answer | null, most: number): Piece[] {
   return left > 0 ? [...found, words(` and ${left} more`)] : found;
 }
 
-function rightOf({ kind, right }: Answer): Piece[] {
-  if (!right.length) return [];
-  const shown = right.slice(0, NUMBERS).map((one) => (kind === "numbers" ? brief(one.value) : named(one)));
+/** most: of several numbers, as many as are shown of the answer. */
+function rightOf({ kind, right }: Answer, most: number): Piece[] {
+  const known = kind === "numbers" ? right.filter(({ index }) => index < most) : right;
+  if (!known.length) return [];
+  const shown = known.map((one) => (kind === "numbers" ? brief(one.value) : named(one)));
   return [words(`, should be ${shown.join(", ")}`)];
 }
 
