@@ -91,7 +91,9 @@ def test_text_has_the_likeliest_characters_and_bits(open_page: Opener) -> None:
     page = open_page(made, fragment="view=unit&time=2")
     with torch.no_grad():
         scores = model(x)[:, 0]
-    bits = nn.functional.cross_entropy(scores[:-1], torch.tensor(targets[0][:-1]), reduction="none") / torch.log(torch.tensor(2.0))
+    bits = nn.functional.cross_entropy(scores[:-1], torch.tensor(targets[0][:-1]), reduction="none") / torch.log(
+        torch.tensor(2.0)
+    )
     top = scores[2].softmax(-1).sort(descending=True)
     likely = ", ".join(f"{'abcde'[index]} ({100 * share:.0f} %)" for share, index in list(zip(*top, strict=True))[:3])
     expected = f"next after step 2: {likely}, should be a; {figure(bits[2].item())} bits, over the sequence {figure(bits.mean().item())}"

@@ -88,7 +88,9 @@ def check_answers(run: Path, found: list[dict[str, Any]]) -> None:
     for row, one in enumerate(found):
         steps = len(batch.input) if batch.lengths is None else int(batch.lengths[row])
         assert len(one["answers"]) == steps
-        outputs, targets = (output[:steps, row], batch.target[:steps, row]) if task.form.every else (output[[row]], batch.target[[row]])
+        outputs, targets = (
+            (output[:steps, row], batch.target[:steps, row]) if task.form.every else (output[[row]], batch.target[[row]])
+        )
         asked = [at for at in range(len(outputs)) if (targets[at] != IGNORE_INDEX).all()]
         for answer in one["answers"]:
             at = answer["time"] if task.form.every else 0
@@ -100,7 +102,9 @@ def check_answers(run: Path, found: list[dict[str, Any]]) -> None:
                 assert [choice["index"] for choice in answer["right"]] == [int(targets[at])]
             elif isinstance(task, tasks.Table):
                 (choice,), (right,) = answer["outputs"], answer["right"]
-                assert choice["value"] == pytest.approx(rows[row]["answer"], rel=1e-6) and choice["name"].endswith(rows[row]["time"])
+                assert choice["value"] == pytest.approx(rows[row]["answer"], rel=1e-6) and choice["name"].endswith(
+                    rows[row]["time"]
+                )
                 assert right["value"] == pytest.approx(rows[row]["target"], abs=1e-9)
             else:
                 assert [choice["value"] for choice in answer["outputs"]] == pytest.approx(outputs[at].tolist(), abs=1e-6)

@@ -95,7 +95,9 @@ class Task(L.LightningDataModule):
     monitor = "val_loss"  # the metric that selects the best checkpoint: the lowest value
     writes: Literal["csv", "text"] = "csv"  # what predict makes: a table of `rows`, or what the method text(model) gives
     files: tuple[str, ...] = ()  # the options that name files, or folders of such
-    outputs: Sequence[str] | None = None  # what each number that a model gives is called, or each class; None: they have no names
+    outputs: Sequence[str] | None = (
+        None  # what each number that a model gives is called, or each class; None: they have no names
+    )
     baselines: Mapping[str, Mapping[str, float]]  # baseline -> metric, without its part -> value on the test part
 
     def __init__(self, batch_size: int, seed: int) -> None:

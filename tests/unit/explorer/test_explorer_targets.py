@@ -17,7 +17,9 @@ from byhand.explorer.document.packing import restored
 BATCH, STEPS, OUTPUTS = 3, 7, 5
 
 
-def answers(targets: Any, x: Tensor | None = None, model: nn.Module | None = None, **options: Any) -> tuple[dict[str, Any], list[Tensor]]:
+def answers(
+    targets: Any, x: Tensor | None = None, model: nn.Module | None = None, **options: Any
+) -> tuple[dict[str, Any], list[Tensor]]:
     """The document's word on answers, and the targets of each sequence."""
     model = Answering("every", both=False) if model is None else model
     x = torch.randn(STEPS, BATCH, 2, dtype=torch.float64) if x is None else x
@@ -25,7 +27,9 @@ def answers(targets: Any, x: Tensor | None = None, model: nn.Module | None = Non
     return made["answer"], [restored(item["answer"]["targets"]) for item in made["items"]]
 
 
-@pytest.mark.parametrize("given", [torch.tensor([4, 0, -1]), [4, 0, -100], np.array([4.0, 0.0, math.nan]), [4, torch.tensor(0), math.nan]])
+@pytest.mark.parametrize(
+    "given", [torch.tensor([4, 0, -1]), [4, 0, -100], np.array([4.0, 0.0, math.nan]), [4, torch.tensor(0), math.nan]]
+)
 def test_a_class_for_each_sequence(given: Any) -> None:
     about, found = answers(given)
     assert (about["at"], about["kind"]) == ("last", "class")

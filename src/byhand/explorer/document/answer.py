@@ -39,7 +39,12 @@ def where_read(recording: Recording) -> Where | None | Literal["elsewhere"]:
         return "every" if found[0].shape == own.shape and near(*found) else "elsewhere"
     if own.shape[1] == 1 and read.dim() == 2 and len(read) == len(own) and near(read.unsqueeze(1), own, valid):
         return "every"  # one sequence, without a batch
-    if read.shape[-1] == own.shape[-1] and read.numel() == int(valid.sum()) * own.shape[-1] and read.dim() == 2 and len(own) > 1:
+    if (
+        read.shape[-1] == own.shape[-1]
+        and read.numel() == int(valid.sum()) * own.shape[-1]
+        and read.dim() == 2
+        and len(own) > 1
+    ):
         return "every"  # a packed sequence's rows
     flat = read.reshape(-1, read.shape[-1])
     for where in ("last", "ends"):

@@ -88,7 +88,9 @@ def split(given: Any, lengths: list[int], width: int, *, batch_first: bool) -> l
     ends = tuple(value.shape) in (at_end, (batch,)) and not (tuple(value.shape) == lead and is_whole(value) and width > 1)
     if not ends and tuple(value.shape) not in (at_every, lead):
         one = "a number" if width == 1 else "a class"
-        wanted = f"{one} for each sequence, ({batch},), or at each step, {lead}; or {at_end} or {at_every} of the outputs' values"
+        wanted = (
+            f"{one} for each sequence, ({batch},), or at each step, {lead}; or {at_end} or {at_every} of the outputs' values"
+        )
         raise ValueError(TO_TYPE.format(wanted=wanted, got=f"the shape {tuple(value.shape)}"))
     if ends:
         return list(value)
@@ -107,7 +109,9 @@ def form_of(sequences: list[Tensor], lengths: list[int], width: int, *, whole: b
     common = [form for form in fitting[0] if all(form in found for found in fitting)]
     if not common:
         got = ", ".join(str(tuple(one.shape)) for one in sequences[:4])
-        raise ValueError(TO_TYPE.format(wanted="the same of every sequence, at each step or one at the end", got=f"the shapes {got}"))
+        raise ValueError(
+            TO_TYPE.format(wanted="the same of every sequence, at each step or one at the end", got=f"the shapes {got}")
+        )
     preferred = [form for form in common if form.classes == whole]
     return (preferred or common)[0]
 

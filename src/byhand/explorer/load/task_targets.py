@@ -28,11 +28,7 @@ def of_table(task: Table, batch: Sequences) -> Targets:
     levels = task.levels("test")[starts[:, None] + task.seen + np.arange(task.horizon)]
     asked = task.scaling.asked(levels, task.last("test", starts))  # in full, of which the batch has float32
     labels = [
-        [
-            f"{target} {when_of(task, start, ahead)}".rstrip()
-            for target in task.targets
-            for ahead in range(1, task.horizon + 1)
-        ]
+        [f"{target} {when_of(task, start, ahead)}".rstrip() for target in task.targets for ahead in range(1, task.horizon + 1)]
         for start in starts.tolist()
     ]
     return in_units(task, torch.from_numpy(asked), task.last("test", starts), labels)
