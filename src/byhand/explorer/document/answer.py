@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -28,7 +29,7 @@ UNSURE = (
 )
 
 
-def where_read(recording: Recording) -> Where | None | Literal["elsewhere"]:
+def where_read(recording: Recording) -> Where | Literal["elsewhere"] | None:
     """Where the model's own head reads the last layer's outputs; None where that is not known, as of a head called several times."""
     own, heard = head_reads(recording), recording.head_inputs
     if own is None or len(heard) != 1:
@@ -130,6 +131,6 @@ def kind_of(asked: Asked | None, head: Document | None, items: list[Item]) -> Li
     for value, item in zip(asked.values, items, strict=True):
         assert item.characters is not None
         for target, following in zip(value.flatten()[:-1].tolist(), item.characters[1:], strict=True):
-            if target == target and names[int(target)] not in (following, "other"):
+            if not math.isnan(target) and names[int(target)] not in (following, "other"):
                 return "class"
     return "next"

@@ -88,9 +88,9 @@ def recorded(
     if x is None:
         raise TypeError("explore expected an input to show the model on, got none: byhand.explore(model, x)")
     wanted = None if sites or stack is None else read_sites(path, stack)
-    with torch.no_grad(), evaluating(model), record(model, wanted) as trace, listening(stack) as calls:
-        with head_inputs(model, head) as read:
-            run(model, x, hx, lengths)
+    watched = head_inputs(model, head)
+    with torch.no_grad(), evaluating(model), record(model, wanted) as trace, listening(stack) as calls, watched as read:
+        run(model, x, hx, lengths)
     shown = of_stacks(trace, stacks)
     if not shown.runs:
         missing = f"{type(model).__name__} to call {listed([path or 'itself' for path in stacks])}"

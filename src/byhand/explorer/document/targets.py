@@ -16,8 +16,9 @@ TO_TYPE = (
 
 
 class Targets(NamedTuple):
-    """values: as explore takes them. spreads, offsets: of each output; an answer in its own unit is offset + spread · output; None: the outputs
-    as they are. own_offsets: for each sequence, where they depend on its last step. labels: for each sequence, what each output is, "rain 2004".
+    """values: as explore takes them. spreads, offsets: of each output; an answer in its own unit is offset + spread · output; None: the
+    outputs as they are. own_offsets: for each sequence, where they depend on its last step. labels: for each sequence, what each output
+    is, "rain 2004".
     """
 
     values: Any
@@ -104,7 +105,8 @@ def form_of(sequences: list[Tensor], lengths: list[int], width: int, *, whole: b
     for row, found in enumerate(fitting):
         if not found:
             one = "a number" if width == 1 else "a class"
-            wanted = f"of sequence {row} {one}, ({lengths[row]},) of them, or ({width},) or ({lengths[row]}, {width}) of the outputs' values"
+            steps = lengths[row]
+            wanted = f"of sequence {row} {one}, ({steps},) of them, or ({width},) or ({steps}, {width}) of the outputs' values"
             raise ValueError(TO_TYPE.format(wanted=wanted, got=f"the shape {tuple(sequences[row].shape)}"))
     common = [form for form in fitting[0] if all(form in found for found in fitting)]
     if not common:

@@ -35,8 +35,8 @@ def of_table(task: Table, batch: Sequences) -> Targets:
 
 
 def of_input(task: Task, last: Mapping[str, Tensor], count: int) -> Targets | None:
-    """Of rows of the user's, behind whose end nothing is known: the unit alone. last: column -> its value in the last row of each of `count`
-    sequences. None where that is no table, or of changes whose column the model does not read.
+    """Of rows of the user's, behind whose end nothing is known: the unit alone. last: column -> its value in the last row of each of
+    `count` sequences. None where that is no table, or of changes whose column the model does not read.
     """
     if not isinstance(task, Table) or (task.difference and not set(task.targets) <= set(last)):
         return None
