@@ -58,6 +58,7 @@ def companies() -> dict[str, Any]:
         prices,
         features=["price"],
         items=["company A", "company B"],
+        targets=prices[0, :, 0],
         title="Two companies, four days",
     )
 

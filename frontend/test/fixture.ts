@@ -16,6 +16,22 @@ export interface Case {
   }[];
 }
 
+/** A model that answers, and what torch computes: of each answer its outputs, what it should be, and its loss; null: nothing is asked. */
+export interface AnswerCase {
+  name: string;
+  where: "every" | "last" | "ends";
+  kind: "class" | "numbers";
+  doc: unknown;
+  runs: {
+    item: number;
+    edits: Edit[];
+    outputs: number[][];
+    right: (number | null)[][];
+    losses: (number | null)[];
+    loss: number | null;
+  }[];
+}
+
 const path = process.env.BYHAND_FIXTURE ?? fileURLToPath(new URL("fixture.json", import.meta.url));
 
-export const { cases }: { cases: Case[] } = JSON.parse(readFileSync(path, "utf8"));
+export const { cases, answers }: { cases: Case[]; answers: AnswerCase[] } = JSON.parse(readFileSync(path, "utf8"));

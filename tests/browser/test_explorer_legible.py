@@ -223,5 +223,6 @@ def test_a_minus_that_is_struck_out_stays_visible(open_page: Opener, doc: dict[s
     assert changed_pixels(page, ".days .row-c s") >= 3
     show(page, "unit", "&edits=off~l0.f~1~0~-0.5")
     settle(page)
+    page.locator(".changes .fold").click()
     assert "−0.5" in page.locator(".changes li.off").inner_text()
     assert changed_pixels(page, ".changes li.off .value") >= 3

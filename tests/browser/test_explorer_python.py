@@ -130,7 +130,7 @@ def test_units_that_share_a_gate(open_page: Opener) -> None:
         page.evaluate(f"{STORE}.set({{ edits: [] }})")
     text = compare(page, BLOCKS, {"lstm": lstm, "x": x}, [6, 6])
     assert "lstm.weight_ih_l0[1, 1] = 1.5  # W_i[1, 1]" in text
-    page.locator(".changes li").first.filter(has_text="units 2–3").wait_for()  # it is drawn with the next frame
+    page.locator(".changes .first").filter(has_text="units 2–3").wait_for()  # it is drawn with the next frame
 
 
 def test_a_wire_that_is_not_there_cannot_be_changed(open_page: Opener) -> None:

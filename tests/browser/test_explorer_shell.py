@@ -208,6 +208,7 @@ def test_edits_are_listed_switched_off_and_removed(open_page: Opener, doc: dict[
     page = open_page(doc)
     for one in EDITS[:3]:
         edit(page, one)
+    page.locator(".changes .fold").click()
     listed = page.locator(".changes li")
     assert listed.count() == 3
     assert "forget gate f of unit 1 at step 2 = 0.25" in listed.first.inner_text()

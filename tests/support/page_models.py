@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from answering import answers
 
 import byhand
 from byhand import cells
@@ -167,4 +168,4 @@ def fixture(draws: int = DRAWS) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(json_text({"cases": fixture()}), encoding="utf-8")
+    Path(sys.argv[1]).write_text(json_text({"cases": fixture(), "answers": answers()}), encoding="utf-8")

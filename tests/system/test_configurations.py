@@ -3,14 +3,21 @@
 import random
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 import yaml
 from commands import Here
 from conftest import ROOT
 from explored import shown
+from page_in_node import answers_in
+from torch.nn import functional as F
 
 from byhand import tasks
+from byhand.explorer.load.fit_run import task_of
+from byhand.tasks.task import IGNORE_INDEX
+from byhand.train import SequenceModel
 from byhand.train.cli.arguments import shortened
 
 CONFIGS = ROOT / "configs"
@@ -65,6 +72,46 @@ def test_it_is_short_and_trains(name: str, tmp_path: Path, here: Here) -> None:
     assert found["computed"] and found["items"][0]["name"] == ("company A" if name == "companies" else "test sequence 0")
     task = yaml.safe_load(path.read_text())["data"]["class_path"]
     assert found["title"].startswith(f"{task}: ") and not any("its task" in notice for notice in found["notices"])
+    check_answers(run, answers_in(found, tmp_path))
+
+
+def check_answers(run: Path, found: list[dict[str, Any]]) -> None:
+    """The page's answers are the model's own predictions, and what it says they should be is the task's own."""
+    path = run / "checkpoints/last.ckpt"
+    model = SequenceModel.load_from_checkpoint(path, map_location="cpu", weights_only=True).eval()
+    task, _ = task_of(path, model)
+    assert task is not None
+    batch = task.batch("test", 0, 0, 4)
+    with torch.no_grad():
+        output, _ = model(batch.input, batch.lengths)
+    rows = list(task.rows(batch, model.goal.answer(output))) if isinstance(task, tasks.Table) else []
+    for row, one in enumerate(found):
+        steps = len(batch.input) if batch.lengths is None else int(batch.lengths[row])
+        assert len(one["answers"]) == steps
+        outputs, targets = (
+            (output[:steps, row], batch.target[:steps, row]) if task.form.every else (output[[row]], batch.target[[row]])
+        )
+        asked = [at for at in range(len(outputs)) if (targets[at] != IGNORE_INDEX).all()]
+        for answer in one["answers"]:
+            at = answer["time"] if task.form.every else 0
+            assert at in asked and (task.form.every or answer["time"] == steps - 1)
+            if task.form.goal != "regression":
+                assert answer["outputs"][0]["index"] == int(outputs[at].argmax())
+                shown = [outputs[at].softmax(-1)[choice["index"]].item() for choice in answer["outputs"]]
+                assert [choice["value"] for choice in answer["outputs"]] == pytest.approx(shown, abs=1e-6)
+                assert [choice["index"] for choice in answer["right"]] == [int(targets[at])]
+            elif isinstance(task, tasks.Table):
+                (choice,), (right,) = answer["outputs"], answer["right"]
+                assert choice["value"] == pytest.approx(rows[row]["answer"], rel=1e-6) and choice["name"].endswith(
+                    rows[row]["time"]
+                )
+                assert right["value"] == pytest.approx(rows[row]["target"], abs=1e-9)
+            else:
+                assert [choice["value"] for choice in answer["outputs"]] == pytest.approx(outputs[at].tolist(), abs=1e-6)
+                assert [choice["value"] for choice in answer["right"]] == pytest.approx(targets[at].flatten().tolist())
+            assert answer["here"] == (answer["line"].startswith(("answer after", "next after")))
+        loss = F.mse_loss(outputs, targets) if task.form.goal == "regression" else F.cross_entropy(outputs, targets)
+        assert one["loss"]["value"] == pytest.approx(loss.item(), rel=1e-5, abs=1e-6)
 
 
 @pytest.mark.parametrize(

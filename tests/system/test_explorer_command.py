@@ -10,6 +10,7 @@ import torch
 import yaml
 from conftest import COLOURS, PUBLISHED, ROOT, run_here, with_numbers
 from explored import document_in, fit, shown
+from page_in_node import answers_in
 from torch import nn
 
 import byhand
@@ -32,6 +33,8 @@ def test_the_twelve_numbers_of_the_lesson() -> None:
     found = shown("last.ckpt")
     assert found["features"] == ["price"] and [item["name"] for item in found["items"]] == ["company A", "company B"]
     weights = found["layers"][0]["weights"]
+    right = [one["answers"][-1]["right"][0]["value"] for one in answers_in(found, Path())]
+    assert right == [price for _, price in COMPANIES.values()]
     for row, colour in enumerate(COLOURS):
         given = [restored(weights[part]).flatten()[row].item() for part in ("recurrent", "input", "bias_input")]
         assert given == pytest.approx(PUBLISHED[colour])
@@ -106,6 +109,10 @@ def test_a_model_of_text_shows_characters() -> None:
     found = shown(best, "--input", "mine.txt")
     assert found["items"][0]["characters"] == [*"not", "↵", *"be?"]
     assert restored(found["items"][0]["input"]).argmax(1).tolist()[-1] == len(alphabet)  # the ? that it does not know
+    (one,) = answers_in(found, Path())
+    assert [answer["right"][0]["name"] for answer in one["answers"][:-1]] == [*"ot", "other", *"be", "other"]
+    assert one["answers"][0]["line"].startswith("next after step 0: ") and ", should be o; " in one["answers"][0]["line"]
+    assert one["answers"][-1]["time"] == 5  # behind the last character nothing is known, so that nothing is asked
 
 
 def test_a_model_of_a_table_reads_columns_by_name_and_scales_them() -> None:
@@ -120,6 +127,12 @@ def test_a_model_of_a_table_reads_columns_by_name_and_scales_them() -> None:
     assert [(item["name"], item["steps"]) for item in found["items"]] == [("north", 2), ("south", 1)]
     sun, rain = restored(found["items"][0]["input"])[0].tolist()
     assert abs(sun) < 0.1 and abs(rain) < 0.1  # both are about their means
+    for item, one in zip(
+        found["items"], answers_in(found, Path()), strict=True
+    ):  # in the table's unit; what comes is not known
+        (answer,) = one["answers"][-1]["outputs"]
+        assert answer["name"] == "next rain" and one["answers"][-1]["right"] == [] and 0 < answer["value"] < 6
+        assert one["answers"][0]["line"].startswith("answer after" if item["steps"] == 1 else "asked at step 1: next rain = ")
     Path("words.txt").write_text("rain,sun\nmuch,20\n")
     with pytest.raises(AssertionError):
         shown(best, "--input", "words.txt")
@@ -134,12 +147,26 @@ def test_a_model_of_changes_is_shown_changes(capsys: pytest.CaptureFixture[str])
     words = ["--data.path", "weather.csv", "--data.target", "rain", "--data.features", "[sun, rain]", "--data.window", "8"]
     best = fit("table.yaml", *words, "--data.horizon", "2", "--data.difference", "true", "--model.hidden_size", "4")
     found = shown(best)
+    for number, one in enumerate(answers_in(found, Path())):
+        levels = [
+            (name, 3 * name + name % 7) for name in (255 + number, 256 + number)
+        ]  # rows of the test, with what is asked of each
+        expected = [(f"rain in row {name + 2}", level) for name, level in levels]
+        assert [(right["name"], right["value"]) for right in one["answers"][-1]["right"]] == expected
+        assert all(
+            abs(answer["value"] - level) < 40 for answer, (_, level) in zip(one["answers"][-1]["outputs"], levels, strict=True)
+        )
     names = ["change of rain, 1 ahead", "change of rain, 2 ahead"]
     assert found["features"] == ["sun", "change of rain"] and found["head"]["names"] == names
     Path("new.csv").write_text("rain,station,sun\n30,north,20\n33,north,20\n4,south,0\n6,south,20\n13,south,30\n")
     found = shown(best, "--input", "new.csv", "--sequence", "station")
     assert found["features"] == ["sun", "change of rain"]
     assert [(item["name"], item["steps"]) for item in found["items"]] == [("north", 1), ("south", 2)]
+    read = [one["answers"][-1]["outputs"] for one in answers_in(found, Path())]
+    assert [[answer["name"] for answer in one] for one in read] == [["rain, 1 ahead", "rain, 2 ahead"]] * 2
+    assert all(
+        abs(one[0]["value"] - last) < 20 for one, last in zip(read, (33, 13), strict=True)
+    )  # it counts from the last row
     rain = np.diff([3 * year + year % 7 for year in range(210)])
     for item, changes in zip(found["items"], ([3], [2, 7]), strict=True):
         expected = [(one - rain.mean()) / rain.std() for one in changes]

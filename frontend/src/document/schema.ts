@@ -75,6 +75,16 @@ export interface ItemDoc {
   initial: Record<string, Record<string, Packed>>; // place -> state -> (width)
   maps: Record<string, Record<string, MapDoc>> | null; // place -> site -> map; null: the page computes them
   head?: Packed | null; // steps × outputs, where the page does not compute
+  answer?: ItemAnswerDoc | null;
+}
+
+/** What the model is asked of a sequence. */
+export interface ItemAnswerDoc {
+  steps: number; // of the layer that answers: a decoder may have fewer than an encoder
+  targets: Packed | null; // steps or one, for the end × outputs or one, the number of a class; NaN: nothing is asked; null: not known
+  offsets: number[] | null; // as AnswerDoc.offsets, where they hold at the sequence's end only, as of changes
+  labels: string[] | null; // what each output is: "rain 2004"
+  value?: Packed; // one × outputs: the answer, where it is read at "ends" and the page does not compute
 }
 
 /** What is made of the output: a linear layer on the last layer's outputs (both directions side by side). */
@@ -84,6 +94,14 @@ export interface HeadDoc {
   names: string[] | null; // of the outputs
   squash: "none" | "softmax" | "sigmoid";
   error?: number; // how far its outputs go from the model's own, where weights are rounded
+}
+
+/** What the model answers: its head's outputs or, without a head, those of the last layer. */
+export interface AnswerDoc {
+  at: "every" | "last" | "ends"; // each step; the last; the last step of each direction, which is the first one of the reverse one
+  kind: "numbers" | "class" | "next"; // next: the class is the symbol of the next step
+  spreads: number[] | null; // an answer in its own unit: offset + spread · output; null: as it is
+  offsets: number[] | null; // null: those of each sequence
 }
 
 export interface TrainingDoc {
@@ -114,6 +132,7 @@ export interface Doc {
   layers: LayerDoc[]; // l0, l0.reverse, l1, l1.reverse, ...
   items: ItemDoc[];
   head: HeadDoc | null;
+  answer?: AnswerDoc | null; // null: not known, or the page cannot tell; absent: written before there were answers
   computed: boolean; // all weights and a program are there: the page computes, and everything can be edited
   why_not: string | null; // why it does not
   notices: string[]; // thinning and the like, to be shown

@@ -7,7 +7,7 @@ import { initialEdits, inputEdits, siteEdits } from "./edits";
 import { headOf } from "./head";
 import { equationOf, foldedGates, type Plan, stepPlan } from "./program";
 import { before, type Done, levels, runLayer, siteNames, type Task } from "./recurrence";
-import { LazyRun } from "./run";
+import { LazyRun, sideBySide } from "./run";
 import { type Context, gateSum, termsOf } from "./terms";
 import type { Edit, Expression, Model, Run, Term, Values } from "./types";
 import { errorAt, row, valueAt } from "./values";
@@ -123,14 +123,23 @@ class Network implements Model {
   /** What the document brings, where the page cannot compute. */
   private recorded(item: number): Run {
     const doc = this.doc.items[item];
-    const run = { item, steps: doc.steps, input: this.inputOf(item, []), places: {} as Run["places"], head: null as Values | null };
+    const run = { item, steps: doc.steps, input: this.inputOf(item, []), places: {} as Run["places"] };
     for (const layer of this.doc.layers) {
       const maps = doc.maps?.[layer.place] ?? {};
       const sites = Object.fromEntries(Object.entries(maps).map(([site, map]) => [site, unmapped(map, doc)]));
       run.places[layer.place] = { names: Object.keys(sites), input: null, initial: this.initialOf(layer, item, []), sites };
     }
-    if (doc.head) run.head = valuesOf(doc.head, doc.steps);
-    return { ...run, done: true, advance: () => undefined };
+    const head = doc.head ? valuesOf(doc.head, doc.steps) : null;
+    const ending = doc.answer?.value ? valuesOf(doc.answer.value, 1) : null;
+    return { ...run, head, ending, output: this.lastOf(run.places), done: true, advance: () => undefined };
+  }
+
+  /** The last layer's outputs, where the maps hold all of them. */
+  private lastOf(places: Run["places"]): Values | null {
+    const outputs = levels(this.doc.layers)
+      .pop()!
+      .map(({ place }) => places[place].sites[this.doc.cell.state[0]]);
+    return outputs.every((one) => one && one.every === 1 && !one.units) ? sideBySide(outputs) : null;
   }
 
   terms(run: Run, edits: Edit[], snapshot: number | null, place: string, gate: string, unit: number, time: number): Term[] {

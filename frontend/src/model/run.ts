@@ -18,6 +18,7 @@ export class LazyRun implements Run {
   readonly steps: number;
   private readonly reads: Values[];
   private squashed: Values | null | undefined;
+  private ended: Values | null | undefined;
 
   /** levels: the layers from below, both directions of one side by side. */
   constructor(
@@ -44,6 +45,23 @@ export class LazyRun implements Run {
   get head(): Values | null {
     if (this.squashed === undefined) this.squashed = this.work.head(this.read(this.levels.length));
     return this.squashed;
+  }
+
+  get output(): Values {
+    return this.read(this.levels.length);
+  }
+
+  /** Computed by itself: at one step the directions stand at the two ends of the sequence. */
+  get ending(): Values | null {
+    if (this.ended === undefined) {
+      const ends = this.levels[this.levels.length - 1].map(({ place, reverse }) => {
+        const from = this.places[place].sites[this.work.output];
+        return { ...from, steps: 1, data: row(from, reverse ? 0 : from.steps - 1) };
+      });
+      const joined = sideBySide(ends);
+      this.ended = this.work.head(joined) ?? joined;
+    }
+    return this.ended;
   }
 
   get done(): boolean {

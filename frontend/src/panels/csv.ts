@@ -1,10 +1,10 @@
 /** The current values as CSV, in full: one unit with its inputs, or every unit of the layer. */
 
+import { outputName } from "../model/answer";
 import type { Values } from "../model/types";
 import { errorAt, holds, valueAt } from "../model/values";
 import type { Store } from "../state/types";
 import { feature, inOrder } from "../text/labels";
-import { outputName } from "./outputs";
 
 /** Quoted where it must be; a text that a spreadsheet would run as a formula is made harmless. */
 export function field(value: string | number): string {

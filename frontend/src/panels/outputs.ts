@@ -3,35 +3,11 @@
 import type { Doc } from "../document/schema";
 import { make, write } from "../dom/elements";
 import type { View } from "../dom/view";
-import type { Run } from "../model/types";
-import { errorAt } from "../model/values";
+import { type Output, outputsAt } from "../model/answer";
 import type { Store } from "../state/types";
 import { figure, percent, visible } from "../text/format";
 
 const MOST = 5;
-
-export interface Output {
-  index: number;
-  name: string;
-  value: number;
-  error: number; // how far it may be off
-}
-
-/** At a step; all outputs, the largest first, those that are no numbers last. */
-export function outputsAt(doc: Doc, { head }: Run, time: number): Output[] {
-  if (!head) return [];
-  const found = Array.from({ length: head.width }, (_, index) => ({
-    index,
-    name: outputName(doc, index),
-    value: head.data[time * head.width + index],
-    error: errorAt(head, index),
-  }));
-  return found.sort((a, b) => Number(Number.isNaN(a.value)) - Number(Number.isNaN(b.value)) || b.value - a.value);
-}
-
-export function outputName({ head }: Doc, index: number): string {
-  return head?.names?.[index] ?? (head?.weight.shape[0] === 1 ? "output" : `output ${index}`);
-}
 
 /** As a share where it is one. */
 function outputValue({ head }: Doc, value: number, error: number): string {

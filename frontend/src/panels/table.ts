@@ -3,12 +3,12 @@
 import "./table.css";
 import { make, write } from "../dom/elements";
 import type { View } from "../dom/view";
+import { outputsAt } from "../model/answer";
 import type { Values } from "../model/types";
 import { sayAt } from "../model/values";
 import type { Store } from "../state/types";
 import { count, figure, visible } from "../text/format";
 import { feature, inOrder } from "../text/labels";
-import { outputsAt } from "./outputs";
 
 const PAGE = 50;
 

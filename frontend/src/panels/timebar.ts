@@ -1,12 +1,14 @@
-/** The time bar: play, step, scrub; which step it is, and what stands there. */
+/** The time bar: play, step, scrub; which step it is, what stands there, and what the model answers. */
 
 import "./timebar.css";
 import { make, write } from "../dom/elements";
 import { iconButton, setIcon } from "../dom/icons";
 import type { View } from "../dom/view";
+import { answerDoc } from "../model/answer";
 import { errorAt, row } from "../model/values";
 import type { State, Store } from "../state/types";
 import { figure, visible } from "../text/format";
+import { makeAnswer } from "./answer";
 
 const AROUND = 14; // characters shown on each side of the one under the cursor
 
@@ -23,7 +25,10 @@ export function makeTimeBar(store: Store): View {
   const here = make("span", { class: "here" });
   const where = make("div", { class: "where" }, step, here);
   const buttons = make("div", { class: "buttons" }, back, play, forward);
-  const element = make("div", { class: "time-bar", role: "toolbar", "aria-label": "time" }, buttons, slider, where);
+  const answer = makeAnswer(store);
+  const element = make("div", { class: "time-bar", role: "toolbar", "aria-label": "time" }, buttons, slider, where, answer.element);
+  // A text's answer is long: it has a line of its own at every width.
+  element.classList.toggle("beside", ["numbers", "class"].includes(answerDoc(store.model.doc)?.kind ?? ""));
   const player = new Player(store);
 
   const update = (): void => {
@@ -40,9 +45,14 @@ export function makeTimeBar(store: Store): View {
     setIcon(play, playing ? "pause" : "play", playing ? "pause (space)" : "play (space)");
     write(step, `step ${time.toLocaleString("en")} of 0–${(steps - 1).toLocaleString("en")}`);
     showHere(here, store);
+    answer.update();
     player.update(store.state);
   };
-  return { element, update, destroy: () => player.stop() };
+  const destroy = (): void => {
+    player.stop();
+    answer.destroy();
+  };
+  return { element, update, destroy };
 }
 
 /** What stands at the step: the text around it, or the input's values. */

@@ -43,19 +43,19 @@ class PageStore implements Store {
     const { last } = this;
     if (last?.item === item && last.edits === edits && last.snapshot === snapshot) return last.run; // views ask often
     const run = this.model.run(item, edits, snapshot);
-    if (!run.done) this.finish();
+    if (!run.done || !this.original().done) this.finish();
     this.last = { item, edits, snapshot, run };
     return run;
   }
 
-  /** What no view has asked for yet is computed between frames, a layer at a time; then all of them draw once more. */
+  /** What no view has asked for yet is computed between frames, a layer at a time; then all of them draw once more. The original last. */
   private finish(): void {
     this.timer ||= setTimeout(() => {
       this.timer = 0;
-      const run = this.run();
-      if (!run.done) run.advance();
-      if (run.done) this.tell();
-      else this.finish();
+      const waiting = [this.run(), this.original()].filter(({ done }) => !done);
+      waiting[0]?.advance();
+      if (waiting[0]?.done) this.tell();
+      if (waiting.some(({ done }) => !done)) this.finish();
     }, REST);
   }
 

@@ -113,6 +113,7 @@ def explore(
     head: nn.Module | tuple[Tensor, Tensor | None] | None = None,
     names: Sequence[str] | None = None,
     squash: str = "none",
+    targets: Any = None,
     training: Snapshots | None = None,
     full: Sequence[str] = (),
     layer: int | str | None = None,
@@ -134,6 +135,9 @@ def explore(
         head: a linear layer on the outputs, or its weight and bias.
         names: what the numbers that the head gives are called.
         squash: what they are put through: "softmax" (probabilities), "sigmoid", or "none".
+        targets: what the model should answer, for every sequence: of each step, (time, batch) laid out as x, or one at the end,
+            (batch,): the number of a class or, with the outputs as a last size, their values; or a list with an entry for each
+            sequence. NaN where nothing is asked, of classes -1 or -100 too. Without a head, of the last layer's outputs.
         training: byhand.explorer.Snapshots, for the time-lapse.
         full: "weights" puts all weights of a large model in as they are; of a model that the page does not compute, layers and units
             whose maps are neither rounded nor thinned, as in ["l0", "l1.unit 3"].
@@ -164,6 +168,7 @@ def explore(
             head=head,
             names=names,
             squash=squash,
+            targets=targets,
             training=training,
             full=full,
             layer=layer,

@@ -70,7 +70,7 @@ class AnBn(Generated):
             at_least(name, value, 1)
         at_least("most", most, least)
         at_least("test_most", test_most, test_least)
-        self.symbols = symbols
+        self.symbols, self.outputs = symbols, [*"Sabc"[: symbols + 1], "T"]
         self.ranges: dict[Part, tuple[int, int]] = {
             "train": (least, most),
             "val": (least, most),

@@ -32,6 +32,7 @@ class Companies(Stored):
 
     form = Form(input_size=1, output_size=1, goal="regression", tolerance=0.1)
     shuffle = False
+    outputs = ("prediction",)
 
     def __init__(self, batch_size: int = 1, seed: int = 0) -> None:
         super().__init__(batch_size, seed)

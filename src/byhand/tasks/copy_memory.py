@@ -37,6 +37,7 @@ class CopyMemory(Generated):
         seed: of all that is drawn.
     """
 
+    outputs = (*map(str, range(SYMBOLS)), "blank")
     form = Form(input_size=SYMBOLS + 2, output_size=SYMBOLS + 1, goal="classification", every=True, symbols=True)
 
     def __init__(

@@ -48,7 +48,7 @@ class Digits(Stored):
         pixels, digits = load_digits(return_X_y=True)
         pixels, digits = torch.as_tensor(pixels, dtype=torch.float32) / 16, torch.as_tensor(digits, dtype=torch.long)
         features = 8 if by == "rows" else 1
-        self.by = by
+        self.by, self.outputs = by, [str(digit) for digit in range(10)]
         self.form = Form(input_size=features, output_size=10, goal="classification")
         every = Sequences(
             pixels.view(len(pixels), -1, features).transpose(0, 1).contiguous(), digits, origin=torch.arange(len(digits))

@@ -48,7 +48,7 @@ class Parity(Generated):
     ) -> None:
         super().__init__(batch_size, batches, sequences, seed)
         at_least("length", length, 1)
-        self.length, self.running = length, running
+        self.length, self.running, self.outputs = length, running, ("even", "odd")
         self.form = Form(input_size=2, output_size=2, goal="classification", every=running, symbols=True)
         self.baselines = {"guessing": {"accuracy": 0.5, "bits": 1.0}}
 

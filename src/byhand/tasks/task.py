@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import lightning as L
@@ -95,6 +95,9 @@ class Task(L.LightningDataModule):
     monitor = "val_loss"  # the metric that selects the best checkpoint: the lowest value
     writes: Literal["csv", "text"] = "csv"  # what predict makes: a table of `rows`, or what the method text(model) gives
     files: tuple[str, ...] = ()  # the options that name files, or folders of such
+    outputs: Sequence[str] | None = (
+        None  # what each number that a model gives is called, or each class; None: they have no names
+    )
     baselines: Mapping[str, Mapping[str, float]]  # baseline -> metric, without its part -> value on the test part
 
     def __init__(self, batch_size: int, seed: int) -> None:

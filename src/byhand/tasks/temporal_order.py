@@ -17,6 +17,7 @@ Hochreiter & Schmidhuber, Long Short-Term Memory, Neural Computation 9(8), 1997,
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Literal
 
 import torch
@@ -58,6 +59,7 @@ class TemporalOrder(Generated):
         at_least("length", length, 10)
         self.kind, self.length = kind, length
         letters = len(WHERE[kind])
+        self.outputs = ["".join(order) for order in product("XY", repeat=letters)]
         self.form = Form(input_size=len(SYMBOLS), output_size=2**letters, goal="classification", symbols=True)
         self.baselines = {"guessing": {"accuracy": 0.5**letters, "bits": float(letters)}}
 

@@ -57,6 +57,7 @@ class Timing(Generated):
         at_least("most", most, least + 1)
         at_least("intervals", intervals, 1)
         self.least, self.most, self.intervals = least, most, intervals
+        self.outputs = [str(steps) for steps in range(least, most + 1)]
         many = most - least + 1
         self.form = Form(input_size=2, output_size=many, goal="classification", every=True, symbols=True)
         self.baselines = {"guessing": {"accuracy": 1 / many, "bits": math.log2(many)}}

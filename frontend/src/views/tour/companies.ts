@@ -137,7 +137,13 @@ export const companies: Doc = {
      "c": {"shape": [1], "dtype": "u1", "data": "AA==", "low": 0.0, "high": 0.0}
     }
    },
-   "maps": null
+   "maps": null,
+   "answer": {
+    "steps": 4,
+    "targets": {"shape": [1, 1], "dtype": "u1", "data": "AA==", "low": 0.0, "high": 0.0},
+    "offsets": null,
+    "labels": null
+   }
   },
   {
    "name": "company B",
@@ -150,10 +156,17 @@ export const companies: Doc = {
      "c": {"shape": [1], "dtype": "u1", "data": "AA==", "low": 0.0, "high": 0.0}
     }
    },
-   "maps": null
+   "maps": null,
+   "answer": {
+    "steps": 4,
+    "targets": {"shape": [1, 1], "dtype": "u1", "data": "AA==", "low": 1.0, "high": 1.0},
+    "offsets": null,
+    "labels": null
+   }
   }
  ],
  "head": null,
+ "answer": {"at": "last", "kind": "numbers", "spreads": null, "offsets": null},
  "computed": true,
  "why_not": null,
  "notices": [],

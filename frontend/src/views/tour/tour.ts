@@ -7,6 +7,7 @@ import { make } from "../../dom/elements";
 import type { View } from "../../dom/view";
 import { makeModel } from "../../model/network";
 import { reading } from "../../model/reading";
+import { makeAnswer } from "../../panels/answer";
 import { holdEverywhere } from "../../panels/hold";
 import { makeStore } from "../../state/store";
 import type { Store } from "../../state/types";
@@ -25,6 +26,8 @@ export function makeTour(store: Store): View {
   const picture = new Picture(inner);
   const arithmetic = makeArithmetic(inner, "day");
   const table = days(inner);
+  const answer = makeAnswer(inner, "day");
+  table.element.append(answer.element);
   const chart = survival(usualGate(inner), () => update());
   const side = make("div", { class: "tour-side" }, arithmetic.element, chart.element);
   const card = new Card(store, side, () => begin(store.state.stage));
@@ -62,6 +65,7 @@ export function makeTour(store: Store): View {
     const now = reading(inner);
     picture.update(now);
     table.update();
+    answer.update();
     const changed = inner.state.edits.length > 0;
     arithmetic.update(now, changed ? reading(inner, inner.original(), false) : null, opened(inner));
   }
@@ -79,6 +83,7 @@ export function makeTour(store: Store): View {
     destroy() {
       leave();
       keys();
+      answer.destroy();
       picture.destroy();
     },
   };

@@ -39,6 +39,22 @@ def listening(layer: LSTM | None) -> Iterator[list[Given]]:
         yield calls
 
 
+@contextmanager
+def head_inputs(model: Any, head: Any) -> Iterator[list[Tensor]]:
+    """What the head is handed inside the block, where it is a module of the model's."""
+    heard: list[Tensor] = []
+    if not isinstance(head, nn.Module) or not isinstance(model, nn.Module):
+        yield heard
+        return
+
+    def hear(module: nn.Module, given: tuple[Any, ...]) -> None:
+        if given and isinstance(given[0], Tensor):
+            heard.append(given[0].detach())
+
+    with head.register_forward_pre_hook(hear):
+        yield heard
+
+
 def call_document(model: nn.Module, x: Any, lengths: Any, given: Given | None) -> dict[str, Any]:
     """For the page, which writes Python text. given: None where the model does not have just one layer stack, or hides its calls.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
+from byhand.explorer.document.answer import answer_document
 from byhand.explorer.document.cell import cell_document, unknown_cell
 from byhand.explorer.document.layers import (
     head_document,
@@ -39,6 +40,7 @@ def document(
     head: nn.Module | tuple[Tensor, Tensor | None] | None = None,
     names: Sequence[str] | None = None,
     squash: str = "none",
+    targets: Any = None,
     training: Snapshots | None = None,
     full: Sequence[str] = (),
     layer: int | str | None = None,
@@ -50,7 +52,7 @@ def document(
     whole, asked = "weights" in full, [one for one in full if one != "weights"] if not isinstance(full, str) else full
     dtype, why_not = kept_as(model, layer, whole=whole)
     sites = dtype is not None or why_not is not None
-    recording = recorded(model, x, hx, lengths, sites=sites, layer=layer, call=call)
+    recording = recorded(model, x, hx, lengths, sites=sites, layer=layer, call=call, head=head)
     if recording.cell is None:
         cell, why_cell = unknown_cell(*names_in(recording)), "its cells differ, or are not byhand's"
     else:
@@ -58,7 +60,7 @@ def document(
         cell, why_cell = cell_document(recording.cell, projected=projected)
     why_not = recording.why_not or why_cell or why_not
     if why_not is not None and recording.lstm is not None and not has_all_sites(recording):
-        recording = recorded(model, x, hx, lengths, sites=True, layer=layer, call=call)
+        recording = recorded(model, x, hx, lengths, sites=True, layer=layer, call=call, head=head)
     found_layers = layer_documents(recording, with_weights=why_not is None, dtype=dtype)
     chosen = chosen_places(asked, {one["place"]: one["hidden"] for one in found_layers})
     all_items = shown(recording, items, characters)
@@ -76,6 +78,9 @@ def document(
         read = head_reads(recording)
         for item, made in zip(all_items, sequences, strict=False):
             made["head"] = None if read is None else head_outputs(head_values(head_found, of_item(read, item)))
+    answer, answers, answer_notices = answer_document(recording, all_items, head_found, targets, stored=why_not is not None)
+    for made, part in zip(sequences, answers, strict=False):
+        made |= {"answer": part or None}
     lapse, lapse_notices = None, []
     if training is not None and why_not is None:
         assert recording.lstm is not None
@@ -96,9 +101,10 @@ def document(
         "layers": found_layers,
         "items": sequences,
         "head": head_found,
+        "answer": answer,
         "computed": why_not is None,
         "why_not": why_not,
-        "notices": [*notices, *lapse_notices],
+        "notices": [*notices, *answer_notices, *lapse_notices],
         "training": lapse,
     }
 

@@ -16,7 +16,7 @@ from byhand.engine.names import join
 from byhand.explain.calls import joined, listed
 from byhand.explain.execution import run as run_with
 from byhand.explain.lookup import place_among
-from byhand.explorer.document.call_site import Given, call_document, listening
+from byhand.explorer.document.call_site import Given, call_document, head_inputs, listening
 from byhand.nn import LSTM
 from byhand.trace import Trace
 from byhand.trace.layers import layers, places
@@ -42,6 +42,7 @@ class Recording:
     call: dict[str, Any] | None = None
     why_not: str | None = None
     given: Given | None = None  # the layer's one call
+    head_inputs: Sequence[Tensor] = ()  # of each call of the model's head
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -72,9 +73,10 @@ def recorded(
     sites: bool,
     layer: int | str | None = None,
     call: int | None = None,
+    head: object = None,
 ) -> Recording:
-    """Run the model in eval mode, without gradients, and record it. sites: whether more than inputs and first memories is wanted.
-    layer, call: see explore.
+    """Run the model in eval mode, without gradients, and record it. sites: whether more than inputs, first memories and the last layer's
+    outputs is wanted. layer, call, head: see explore.
 
     TypeError, ValueError, IndexError; whatever the model makes of its input.
     """
@@ -85,8 +87,9 @@ def recorded(
     stack = lstm if isinstance(lstm, LSTM) else None
     if x is None:
         raise TypeError("explore expected an input to show the model on, got none: byhand.explore(model, x)")
-    wanted = None if sites or stack is None else [join(path, stack.sublayers[0], stack.cell.state[0])]
-    with torch.no_grad(), evaluating(model), record(model, wanted) as trace, listening(stack) as calls:
+    wanted = None if sites or stack is None else read_sites(path, stack)
+    watched = head_inputs(model, head)
+    with torch.no_grad(), evaluating(model), record(model, wanted) as trace, listening(stack) as calls, watched as read:
         run(model, x, hx, lengths)
     shown = of_stacks(trace, stacks)
     if not shown.runs:
@@ -101,7 +104,14 @@ def recorded(
         call_document(model, x, lengths, given),
         why_not(model, shown, stacks, stack, call, again=any(one.reset for one in calls)),
         given,
+        read,
     )
+
+
+def read_sites(path: str, stack: LSTM) -> list[str]:
+    """The outputs of the last layer, and of one that is run on the input, without which that would not be recorded."""
+    top = [one for one in stack.sublayers if one.layer == stack.num_layers - 1]
+    return [join(path, one, stack.cell.state[0]) for one in dict.fromkeys([stack.sublayers[0], *top])]
 
 
 def why_not(model: nn.Module, shown: Trace, stacks: Stacks, stack: LSTM | None, call: int | None, *, again: bool) -> str | None:

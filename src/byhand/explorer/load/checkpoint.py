@@ -132,7 +132,7 @@ def read(path: Path) -> dict[str, Any]:
 def of_the_lesson(path: Path, state: Mapping[str, Tensor]) -> Trained:
     """The twelve numbers of LSTM.py, and the companies."""
     lstm = lesson_lstm(path, state)
-    example = {"x": COMPANIES.T.unsqueeze(-1), "items": ["company A", "company B"]}
+    example = {"x": COMPANIES.T.unsqueeze(-1), "items": ["company A", "company B"], "targets": COMPANIES[:, 0]}
     return Trained(lstm, "LSTM.py: twelve numbers", 1, {"features": ["price"]}, example, columns=("price",))
 
 

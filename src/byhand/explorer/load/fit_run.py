@@ -14,8 +14,9 @@ from byhand import tasks
 from byhand.errors import LoadError
 from byhand.explorer.document.document import counted
 from byhand.explorer.load.model import Alphabet, Trained, visible
+from byhand.explorer.load.task_targets import targets_of
 from byhand.nn.snapshots import Snapshots
-from byhand.tasks import Companies, Digits, Sequences, Table, Task
+from byhand.tasks import Companies, Sequences, Table, Task
 from byhand.train.callbacks.snapshots import FILE
 from byhand.train.cli.declared import verified
 from byhand.train.model.sequence_model import SequenceModel
@@ -57,6 +58,7 @@ def of_fit(
         without,
         sequence_model=True,
         changes=changes,
+        task=task,
     )
 
 
@@ -96,6 +98,8 @@ def alphabet_of(task: Task | None, model: SequenceModel) -> Alphabet | None:
         return None
     if model.form.alphabet:
         return Alphabet((*model.form.alphabet, "other"), other=len(model.form.alphabet))
+    if task is not None and task.outputs is not None and model.form.goal == "next_symbol":
+        return Alphabet(tuple(task.outputs))
     known = getattr(inspect.getmodule(type(task)), "SYMBOLS", None) if task is not None else None
     known = known if isinstance(known, str) and len(known) == model.form.input_size else None
     return Alphabet(tuple(known) if known is not None else tuple(map(str, range(model.form.input_size))))
@@ -112,13 +116,11 @@ def features_of(task: Task | None, model: SequenceModel, alphabet: Alphabet | No
 def outputs_of(task: Task | None, model: SequenceModel, alphabet: Alphabet | None) -> list[str] | None:
     """What the numbers that the head gives are called."""
     size = model.form.output_size
+    if task is not None and task.outputs is not None:
+        return list(task.outputs)
     if alphabet is not None and len(alphabet.symbols) == size and model.form.goal != "regression":
         return [visible(symbol) for symbol in alphabet.symbols]
-    if isinstance(task, Digits):
-        return [str(digit) for digit in range(size)]
-    if isinstance(task, Table):
-        return task.outputs
-    return ["prediction"] if isinstance(task, Companies) else None
+    return None
 
 
 def example_of(task: Task, alphabet: Alphabet | None, count: int) -> dict[str, Any]:
@@ -129,7 +131,7 @@ def example_of(task: Task, alphabet: Alphabet | None, count: int) -> dict[str, A
     if isinstance(task, Companies):
         names = ["company A", "company B"][:found]
     lengths = batch.lengths.tolist() if batch.lengths is not None else [len(batch.input)] * found
-    example = {"x": (batch.input, batch.lengths), "items": names}
+    example = {"x": (batch.input, batch.lengths), "items": names, "targets": targets_of(task, batch)}
     if alphabet is not None:
         texts = [batch.input[:steps, row].tolist() for row, steps in enumerate(lengths)]
         example["characters"] = [[visible(alphabet.symbols[symbol]) for symbol in text] for text in texts]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from byhand.tasks import Task
 
 STEPS = 2000  # of a longer sequence the first ones are shown
 
@@ -27,7 +30,7 @@ class Trained:
     task; None where that is not known. alphabet: of a model that reads symbols. columns, scale: the names of the inputs in a table,
     and how they are to be scaled, (inputs, 2) of mean and spread. without: why its own task is not known, where there was one.
     sequence_model: whether it is byhand fit's. changes: which inputs are changes of their columns from step to step. notices: what a
-    reader should know of how it was read.
+    reader should know of how it was read. task: its own, where that is known.
     """
 
     model: nn.Module
@@ -42,6 +45,7 @@ class Trained:
     sequence_model: bool = False
     changes: tuple[bool, ...] = ()
     notices: tuple[str, ...] = ()
+    task: Task | None = None
 
     def shown_on(self, input: Tensor, lengths: Tensor | None = None) -> dict[str, Any]:
         """Input (time, batch, inputs), or (time, batch) of symbols, as explore takes it for this model."""
@@ -50,6 +54,12 @@ class Trained:
         if self.sequence_model:
             return {"x": (input, lengths)}
         return {"x": input.transpose(0, 1) if getattr(self.model, "batch_first", False) else input, "lengths": lengths}
+
+    @property
+    def says_next(self) -> bool:
+        """Whether it answers each symbol with the one that comes next."""
+        form = getattr(self.model, "form", None)
+        return self.alphabet is not None and form is not None and (form.goal == "next_symbol" or bool(form.alphabet))
 
     @property
     def wanted(self) -> str:

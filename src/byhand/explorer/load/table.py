@@ -25,6 +25,7 @@ def from_table(path: Path, text: str, trained: Trained, sequence: str | None) ->
     split = column_of(path, header, names, sequence)
     columns = chosen_columns(path, header, names, trained, split)
     values = numbers(path, rows, {at: names[at] for at in columns})
+    raw = values
     groups: dict[str, list[int]] = {}
     for number, (_, cells) in enumerate(rows):
         groups.setdefault((cells[split] or f"without {sequence}") if split is not None else path.name, []).append(number)
@@ -37,6 +38,12 @@ def from_table(path: Path, text: str, trained: Trained, sequence: str | None) ->
     for place, (group, steps) in enumerate(zip(groups.values(), lengths, strict=True)):
         x[:steps, place] = values[group[:steps]]
     found = trained.shown_on(x, uneven(lengths)) | {"items": list(groups)}
+    if trained.task is not None:
+        from byhand.explorer.load.task_targets import of_input  # noqa: PLC0415 (tasks are loaded with a model of theirs)
+
+        read = [trained.columns[at] for at in range(len(columns))] if trained.columns is not None else []
+        ends = [group[steps - 1] for group, steps in zip(groups.values(), lengths, strict=True)]
+        found["targets"] = of_input(trained.task, {name: raw[ends, at] for at, name in enumerate(read)}, len(groups))
     notices = cut(list(groups), [len(group) for group in groups.values()])
     if header is not None:
         found["features"] = [names[at] for at in columns]

@@ -90,8 +90,15 @@ def from_text(path: Path, text: str, trained: Trained, alphabet: Alphabet) -> Re
         x[: lengths[row], row] = torch.tensor([numbers.get(symbol, alphabet.other) for symbol in line[:STEPS]])
     words = [[visible(symbol) for symbol in line[:STEPS]] for line in lines.values()]
     given = trained.shown_on(x, uneven(lengths)) | {"characters": words, "items": items}
+    if trained.says_next:
+        given["targets"] = [following(line, numbers, alphabet.other)[:STEPS] for line in lines.values()]
     notices = [*unknown(path.name, words, numbers), *cut(items, [len(line) for line in lines.values()])]
     return given, notices
+
+
+def following(text: str, numbers: Mapping[str, int], other: int | None) -> list[int]:
+    """The number of the symbol behind each; -1 for what is not known, as behind the last one."""
+    return [numbers.get(symbol, -1 if other is None else other) for symbol in text[1:]] + [-1]
 
 
 def unknown(name: str, texts: list[list[str]], known: Mapping[str, int]) -> list[str]:

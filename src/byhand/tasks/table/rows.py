@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from byhand.tasks.table.stamps import shift_of
-from byhand.tasks.task import Sequences
+from byhand.tasks.task import Part, Sequences
 
 
 def rows(task: Any, batch: Sequences, answer: Tensor) -> Iterator[dict[str, Any]]:
@@ -22,11 +22,17 @@ def rows(task: Any, batch: Sequences, answer: Tensor) -> Iterator[dict[str, Any]
         for ahead, value in enumerate(values, 1):
             at = start + task.seen + ahead - 1
             if task.time:
-                when = entry("time", task.time, windows.text[at] if known else future(task, start + task.seen - 1, ahead))
+                when = entry("time", task.time, time_of(task, task.predicted, start, ahead))
             else:
                 when = {"row": int(windows.row[at]) if known else None}
             target = entry("target", task.targets, levels[at].tolist() if known else [None] * len(value))
             yield where | when | {"ahead": ahead} | target | entry("answer", task.targets, value)
+
+
+def time_of(task: Any, part: Part, start: int, ahead: int) -> Sequence[str | None]:
+    """The time of the answer so many steps behind a window, as the table writes it, in each of its columns; None where it is not known."""
+    last = start + task.seen - 1
+    return future(task, last, ahead) if part == "future" else task.windows[part].text[last + ahead]
 
 
 def future(task: Any, at: int, ahead: int) -> tuple[str | None, ...]:

@@ -177,7 +177,7 @@ class Table(Indexed):
         return {name: errors(seasonal_naive(seen, season, self.horizon), asked) for name, season in guesses.items()}
 
     @property
-    def outputs(self) -> list[str]:
+    def outputs(self) -> list[str]:  # type: ignore[override]
         """What each number that a model gives is called."""
         targets = self.scaling.columns[-len(self.targets) :]
         if self.horizon == 1:
