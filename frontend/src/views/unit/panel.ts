@@ -62,6 +62,7 @@ export class Panel {
     const made: Handle = handle({
       ...{ key: target.key, name: target.name, value: read(reading), low: target.low, high: target.high, step: target.step },
       change: (value, dragging) => this.store.edit(target.edit(value), { dragging }),
+      cancel: () => this.store.abandon(),
     });
     this.refreshes.push((now) => made.set(read(now), edited(this.store.state.edits, target), error(now)));
     return made.element;
