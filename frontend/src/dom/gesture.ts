@@ -70,7 +70,7 @@ export function gesture(element: Held, grip: Grip): (value: number, dragging: bo
 
 /** With mouse, pen or finger; which way a finger still scrolls the page is the style sheet's (touch-action). */
 function drag(element: Held, grip: Grip, start: () => number, give: (value: number, dragging: boolean) => void): void {
-  let from: { place: number; value: number } | null = null; // where a pointer went down
+  let from: { pointer: number; place: number; value: number } | null = null; // where a pointer went down
   let moved = false; // since then: what follows is a drag, and no click
   let clicks = 0; // in a row, none of them the end of a drag
   const place = (event: PointerEvent): number => (grip.along === "up" ? -event.clientY : event.clientX);
@@ -90,15 +90,16 @@ function drag(element: Held, grip: Grip, start: () => number, give: (value: numb
   }
 
   element.addEventListener("pointerdown", (event: PointerEvent) => {
+    if (from) return; // a second finger
     moved = false;
-    if (!grip.bounds() || event.button !== 0 || !event.isPrimary) return;
+    if (!grip.bounds() || event.button !== 0) return;
     element.setPointerCapture(event.pointerId);
-    from = { place: place(event), value: start() };
+    from = { pointer: event.pointerId, place: place(event), value: start() };
     window.addEventListener("keydown", takenBack, true);
   });
   element.addEventListener("pointermove", (event: PointerEvent) => {
     const bounds = grip.bounds();
-    if (!from || !bounds) return;
+    if (from?.pointer !== event.pointerId || !bounds) return;
     const pixels = place(event) - from.place;
     if (!moved && Math.abs(pixels) < CLICK) return;
     moved = true;

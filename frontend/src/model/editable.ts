@@ -16,6 +16,8 @@ export interface Target {
   edit(value: number): Edit;
 }
 
+type Where = Pick<Reading, "doc" | "layer">;
+
 /** What stands behind a name of an equation: a site at this step, a memory of the step before, a vector, a single input. */
 export function targetOf(reading: Reading, name: string): Target | null {
   const { doc, layer, unit, time } = reading;
@@ -72,7 +74,7 @@ export function inputAt(reading: Reading, index: number): Target | null {
 }
 
 /** Which unit of the layer below an input comes from. */
-function below({ doc, layer }: Reading, index: number): { place: string; unit: number } | null {
+function below({ doc, layer }: Where, index: number): { place: string; unit: number } | null {
   const stack = levels(doc.layers);
   const feeding = stack[stack.findIndex((level) => level.some((one) => one.place === layer.place)) - 1] ?? [];
   let offset = 0;
@@ -84,9 +86,9 @@ function below({ doc, layer }: Reading, index: number): { place: string; unit: n
 }
 
 /** What an input is called: "price"; "unit 3 of l0". */
-export function inputName(reading: Reading, index: number): string {
-  if (reading.layer.layer === 0) return feature(reading.doc, index);
-  const from = below(reading, index);
+export function inputName(where: Where, index: number): string {
+  if (where.layer.layer === 0) return feature(where.doc, index);
+  const from = below(where, index);
   return from ? `unit ${from.unit} of ${from.place}` : `input ${index}`;
 }
 

@@ -45,6 +45,17 @@ function measured(values: Values): Pooled {
   return { values, most: most || 1, signed };
 }
 
+/** So many columns, in their order: where there are more, those whose values are the largest in size at a step. */
+export function largestOnes(values: Values | null, time: number, count: number): number[] {
+  const all = Array.from({ length: values?.width ?? 0 }, (_, column) => column);
+  if (!values || all.length <= count) return all;
+  const size = (column: number): number => Math.abs(valueAt(values, time, column));
+  return all
+    .sort((a, b) => size(b) - size(a) || a - b)
+    .slice(0, count)
+    .sort((a, b) => a - b);
+}
+
 /** The column whose value is the largest in size at a step. */
 export function largestAt(values: Values, time: number): number {
   let best = 0;

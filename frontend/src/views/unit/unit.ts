@@ -5,6 +5,7 @@ import "./unit.css";
 import { strips } from "../../charts/strips";
 import type { CellDoc } from "../../document/schema";
 import { make, write } from "../../dom/elements";
+import { reveal } from "../../dom/reveal";
 import type { View } from "../../dom/view";
 import { reading } from "../../model/reading";
 import type { Store } from "../../state/types";
@@ -22,9 +23,13 @@ function sitesInOrder(cell: CellDoc): string[] {
 
 export function makeUnit(store: Store): View {
   const { doc } = store.model;
-  const picture = new Picture(store);
+  const show = (): number => requestAnimationFrame(() => reveal(arithmetic.element)); // once it is drawn
+  const picture = new Picture(store, show);
   const arithmetic = makeArithmetic(store);
-  const lines = strips(store, sitesInOrder(doc.cell), (node) => store.set({ node }, { remember: true }));
+  const lines = strips(store, sitesInOrder(doc.cell), (node) => {
+    store.set({ node }, { remember: true });
+    show();
+  });
   const title = make("span", { class: "unit-title" });
   const equations = make(
     "details",
@@ -33,6 +38,7 @@ export function makeUnit(store: Store): View {
     make("pre", {}, doc.cell.equations.join("\n")),
     make("p", {}, doc.cell.cite),
   );
+  equations.addEventListener("toggle", () => equations.open && reveal(equations));
   const skip = make("button", { type: "button", class: "skip" }, "Skip to the arithmetic");
   skip.addEventListener("click", () => arithmetic.element.focus());
   const element = make(
