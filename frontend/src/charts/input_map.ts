@@ -5,7 +5,6 @@ import { largestAt, pooled } from "../model/pooled";
 import type { Reading } from "../model/reading";
 import type { Values } from "../model/types";
 import { sayAt } from "../model/values";
-import { visible } from "../text/format";
 import { diverging, paletteOf, sizes } from "./colours";
 import { paint } from "./heatmap";
 
@@ -22,5 +21,5 @@ export function paintInput(canvas: HTMLCanvasElement, values: Values, width: num
 /** The largest at a step: "0.99", "input 638". */
 export function largestInput(where: Pick<Reading, "doc" | "layer">, values: Values, time: number): [value: string, name: string] {
   const index = largestAt(values, time);
-  return [sayAt(values, time, index), visible(inputName(where, index))];
+  return [sayAt(values, time, index), inputName(where, index)];
 }

@@ -8,7 +8,7 @@ import { evaluate } from "../model/program";
 import { inputOf, type Reading } from "../model/reading";
 import { uncertainty } from "../model/uncertainty";
 import { sayAt } from "../model/values";
-import { figure, visible } from "../text/format";
+import { figure } from "../text/format";
 import { gripped, type Hands, levelOf } from "./grips";
 import { inputCells } from "./input_cells";
 import type { SceneNode } from "./scene";
@@ -75,7 +75,7 @@ function largestOf(reading: Reading): string {
   const values = inputOf(reading.layer, reading.run);
   if (!values) return `${reading.layer.input} values`;
   const index = largestAt(values, reading.time);
-  return `${values.width} values, the largest: ${short(visible(inputName(reading, index)), LONG)} = ${sayAt(values, reading.time, index)}`;
+  return `${values.width} values, the largest: ${short(inputName(reading, index), LONG)} = ${sayAt(values, reading.time, index)}`;
 }
 
 const LONG = 24; // letters of a feature's name

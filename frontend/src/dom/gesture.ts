@@ -68,7 +68,7 @@ export function gesture(element: Held, grip: Grip): (value: number, dragging: bo
   return give;
 }
 
-/** With mouse, pen or finger; which way a finger still scrolls the page is the style sheet's (touch-action). */
+/** With mouse, pen or finger. Across: a finger that moves up or down still scrolls the page (touch-action: pan-y). */
 function drag(element: Held, grip: Grip, start: () => number, give: (value: number, dragging: boolean) => void): void {
   let from: { pointer: number; place: number; value: number } | null = null; // where a pointer went down
   let moved = false; // since then: what follows is a drag, and no click
@@ -120,5 +120,8 @@ function drag(element: Held, grip: Grip, start: () => number, give: (value: numb
     end();
     if (dragged) grip.cancel();
   });
-  if (grip.along === "up") element.addEventListener("dblclick", () => clicks > 1 && grip.free?.());
+  if (grip.along === "across") return;
+  element.addEventListener("dblclick", () => clicks > 1 && grip.free?.());
+  // Chromium does not heed touch-action on the parts of an SVG: the finger would scroll the page.
+  element.addEventListener("touchmove", (event) => from && event.cancelable && event.preventDefault(), { passive: false });
 }

@@ -1,6 +1,7 @@
 /** What can be changed, and by which edit. */
 
 import type { CellDoc } from "../document/schema";
+import { visible } from "../text/format";
 import { feature, label } from "../text/labels";
 import { block, source } from "./layout";
 import type { Reading } from "./reading";
@@ -85,9 +86,10 @@ function below({ doc, layer }: Where, index: number): { place: string; unit: num
   return null;
 }
 
-/** What an input is called: "price"; "unit 3 of l0". */
+/** What an input is called: "price"; "unit 3 of l0"; a single letter in quotes. */
 export function inputName(where: Where, index: number): string {
-  if (where.layer.layer === 0) return feature(where.doc, index);
+  const own = where.layer.layer === 0 ? visible(feature(where.doc, index)) : "";
+  if (own) return [...own].length === 1 ? `“${own}”` : own;
   const from = below(where, index);
   return from ? `unit ${from.unit} of ${from.place}` : `input ${index}`;
 }

@@ -16,7 +16,7 @@ import { rowsOf, valueAt } from "../../model/values";
 import { holdOf, letGo } from "../../panels/hold";
 import type { Store } from "../../state/types";
 
-const ROOM = 620; // pixels from which on the wide picture is used
+const ROOM = 600; // pixels from which on the wide picture is used
 
 /** The picture that fits the cell. */
 function sceneOf(cell: CellDoc, model: Model, wide: boolean): Scene {
