@@ -15,18 +15,21 @@ export function makeDrawer(store: Store): View {
   const element = make("section", { class: "drawer", "aria-label": "data table", tabindex: -1 }, head, table.element);
   element.dataset["panel"] = "data table";
   element.hidden = true;
-  let came: Element | null = null; // what had the focus before
+  let came: HTMLElement | SVGElement | null = null; // from where the focus went in
   let first = true; // what the address opens takes no focus away
+
+  element.addEventListener("focusin", ({ relatedTarget: from }) => {
+    if ((from instanceof HTMLElement || from instanceof SVGElement) && !element.contains(from)) came = from;
+  });
 
   function update(): void {
     const open = store.state.table && store.state.view !== "tour";
     const changed = open === element.hidden;
-    if (changed && open) came = document.activeElement;
     const inside = element.contains(document.activeElement);
     element.hidden = !open;
     if (open) table.update();
     if (changed && open && !first) element.focus({ preventScroll: true });
-    if (changed && !open && inside && came instanceof HTMLElement && came.isConnected) came.focus({ preventScroll: true });
+    if (changed && !open && inside && came?.isConnected) came.focus({ preventScroll: true });
     first = false;
   }
 
