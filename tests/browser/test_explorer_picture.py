@@ -33,8 +33,9 @@ def node(page: Any, name: str, kind: str = "") -> Any:
 
 
 def middle(page: Any, name: str, kind: str = "") -> tuple[float, float]:
+    """In whole pixels, as a mouse moves."""
     box = node(page, name, kind).locator(".shell").bounding_box()
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    return round(box["x"] + box["width"] / 2), round(box["y"] + box["height"] / 2)
 
 
 def drag(page: Any, name: str, up: float, *, drop: bool = True, kind: str = "") -> None:

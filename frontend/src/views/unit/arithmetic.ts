@@ -19,7 +19,8 @@ export interface Arithmetic {
 
 /** word: what a step is called, and counted from: the lesson's days from 1. */
 export function makeArithmetic(store: Store, word: StepWord = "step"): Arithmetic {
-  const element = make("section", { class: "worked", "aria-label": "the arithmetic", tabindex: -1 });
+  const { computed } = store.model.doc; // else nothing in it takes the focus, by which it is scrolled
+  const element = make("section", { class: "worked", "aria-label": "the arithmetic", tabindex: computed ? -1 : 0 });
   let built = "";
   let refreshes: Refresh[] = [];
   let expanded = ""; // the part whose terms are all shown
