@@ -82,9 +82,7 @@ def frozen() -> Explorer:
     return explore(LSTM(2, 6, cell=cells.layernorm_lstm), torch.randn(24, 1, 2), title="Layer normalisation")
 
 
-DOCUMENTS: dict[str, Callable[[], Explorer]] = {
-    made.__name__: made for made in (companies, numbers, text, gru, wide, frozen)
-}
+DOCUMENTS: dict[str, Callable[[], Explorer]] = {made.__name__: made for made in (companies, numbers, text, gru, wide, frozen)}
 
 
 def stretched(lstm: LSTM) -> LSTM:
@@ -100,7 +98,9 @@ def taken(browser: Browser, file: Path, name: str, folder: Path, middle: int) ->
     count = 0
     for size, (width, height) in SIZES.items():
         for look in LOOKS:
-            page: Any = browser.new_page(viewport={"width": width, "height": height}, color_scheme=look, reduced_motion="reduce")
+            page: Any = browser.new_page(
+                viewport={"width": width, "height": height}, color_scheme=look, reduced_motion="reduce"
+            )
             row = []
             for view in VIEWS:
                 page.goto(f"{file.as_uri()}#view={view}&time={middle}")

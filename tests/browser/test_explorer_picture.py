@@ -73,7 +73,8 @@ def test_a_drag_holds_a_gate_and_all_follows_at_once(open_page: Opener) -> None:
     example = Example()
     page = open_page(example.document, fragment="view=unit&time=2&unit=1&node=f")
     level = node(page, "f").locator(".level")
-    before, whole = level.bounding_box(), node(page, "f").locator(".shell").bounding_box()["height"]
+    before = level.bounding_box()
+    whole = node(page, "f").locator(".shell").evaluate("(one) => one.getBBox().height * one.getScreenCTM().d")
     own = example.values()["l0.f"][2, 0, 1].item()
     drag(page, "f", 15, drop=False)
     assert "dragging" in node(page, "f").get_attribute("class").split()
@@ -302,7 +303,10 @@ def test_where_the_page_does_not_compute_nothing_can_be_dragged(open_page: Opene
 
 
 def no_edits(page: Any) -> None:
-    assert page.locator(".byhand-explorer :is(.handle, .hold), .unit-picture :is([role=slider], [role=spinbutton], .free)").count() == 0
+    assert (
+        page.locator(".byhand-explorer :is(.handle, .hold), .unit-picture :is([role=slider], [role=spinbutton], .free)").count()
+        == 0
+    )
     names = page.locator(".unit-picture .node").evaluate_all("(all) => [...new Set(all.map((one) => one.dataset.opens))]")
     for name in names:
         node(page, name).hover()
@@ -313,14 +317,26 @@ def no_edits(page: Any) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_screen_reader_hears_sliders_and_finds_buttons(open_page: Opener, scheme: str) -> None:
-    page = open_page(Example(size=1).document, fragment="view=unit&time=2&unit=1&node=f&edits=l0.f~2~1~0.25", color_scheme=scheme)
+    page = open_page(
+        Example(size=1).document, fragment="view=unit&time=2&unit=1&node=f&edits=l0.f~2~1~0.25", color_scheme=scheme
+    )
     gate = page.get_by_role("slider", name="forget gate", exact=True)
-    told = {name: gate.get_attribute(f"aria-{name}") for name in ("valuemin", "valuemax", "valuenow", "valuetext", "orientation")}
-    assert told == {"valuemin": "0", "valuemax": "1", "valuenow": "0.25", "valuetext": "0.25, changed", "orientation": "vertical"}
+    told = {
+        name: gate.get_attribute(f"aria-{name}") for name in ("valuemin", "valuemax", "valuenow", "valuetext", "orientation")
+    }
+    assert told == {
+        "valuemin": "0",
+        "valuemax": "1",
+        "valuenow": "0.25",
+        "valuetext": "0.25, changed",
+        "orientation": "vertical",
+    }
     assert gate.get_attribute("aria-description") == "Enter opens its arithmetic"
     candidate = page.get_by_role("slider", name="candidate", exact=True)
     assert candidate.get_attribute("aria-valuemin") == "-1"
-    memory = page.locator(".unit-picture").get_by_role("spinbutton", name="long memory of unit 1 of the step before", exact=True)
+    memory = page.locator(".unit-picture").get_by_role(
+        "spinbutton", name="long memory of unit 1 of the step before", exact=True
+    )
     assert memory.get_attribute("aria-valuemin") is None and memory.get_attribute("aria-valuenow")
     opens = page.get_by_role("button", name="output gate (o):")
     assert opens.get_attribute("tabindex") == "-1"

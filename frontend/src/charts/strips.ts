@@ -44,9 +44,10 @@ export function strips(store: Store, sites: string[], open: (node: string) => vo
   const plots = make("div", { class: "strip-plots" }, ...rows.map((row) => row.element), over);
   const element = make("section", { class: "strips", "aria-label": "over time" }, plots, letters);
   let room = 0; // pixels
-  const identities = new Map<object, number>();
+  const identities = new WeakMap<object, number>(); // a run that nobody else keeps is let go
+  let seen = 0;
   const identity = (one: object): number => {
-    if (!identities.has(one)) identities.set(one, identities.size);
+    if (!identities.has(one)) identities.set(one, ++seen);
     return identities.get(one) ?? 0;
   };
 
@@ -79,8 +80,10 @@ export function strips(store: Store, sites: string[], open: (node: string) => vo
     const [run, original] = [store.run(), store.original()];
     const both = state.compare && state.edits.some((edit) => edit.on);
     const width = Math.max(120, Math.round(room || over.clientWidth || 600));
+    const look = lookOf(element);
     for (const row of rows) {
-      const drawn = [identity(run), both ? identity(original) : "", state.place, state.unit, width, lookOf(element)].join();
+      const whose = (one: Run): number => identity((row.site === "input" && of(one, "input")) || one); // the input outlives most edits
+      const drawn = [whose(run), both ? whose(original) : "", state.place, state.unit, width, look].join();
       if (row.drawn !== drawn) draw(row, run, both ? original : null, width);
       row.drawn = drawn;
       const [value, name] = said(run, row.site);
