@@ -30,6 +30,19 @@ test("an edit is undone and redone", () => {
   assert.equal(store.state.edits.length, 1);
 });
 
+test("a drag that is taken back has never been", () => {
+  const store = makeStore(model);
+  store.edit(edit(0.25));
+  store.abandon();
+  assert.equal(store.state.edits.length, 1, "nothing is being dragged");
+  for (const value of [0.5, 0.75]) store.edit(edit(value, 2), { dragging: true });
+  store.abandon();
+  assert.deepEqual(store.state.edits, [edit(0.25)]);
+  assert.ok(!store.canRedo());
+  store.undo();
+  assert.deepEqual(store.state.edits, []);
+});
+
 test("edits that are no number are refused", () => {
   const store = makeStore(model);
   store.edit(edit(Number.NaN));

@@ -58,7 +58,12 @@ export function diverging(most: number, { brown, zero, teal }: Palette): Scheme 
 }
 
 export function shares(palette: Palette): Scheme {
-  return scheme([palette.zero, palette["ink-soft"]], 0, 1, palette["ink-soft"]);
+  return sizes(1, palette);
+}
+
+/** From 0 up to the largest. */
+export function sizes(most: number, palette: Palette): Scheme {
+  return scheme([palette.zero, palette["ink-soft"]], 0, most, palette["ink-soft"]);
 }
 
 /** The largest size among the finite values, rounded up to two digits; 1 where all is 0. */

@@ -1,13 +1,12 @@
 /** What goes in along the top and what comes out along the bottom: characters, lines, or a map where there are many. */
 
 import { make, makeSvg, write } from "../dom/elements";
+import { FEW } from "../model/pooled";
 import type { Values } from "../model/types";
 import { rowsOf } from "../model/values";
 import { brief, visible } from "../text/format";
 import { diverging, type Palette, type Scheme, shares } from "./colours";
 import { paint, placeOf, type Window } from "./heatmap";
-
-const FEW = 4; // lines that a reader can distinguish
 
 const LETTER = 6.5; // pixels of a letter, roughly
 

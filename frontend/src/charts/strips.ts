@@ -2,13 +2,18 @@
 
 import "./strips.css";
 import { scaleLinear } from "d3-scale";
+import type { LayerDoc } from "../document/schema";
 import { make, makeSvg, write } from "../dom/elements";
+import { FEW } from "../model/pooled";
+import { inputOf } from "../model/reading";
 import type { Run, Values } from "../model/types";
 import { holds, sayAt } from "../model/values";
 import type { Store } from "../state/types";
 import { brief, figure, visible } from "../text/format";
 import { label, symbol, tone } from "../text/labels";
+import { lookOf } from "./colours";
 import { stepAt } from "./heatmap";
+import { largestInput, paintInput } from "./input_map";
 import { outline, type Series } from "./outline";
 
 export interface Strips {
@@ -23,7 +28,9 @@ interface Row {
   site: string; // or "input"
   element: HTMLElement;
   figure: HTMLElement;
+  note: HTMLElement; // the name of what the figure is of, where that is not the site
   plot: SVGSVGElement;
+  canvas: HTMLCanvasElement; // in the plot's place, where there are too many lines
   drawn: string;
 }
 
@@ -37,9 +44,10 @@ export function strips(store: Store, sites: string[], open: (node: string) => vo
   const plots = make("div", { class: "strip-plots" }, ...rows.map((row) => row.element), over);
   const element = make("section", { class: "strips", "aria-label": "over time" }, plots, letters);
   let room = 0; // pixels
-  const identities = new Map<object, number>();
+  const identities = new WeakMap<object, number>(); // a run that nobody else keeps is let go
+  let seen = 0;
   const identity = (one: object): number => {
-    if (!identities.has(one)) identities.set(one, identities.size);
+    if (!identities.has(one)) identities.set(one, ++seen);
     return identities.get(one) ?? 0;
   };
 
@@ -72,14 +80,15 @@ export function strips(store: Store, sites: string[], open: (node: string) => vo
     const [run, original] = [store.run(), store.original()];
     const both = state.compare && state.edits.some((edit) => edit.on);
     const width = Math.max(120, Math.round(room || over.clientWidth || 600));
+    const look = lookOf(element);
     for (const row of rows) {
-      const drawn = [identity(run), both ? identity(original) : "", state.place, state.unit, width].join();
+      const whose = (one: Run): number => identity((row.site === "input" && of(one, "input")) || one); // the input outlives most edits
+      const drawn = [whose(run), both ? whose(original) : "", state.place, state.unit, width, look].join();
       if (row.drawn !== drawn) draw(row, run, both ? original : null, width);
       row.drawn = drawn;
-      const values = of(run, state.place, row.site);
-      const shown = row.site === "input" ? 0 : state.unit;
-      const text = !values ? figure(NaN) : holds(values, shown) ? sayAt(values, state.time, shown) : "–";
-      write(row.figure, row.site === "input" && values && values.width > 1 ? "" : text);
+      const [value, name] = said(run, row.site);
+      write(row.figure, value);
+      write(row.note, name);
     }
     cursor.style.left = `${(100 * (state.time + 0.5)) / run.steps}%`;
     cursor.style.width = `${Math.max(2, Math.min(26, width / run.steps))}px`;
@@ -89,15 +98,31 @@ export function strips(store: Store, sites: string[], open: (node: string) => vo
     spell(letters, doc.items[state.item].characters, state.time, width);
   }
 
+  const layer = (): LayerDoc => doc.layers.find((one) => one.place === store.state.place) ?? doc.layers[0];
+
+  const of = (run: Run, site: string): Values | null =>
+    site === "input" ? inputOf(layer(), run) : (run.places[store.state.place]?.sites[site] ?? null);
+
+  /** The figure beside a strip: of many inputs the largest, with its name; of a few none. */
+  function said(run: Run, site: string): [value: string, name: string] {
+    const { time, unit } = store.state;
+    const values = of(run, site);
+    if (!values) return [figure(NaN), ""];
+    if (site !== "input") return [holds(values, unit) ? sayAt(values, time, unit) : "–", ""];
+    if (values.width > FEW) return largestInput({ doc, layer: layer() }, values, time);
+    return [values.width > 1 ? "" : sayAt(values, time, 0), ""];
+  }
+
   function draw(row: Row, run: Run, original: Run | null, width: number): void {
     const range = row.site === "input" ? "free" : (doc.cell.ranges[row.site] ?? "free");
     const index = row.site === "input" ? 0 : store.state.unit;
-    const [now, old] = [of(run, store.state.place, row.site), original && of(original, store.state.place, row.site)];
+    const [now, old] = [of(run, row.site), original && of(original, row.site)];
+    const many = row.site === "input" && now !== null && now.width > FEW;
+    row.element.classList.toggle("many", many);
+    if (many) return paintInput(row.canvas, now, width, HEIGHT);
     const series = [now, old].map((values) => (values ? { values, column: column(values, index) } : null));
     const features =
-      row.site === "input" && now && now.width > 1
-        ? Array.from({ length: Math.min(now.width, 6) }, (_, k) => ({ values: now, column: k }))
-        : null;
+      row.site === "input" && now && now.width > 1 ? Array.from({ length: now.width }, (_, k) => ({ values: now, column: k })) : null;
     paint(row.plot, features ?? [series[0]], features ? null : series[1], range, width);
   }
 
@@ -113,11 +138,6 @@ function column(values: Values, unit: number): number {
   return values.units ? values.units.indexOf(unit) : unit;
 }
 
-function of(run: Run, place: string, site: string): Values | null {
-  const found = run.places[place];
-  return (site === "input" ? (found?.input ?? run.input) : found?.sites[site]) ?? null;
-}
-
 function strip({ model }: Store, site: string, open: (node: string) => void): Row {
   const { cell } = model.doc;
   const words = site === "input" ? "input" : label(cell, site);
@@ -128,10 +148,12 @@ function strip({ model }: Store, site: string, open: (node: string) => void): Ro
     title: words,
     "aria-label": `${words}, opens the arithmetic`,
   });
-  name.append(make("span", { class: "strip-letter" }, symbol(site)), number);
+  const note = make("span", { class: "strip-note" });
+  name.append(make("span", { class: "strip-letter" }, symbol(site)), number, note);
   name.addEventListener("click", () => open(site));
   const plot = makeSvg("svg", { class: `strip-plot tone-${tone(cell, site)}`, height: HEIGHT, "aria-hidden": "true" });
-  return { site, element: make("div", { class: "strip" }, name, plot), figure: number, plot, drawn: "" };
+  const canvas = make("canvas", { "aria-hidden": "true" });
+  return { site, element: make("div", { class: "strip" }, name, plot, canvas), figure: number, note, plot, canvas, drawn: "" };
 }
 
 /** The lines of one strip, its axis and what is not a number. */

@@ -1,17 +1,19 @@
 /** Draws a scene and keeps it up to date: levels, figures, wires by size, and values that travel when the step changes. */
 
-import { calm, make, makeSvg, write } from "../dom/elements";
+import { calm, makeSvg, write } from "../dom/elements";
 import { names } from "../model/expression";
 import { evaluate } from "../model/program";
 import type { Reading } from "../model/reading";
 import { uncertainty } from "../model/uncertainty";
 import { figure } from "../text/format";
-import { button, drawNode, textOf } from "./nodes";
+import type { Hands } from "./grips";
+import { button, drawNode } from "./nodes";
 import { path, type Scene, type SceneWire } from "./scene";
 
 export interface Diagram {
   element: SVGSVGElement;
-  update(reading: Reading, open: string | null, changed: (name: string) => boolean): void;
+  /** changed: whether there is an edit of a node. reach: the size that fills the level of a site without bounds. */
+  update(reading: Reading, open: string | null, changed: (name: string) => boolean, reach: (site: string) => number): void;
   /** Let the values of this moment travel along the wires. */
   travel(): void;
   /** Point at parts of the picture; all else steps back. Empty: nothing does. */
@@ -23,8 +25,8 @@ const TRAVEL = 130; // ms along one wire
 
 const RANK = 26; // ms by which a wire starts after the one before it: 260 ms in all
 
-/** `open` gets the node that was clicked. */
-export function diagram(scene: Scene, title: string, open: (node: string) => void): Diagram {
+/** `open` gets the node that was clicked, `hands` what is dragged. */
+export function diagram(scene: Scene, title: string, open: (node: string) => void, hands: Hands): Diagram {
   const element = makeSvg("svg", {
     ...{
       class: "unit-picture",
@@ -39,17 +41,19 @@ export function diagram(scene: Scene, title: string, open: (node: string) => voi
   const sparks = makeSvg("g", { class: "sparks", "aria-hidden": "true" });
   element.append(makeSvg("defs", {}, pattern), below, sparks, above);
   const wires = scene.wires.map((wire) => drawWire(wire, open));
-  const nodes = scene.nodes.map((node) => drawNode(node, pattern.id, open));
+  const nodes = scene.nodes.map((node) => drawNode(node, pattern.id, open, hands));
   below.append(...wires.map((one) => one.group), ...junctions(scene));
   above.append(...nodes.map((one) => one.group));
   for (const { x, y, text } of scene.notes) above.append(makeSvg("text", { class: "note", x, y, "text-anchor": "middle" }, text));
   let moving: Animation[] = [];
   let last = 0; // when values last set out
 
-  function update(reading: Reading, opened: string | null, changed: (name: string) => boolean): void {
+  const update: Diagram["update"] = (reading, opened, changed, reach) => {
     for (const one of wires) one.update(reading, opened);
-    for (const one of nodes) one.update(reading, opened, changed(one.node.opens));
-  }
+    for (const { node, update } of nodes) {
+      update(reading, opened, changed(node.opens), node.shape === "gate" && node.range === "free" ? reach(node.opens) : 1);
+    }
+  };
 
   function travel(): void {
     stop();
@@ -160,14 +164,4 @@ function arrow({ points, curve }: SceneWire): string {
   const corner = (along: number, aside: number): string =>
     `${(x + along * Math.cos(angle) - aside * Math.sin(angle)).toFixed(1)},${(y + along * Math.sin(angle) + aside * Math.cos(angle)).toFixed(1)}`;
   return `M${corner(1, 0)}L${corner(-9, 5)}L${corner(-9, -5)}Z`;
-}
-
-/** The same in words, for those who do not see the picture. */
-export function described(scene: Scene, reading: Reading): HTMLElement {
-  const lines = scene.nodes
-    .filter((node) => node.shape === "gate" || node.shape === "port")
-    .map((node) =>
-      make("li", {}, `${node.name || node.symbol} (${node.symbol}): ${textOf(node, reading, evaluate(node.value, reading.read))}`),
-    );
-  return make("ul", { class: "unseen" }, ...lines);
 }

@@ -2,6 +2,7 @@
 
 import type { CellDoc } from "../document/schema";
 import { name, names, tokens } from "../model/expression";
+import { FEW } from "../model/pooled";
 import type { Model } from "../model/types";
 import { inWords, label, symbol, tone } from "../text/labels";
 import type { Scene, SceneNode, SceneWire } from "./scene";
@@ -129,7 +130,7 @@ function placed(cell: CellDoc, model: Model, rows: Vertex[][], edges: Edge[], wi
   const nodes = rows
     .flat()
     .filter((one) => !one.bend)
-    .map((one) => box(cell, model, one, places.get(one.id)!, size));
+    .map((one) => box(cell, model, one, places.get(one.id)!, size, wide));
   const wires = edges.map((edge) => line(cell, edge, places, size, rows, wide));
   return {
     width: wide ? Math.round(length) : Math.round(breadth + 8),
@@ -143,7 +144,7 @@ function placed(cell: CellDoc, model: Model, rows: Vertex[][], edges: Edge[], wi
 
 const room = (row: Vertex[]): number => row.reduce((sum, one) => sum + (one.bend ? BEND : 1), 0);
 
-function box(cell: CellDoc, model: Model, { id }: Vertex, [x, y]: [number, number], [w, h]: [number, number]): SceneNode {
+function box(cell: CellDoc, model: Model, { id }: Vertex, [x, y]: [number, number], [w, h]: [number, number], wide: boolean): SceneNode {
   const plain = {
     id,
     x,
@@ -166,6 +167,7 @@ function box(cell: CellDoc, model: Model, { id }: Vertex, [x, y]: [number, numbe
       h: 40,
       name: title,
       range: "free",
+      under: id === "input" && model.doc.layers.some((one) => one.input > FEW) ? (wide ? "below" : "above") : "none",
       symbol: id === "input" ? "x(t)" : `${id.slice(2)}(t−1)`,
     };
   }

@@ -26,7 +26,7 @@ export interface Places {
 }
 
 export const WIDE: Places = {
-  ...{ width: 820, height: 472, top: 76, write: 152, gates: 248, gate: [104, 66], sums: 306, short: 360, input: 428 },
+  ...{ width: 820, height: 452, top: 76, write: 152, gates: 248, gate: [104, 66], sums: 306, short: 354, input: 412 },
   ...{ left: 54, right: 766, port: [88, 40], tanh: 154, tell: 248, peep: 190 },
   x: { f: 190, i: 328, g: 448, o: 568, write: 388, tell: 678 },
 };

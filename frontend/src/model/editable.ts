@@ -1,6 +1,7 @@
 /** What can be changed, and by which edit. */
 
 import type { CellDoc } from "../document/schema";
+import { visible } from "../text/format";
 import { feature, label } from "../text/labels";
 import { block, source } from "./layout";
 import type { Reading } from "./reading";
@@ -15,6 +16,8 @@ export interface Target {
   step: number;
   edit(value: number): Edit;
 }
+
+type Where = Pick<Reading, "doc" | "layer">;
 
 /** What stands behind a name of an equation: a site at this step, a memory of the step before, a vector, a single input. */
 export function targetOf(reading: Reading, name: string): Target | null {
@@ -57,24 +60,38 @@ function stateAt({ doc, layer, item, earlier }: Reading, state: string, unit: nu
 }
 
 /** An input of the layer: of the sequence, or an output of the layer below. */
-export function inputAt({ doc, layer, item, time }: Reading, index: number): Target | null {
+export function inputAt(reading: Reading, index: number): Target | null {
+  const { doc, layer, item, time } = reading;
   if (layer.layer === 0) {
     return {
       ...{ key: `input ${index}`, name: feature(doc, index), step: 0.05 },
       edit: (value) => ({ on: true, kind: "input", item, time, feature: index, value }),
     };
   }
+  const from = below(reading, index);
+  if (!from) return null;
+  const target = siteAt(doc.cell, from.place, doc.cell.state[0], time, from.unit);
+  return { ...target, key: `input ${index}`, name: `${target.name} of ${from.place}, unit ${from.unit}` };
+}
+
+/** Which unit of the layer below an input comes from. */
+function below({ doc, layer }: Where, index: number): { place: string; unit: number } | null {
   const stack = levels(doc.layers);
-  const below = stack[stack.findIndex((level) => level.some((one) => one.place === layer.place)) - 1] ?? [];
+  const feeding = stack[stack.findIndex((level) => level.some((one) => one.place === layer.place)) - 1] ?? [];
   let offset = 0;
-  for (const one of below) {
-    if (index < offset + one.output) {
-      const target = siteAt(doc.cell, one.place, doc.cell.state[0], time, index - offset);
-      return { ...target, key: `input ${index}`, name: `${target.name} of ${one.place}, unit ${index - offset}` };
-    }
+  for (const one of feeding) {
+    if (index < offset + one.output) return { place: one.place, unit: index - offset };
     offset += one.output;
   }
   return null;
+}
+
+/** What an input is called: "price"; "unit 3 of l0"; a single letter in quotes. */
+export function inputName(where: Where, index: number): string {
+  const own = where.layer.layer === 0 ? visible(feature(where.doc, index)) : "";
+  if (own) return [...own].length === 1 ? `“${own}”` : own;
+  const from = below(where, index);
+  return from ? `unit ${from.unit} of ${from.place}` : `input ${index}`;
 }
 
 /** A weight that units share is edited in the first of them. */

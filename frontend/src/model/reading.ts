@@ -4,7 +4,7 @@ import type { CellDoc, Doc, LayerDoc } from "../document/schema";
 import { figure } from "../text/format";
 import { names } from "./expression";
 import { before } from "./recurrence";
-import type { Model, Run, Source, Term } from "./types";
+import type { Model, Run, Source, Term, Values } from "./types";
 import { errorAt, valueAt } from "./values";
 
 export interface Reading {
@@ -122,15 +122,19 @@ export function folded(cell: CellDoc, model: Model, gate: string): boolean {
   return !cell.sites.some((site) => names(model.equation(site)).includes(`u.${gate}`));
 }
 
+/** What a layer reads: the sequence, or the outputs of the layer below. */
+export function inputOf(layer: LayerDoc, run: Run): Values | null {
+  return run.places[layer.place].input ?? (layer.layer === 0 ? run.input : null);
+}
+
 /** What a layer reads at a step, where that is a single number. */
 function inputValue(layer: LayerDoc, run: Run, time: number): number {
-  if (layer.input !== 1) return NaN;
-  const values = run.places[layer.place].input ?? (layer.layer === 0 ? run.input : null);
+  const values = layer.input === 1 ? inputOf(layer, run) : null;
   return values ? valueAt(values, time, 0) : NaN;
 }
 
 function inputError(layer: LayerDoc, run: Run): number {
-  const values = run.places[layer.place].input ?? (layer.layer === 0 ? run.input : null);
+  const values = inputOf(layer, run);
   return values ? errorAt(values, 0) : 0;
 }
 

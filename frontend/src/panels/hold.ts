@@ -21,11 +21,23 @@ export function holdEverywhere(store: Store, yes: boolean): void {
   everywhere.set(store, yes);
 }
 
+/** What holding a site changes: it at this step, or at all of them, as the reader chose last. */
+export function holdOf(store: Store, { doc, layer, time, unit }: Reading, site: string): Target {
+  return siteAt(doc.cell, layer.place, site, everywhere.get(store) ? null : time, unit);
+}
+
+/** Takes away every edit that stands at a target: those at all steps too. */
+export function letGo(store: Store, target: Target): void {
+  const { edits } = store.state;
+  const kept = edits.filter((edit) => !edited([edit], target));
+  if (kept.length < edits.length) store.set({ edits: kept });
+}
+
 export function hold(store: Store, reading: Reading, site: string): Hold {
   const { cell } = reading.doc;
   const share = cell.ranges[site] === "share";
   const name = label(cell, site);
-  const target = (): Target => siteAt(cell, reading.layer.place, site, everywhere.get(store) ? null : reading.time, reading.unit);
+  const target = (): Target => holdOf(store, reading, site);
   const set = (value: number, dragging = false): void => store.edit(target().edit(value), { dragging });
   const button = (text: string, key: string, act: () => void): HTMLButtonElement => {
     const made = make("button", { type: "button", "data-key": key }, text);
@@ -46,6 +58,7 @@ export function hold(store: Store, reading: Reading, site: string): Hold {
       step: bounds.step,
     },
     change: set,
+    cancel: () => store.abandon(),
   });
   const which = make(
     "select",
@@ -54,13 +67,7 @@ export function hold(store: Store, reading: Reading, site: string): Hold {
     make("option", { value: "all" }, "at all steps"),
   );
   which.addEventListener("change", () => holdEverywhere(store, which.value === "all"));
-  const free = button("let go", "free", () => {
-    const held = [
-      siteAt(cell, reading.layer.place, site, reading.time, reading.unit),
-      siteAt(cell, reading.layer.place, site, null, reading.unit),
-    ];
-    store.set({ edits: store.state.edits.filter((edit) => !held.some((one) => edited([edit], one))) });
-  });
+  const free = button("let go", "free", () => letGo(store, siteAt(cell, reading.layer.place, site, reading.time, reading.unit)));
   const note = make("p", { class: "held" });
   const element = make(
     "fieldset",

@@ -8,21 +8,23 @@ export const KEYS: [keys: string, what: string][] = [
   ["← →", "one step back or forward; with Shift ten; in the tour a day"],
   ["Enter", "in the tour: the next stage; with Shift the one before"],
   ["Home End", "first, last step"],
-  ["↑ ↓", "another unit"],
+  ["↑ ↓", "another unit; on a gate, memory or input of the picture: change it"],
+  ["Del", "on a part of the picture: let go of it, as a double click does"],
   ["Space", "play, pause"],
   ["1 … 5", "the views, in the order of their tabs"],
   ["u", "undo; Shift u: redo (or Ctrl z, Ctrl Shift z)"],
   ["t", "data table"],
   ["c", "show the original too, or not"],
   ["?", "this help"],
-  ["Esc", "close the table, or this help"],
+  ["Esc", "close the table, or this help; during a drag: take it back"],
 ];
 
 const TYPED = "input:not([type=checkbox]), select, textarea, [contenteditable=''], [contenteditable=true]";
 
-const NUMBER = "[role=spinbutton]"; // takes digits, and a letter beside them is a slip
+const NUMBER = "[role=spinbutton]:not(.node)"; // takes digits, and a letter beside them is a slip
 
-const ARROWS = `${TYPED}, [role=tablist], [role=slider], [role=spinbutton], [role=listbox], [role=menu], [role=grid], [role=radiogroup]`;
+/** A part of the picture takes ↑ and ↓ before they come here, and leaves the others. */
+const ARROWS = `${TYPED}, [role=tablist], :is([role=slider], [role=spinbutton]):not(.node), [role=listbox], [role=menu], [role=grid], [role=radiogroup]`;
 
 const PRESSED = "button, a[href], summary, [role=button], [role=checkbox], [role=tab], input";
 

@@ -24,14 +24,7 @@ export function makeTable(store: Store): View {
   const earlier = make("button", { type: "button" }, "Earlier steps");
   const later = make("button", { type: "button" }, "Later steps");
   const pages = make("p", { class: "small", "aria-live": "polite" });
-  const element = make(
-    "section",
-    { class: "panel data-table", "aria-label": "data table" },
-    now,
-    make("div", { class: "table-pages" }, earlier, pages, later),
-    over,
-  );
-  element.dataset["panel"] = "data table";
+  const element = make("div", { class: "data-table" }, now, make("div", { class: "table-pages" }, earlier, pages, later), over);
   let page = 0;
   let followed = -1;
   let drawn = "";
@@ -48,6 +41,7 @@ export function makeTable(store: Store): View {
     const sites = run.places[place]?.sites ?? {};
     now.replaceChildren(stepTable(sites));
     over.replaceChildren(timeTable(sites, run.input));
+    earlier.hidden = later.hidden = run.steps <= PAGE;
     earlier.disabled = page === 0;
     later.disabled = (page + 1) * PAGE >= run.steps;
     write(pages, `Steps ${page * PAGE} to ${Math.min(run.steps, (page + 1) * PAGE) - 1} of ${count(run.steps, "step")}`);

@@ -5,12 +5,12 @@ import { make, write } from "../dom/elements";
 import { glyph } from "../dom/icons";
 import type { MakeView, View } from "../dom/view";
 import { makeChangeList } from "../panels/changelist";
+import { makeDrawer } from "../panels/drawer";
 import { makeHeader } from "../panels/header";
 import { makeHelp } from "../panels/help";
 import { pressed } from "../panels/keys";
 import { saveMenu } from "../panels/save";
 import { summary } from "../panels/summary";
-import { makeTable } from "../panels/table";
 import { makeTimeBar } from "../panels/timebar";
 import type { OwnStore } from "../state/store";
 import type { ViewName } from "../state/types";
@@ -58,8 +58,7 @@ export function makeShell(root: HTMLElement, store: OwnStore, options: ShellOpti
     help: () => help.showModal(),
     say,
   });
-  const table = makeTable(store);
-  const drawer = make("div", { class: "table-drawer" }, table.element);
+  const drawer = makeDrawer(store);
   const changes = makeChangeList(store, copy);
   const time = makeTimeBar(store);
   const then = makeThenBar(store);
@@ -69,10 +68,10 @@ export function makeShell(root: HTMLElement, store: OwnStore, options: ShellOpti
     ...notices(doc.notices, doc.computed ? null : doc.why_not),
     then.element,
     panel,
-    drawer,
   );
   const dock = make(options.link ? "footer" : "div", { class: "dock" }, changes.element, time.element);
-  root.replaceChildren(header.element, main, dock, toast, live, help);
+  root.replaceChildren(header.element, main, drawer.element, dock, toast, live, help);
+  const edges = measured(root, { head: header.element, dock });
 
   let announcement = 0;
   const update = (): void => {
@@ -83,9 +82,7 @@ export function makeShell(root: HTMLElement, store: OwnStore, options: ShellOpti
     panel.setAttribute("aria-labelledby", `${id}-tab-${view}`);
     panel.dataset.view = view;
     time.element.hidden = view === "tour";
-    drawer.hidden = !store.state.table || view === "tour";
-    for (const part of [header, then, changes, time, current]) part.update();
-    if (!drawer.hidden) table.update();
+    for (const part of [header, then, changes, time, current, drawer]) part.update();
     window.clearTimeout(announcement);
     if (!store.state.playing) announcement = window.setTimeout(() => write(live, summary(store)), QUIET);
   };
@@ -108,13 +105,24 @@ export function makeShell(root: HTMLElement, store: OwnStore, options: ShellOpti
   return () => {
     leave();
     look.destroy();
+    edges.disconnect();
     window.clearTimeout(announcement);
     options.keys.removeEventListener("keydown", key);
     root.removeEventListener("pointerdown", down, true);
     for (const name of ["pointerup", "pointercancel"]) window.removeEventListener(name, up);
-    for (const part of [header, changes, time, table, ...views.values()]) part.destroy();
+    for (const part of [header, changes, time, drawer, ...views.values()]) part.destroy();
     root.replaceChildren();
   };
+}
+
+/** How high head and dock are, for the style sheets: --head and --dock. */
+function measured(root: HTMLElement, parts: Record<string, HTMLElement>): ResizeObserver {
+  const write = (): void => {
+    for (const [name, part] of Object.entries(parts)) root.style.setProperty(`--${name}`, `${part.offsetHeight}px`);
+  };
+  const resized = new ResizeObserver(write);
+  for (const part of Object.values(parts)) resized.observe(part);
+  return resized;
 }
 
 /** A view that fails says so in its place, and leaves the others working. */

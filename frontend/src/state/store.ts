@@ -94,6 +94,14 @@ class PageStore implements Store {
     if (!held) this.drag = null;
   }
 
+  abandon(): void {
+    const step = this.drag && this.past.pop();
+    if (!step) return;
+    this.drag = null;
+    this.current = fit(this.model, { ...this.current, ...step.before });
+    this.tell();
+  }
+
   private remember(keys: (keyof State)[], after: State): void {
     const kept = keys.filter((key) => key !== "playing");
     this.past.push({ before: pick(this.current, kept), after: pick(after, kept) });

@@ -27,6 +27,8 @@ export interface Store {
   set(patch: Partial<State>, options?: { remember?: boolean }): void;
   /** Add an edit, or replace the one at the same place. While dragging: several calls, one step of undo. */
   edit(edit: Edit, options?: { dragging?: boolean }): void;
+  /** What is being dragged is taken back, as if it had never been. */
+  abandon(): void;
   undo(): void;
   redo(): void;
   canUndo(): boolean;

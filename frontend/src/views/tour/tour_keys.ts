@@ -3,9 +3,9 @@
 import { stepBy } from "../../panels/timebar";
 import type { OwnStore } from "../../state/store";
 
-const OWN = "input, select, textarea, dialog, [role=spinbutton], [role=slider], [role=tablist]";
+const OWN = "input, select, textarea, dialog, :is([role=spinbutton], [role=slider]):not(.node), [role=tablist]";
 
-const PRESSED = "button, a[href], summary, [role=button], [role=tab]";
+const PRESSED = "button, a[href], summary, [role=button], [role=tab], .node";
 
 /** on, back: to the next stage, and to the one before. Gives what ends it. */
 export function tourKeys(element: HTMLElement, inner: OwnStore, on: () => void, back: () => void): () => void {

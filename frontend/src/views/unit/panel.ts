@@ -2,16 +2,17 @@
 
 import { make, write } from "../../dom/elements";
 import { type Handle, handle } from "../../dom/handle";
-import { edited, inputAt, multiplied, type Target, targetOf, weightAt } from "../../model/editable";
+import { edited, inputAt, inputName, multiplied, type Target, targetOf, weightAt } from "../../model/editable";
 import { names, tokens } from "../../model/expression";
+import { largestOnes } from "../../model/pooled";
 import { evaluate } from "../../model/program";
-import type { Reading } from "../../model/reading";
+import { inputOf, type Reading } from "../../model/reading";
 import type { Expression, Term, Values } from "../../model/types";
 import { errorAt } from "../../model/values";
 import { hold } from "../../panels/hold";
 import type { Store } from "../../state/types";
 import { figure } from "../../text/format";
-import { counted, feature, type StepWord, symbol, tone } from "../../text/labels";
+import { counted, type StepWord, symbol, tone } from "../../text/labels";
 import { heading, whyNot } from "./heading";
 import { equationText, sentenceOf } from "./sentences";
 import { LONG, nodeName, SHOWN, same, termLabel, termNames, termsIn, vectorNames } from "./term_names";
@@ -63,6 +64,7 @@ export class Panel {
     const made: Handle = handle({
       ...{ key: target.key, name: target.name, value: read(reading), low: target.low, high: target.high, step: target.step },
       change: (value, dragging) => this.store.edit(target.edit(value), { dragging }),
+      cancel: () => this.store.abandon(),
     });
     this.refreshes.push((now) => made.set(read(now), edited(this.store.state.edits, target), error(now)));
     return made.element;
@@ -179,11 +181,10 @@ export class Panel {
 
   inputs(reading: Reading): HTMLElement {
     const { layer, doc } = reading;
-    const count = this.expanded ? layer.input : Math.min(layer.input, SHOWN);
+    const from = (now: Reading): Values | null => inputOf(layer, now.run);
     const list = make("div", { class: "terms", role: "group", "aria-label": "inputs" });
-    for (let index = 0; index < count; index++) {
+    for (const index of largestOnes(from(reading), reading.time, this.expanded ? layer.input : SHOWN)) {
       const target = doc.computed ? inputAt(reading, index) : null;
-      const from = (now: Reading): Values | null => now.run.places[layer.place].input ?? (layer.layer === 0 ? now.run.input : null);
       const error = (now: Reading): number => {
         const values = from(now);
         return values ? errorAt(values, index) : 0;
@@ -192,11 +193,11 @@ export class Panel {
         const values = from(now);
         return values ? values.data[now.time * values.width + index] : NaN;
       };
-      const name = layer.layer === 0 ? feature(doc, index) : (target?.name ?? `input ${index}`);
-      list.append(make("div", { class: "term input" }, this.number(target, read, reading, error), make("span", { class: "label" }, name)));
+      const name = make("span", { class: "label" }, inputName(reading, index));
+      list.append(make("div", { class: "term input" }, this.number(target, read, reading, error), name));
     }
     if (layer.input > SHOWN) {
-      const text = this.expanded ? "show the first only" : `and ${layer.input - SHOWN} more`;
+      const text = this.expanded ? "show the largest only" : `and ${layer.input - SHOWN} more`;
       const button = make(
         "button",
         { type: "button", class: "more", "aria-expanded": String(this.expanded), "data-key": "more inputs" },

@@ -3,28 +3,17 @@
 import "../../diagram/diagram.css";
 import "./unit.css";
 import { strips } from "../../charts/strips";
-import { type Diagram, described, diagram } from "../../diagram/draw";
-import { graphScene } from "../../diagram/graph";
-import { lstmScene } from "../../diagram/lstm";
-import type { Scene } from "../../diagram/scene";
 import type { CellDoc } from "../../document/schema";
 import { make, write } from "../../dom/elements";
+import { reveal } from "../../dom/reveal";
 import type { View } from "../../dom/view";
-import { anatomy } from "../../model/anatomy";
-import { edited, targetOf } from "../../model/editable";
-import { type Reading, reading } from "../../model/reading";
-import type { Model } from "../../model/types";
+import { reading } from "../../model/reading";
 import type { Store } from "../../state/types";
 import { inOrder } from "../../text/labels";
 import { makeArithmetic } from "./arithmetic";
+import { opened, Picture } from "./picture";
 
-const ROOM = 620; // pixels from which on the wide picture is used
-
-/** The picture that fits the cell. */
-function sceneOf(cell: CellDoc, model: Model, wide: boolean): Scene {
-  const found = anatomy(cell, model);
-  return found ? lstmScene(cell, found, wide) : graphScene(cell, model, wide);
-}
+export { opened, Picture };
 
 /** The sites of the strips; what the memory is squashed to is in the picture. */
 function sitesInOrder(cell: CellDoc): string[] {
@@ -32,76 +21,15 @@ function sitesInOrder(cell: CellDoc): string[] {
   return cell.sites.includes("g") && cell.sites.includes("c") ? inOrder(cell, shown) : cell.sites;
 }
 
-/** What is opened when nothing is: the forget gate, where there is one. */
-export function opened(store: Store): string {
-  const { sites } = store.model.doc.cell;
-  return store.state.node ?? (sites.includes("f") ? "f" : sites[0]);
-}
-
-/** A picture in a box, drawn again where the room changes. */
-export class Picture {
-  readonly element = make("div", { class: "picture-box" });
-  private drawn: Diagram | null = null;
-  private scene: Scene | null = null;
-  private words: HTMLElement | null = null;
-  private wide: boolean | null = null;
-  private travelled = "";
-  private pointed: string[] = [];
-  private room = 0; // known from the observer: to ask the element would cost a layout at every step
-  private readonly resized = new ResizeObserver(([entry]) => {
-    this.room = entry.contentRect.width;
-    this.update();
-  });
-
-  constructor(private readonly store: Store) {
-    this.resized.observe(this.element);
-  }
-
-  update(now = reading(this.store)): void {
-    const wide = (this.room || this.element.clientWidth || ROOM) >= ROOM;
-    if (wide !== this.wide) this.draw(wide);
-    const { state } = this.store;
-    this.drawn!.update(now, opened(this.store), (name) => isChanged(now, name, this.store));
-    const words = described(this.scene!, now);
-    this.words!.replaceChildren(...words.children);
-    const here = [state.item, state.time].join();
-    if (this.travelled && this.travelled !== here) this.drawn!.travel();
-    this.travelled = here;
-  }
-
-  highlight(ids: string[]): void {
-    this.pointed = ids;
-    this.drawn?.highlight(ids);
-  }
-
-  destroy(): void {
-    this.resized.disconnect();
-    this.drawn?.destroy();
-  }
-
-  private draw(wide: boolean): void {
-    const { model } = this.store;
-    this.wide = wide;
-    this.drawn?.destroy();
-    this.scene = sceneOf(model.doc.cell, model, wide);
-    this.words = described(this.scene, reading(this.store));
-    this.drawn = diagram(this.scene, `One unit of ${model.doc.cell.name}`, (node) => this.store.set({ node }, { remember: true }));
-    this.drawn.highlight(this.pointed);
-    this.element.classList.toggle("wide", wide);
-    this.element.replaceChildren(this.drawn.element, this.words);
-  }
-}
-
-function isChanged(now: Reading, name: string, store: Store): boolean {
-  const target = targetOf(now, name);
-  return target !== null && edited(store.state.edits, target);
-}
-
 export function makeUnit(store: Store): View {
   const { doc } = store.model;
-  const picture = new Picture(store);
+  const show = (): number => requestAnimationFrame(() => reveal(arithmetic.element)); // once it is drawn
+  const picture = new Picture(store, show);
   const arithmetic = makeArithmetic(store);
-  const lines = strips(store, sitesInOrder(doc.cell), (node) => store.set({ node }, { remember: true }));
+  const lines = strips(store, sitesInOrder(doc.cell), (node) => {
+    store.set({ node }, { remember: true });
+    show();
+  });
   const title = make("span", { class: "unit-title" });
   const equations = make(
     "details",
@@ -110,6 +38,7 @@ export function makeUnit(store: Store): View {
     make("pre", {}, doc.cell.equations.join("\n")),
     make("p", {}, doc.cell.cite),
   );
+  equations.addEventListener("toggle", () => equations.open && reveal(equations));
   const skip = make("button", { type: "button", class: "skip" }, "Skip to the arithmetic");
   skip.addEventListener("click", () => arithmetic.element.focus());
   const element = make(
