@@ -37,6 +37,7 @@ class CopyMemory(Generated):
         seed: of all that is drawn.
     """
 
+    about = "reads ten symbols and a long blank, and then says the ten symbols again"
     form = Form(input_size=SYMBOLS + 2, output_size=SYMBOLS + 1, goal="classification", every=True, symbols=True)
 
     def __init__(
