@@ -76,8 +76,9 @@ class Watched:
 class Opener:
     """open_page(document): the page of a document, drawn, from file://, or served=True: from byhand's own server.
 
-    fragment: what stands behind # in its address; "": nothing, as a stranger opens it, who is met by the start card. viewport=NARROW, color_scheme="dark" and reduced_motion="reduce" are the page's; other
-    options those of a playwright context, which the page then has for itself: has_touch=True, ...
+    fragment: what stands behind # in its address; "": nothing, as a stranger opens it, whom the start card meets. viewport=NARROW,
+    color_scheme="dark" and reduced_motion="reduce" are the page's; other options those of a playwright context, which the page then has
+    for itself: has_touch=True, ...
     """
 
     def __init__(self, shared: Any, folder: Path) -> None:

@@ -10,7 +10,7 @@ const [DAY_SIGNS, NAME_SIGNS, DAY] = [3, 5, 86_400_000];
 
 const FIRST = Date.UTC(2020, 0, 1);
 
-/** The code for a name on the day that the clock here shows: "1Z4K-7MQ2". */
+/** The code for a name on the day that the clock here shows: "2EYS-17CR". */
 export function codeOf(name: string, now: Date): string {
   const day = Math.round((Date.UTC(now.getFullYear(), now.getMonth(), now.getDate()) - FIRST) / DAY);
   const whole = written(day, DAY_SIGNS) + proof(name, day);
@@ -43,13 +43,17 @@ function written(number: number, signs: number): string {
   );
 }
 
-/** A teacher's lines, a name and a code in each, as they were sent: the day of each code, or null. */
-export function checked(lines: string): { name: string; day: string | null }[] {
+/** A teacher's lines, a name and a code in each, as they were sent: the code, null where there is none, and its day, null if it is
+ *  not the code for this name.
+ */
+export function checked(lines: string): { name: string; code: string | null; day: string | null }[] {
   return lines
     .split("\n")
     .filter((line) => line.trim())
     .map((line) => {
       const found = line.match(/^(.*?)[\s,;:]+([0-9a-z]{4})[\s-]?([0-9a-z]{4})\W*$/iu);
-      return found ? { name: found[1].trim(), day: dayOf(found[1], found[2] + found[3]) } : { name: line.trim(), day: null };
+      if (!found) return { name: line.trim(), code: null, day: null };
+      const code = `${found[2]}-${found[3]}`.toUpperCase();
+      return { name: found[1].trim(), code, day: dayOf(found[1], code) };
     });
 }

@@ -5,15 +5,16 @@ import { glyph } from "../../dom/icons";
 import { checked } from "../../state/code";
 
 export function checking(): HTMLElement {
-  const lines = make("textarea", { rows: 8, spellcheck: "false", placeholder: "Ada Lovelace 1Z4K-7MQ2", "aria-label": "names and codes" });
+  const lines = make("textarea", { rows: 8, spellcheck: "false", placeholder: "Ada Lovelace 2EYS-17CR", "aria-label": "names and codes" });
   const list = make("ul", { class: "check-list" });
   const sums = make("p", { role: "status" });
   const show = (): void => {
     const found = checked(lines.value);
     list.replaceChildren(
-      ...found.map(({ name, day }) =>
-        make("li", { class: day ? "right" : "wrong" }, make("b", {}, day ? "✓ " : "✗ "), name, ": ", day ?? "not the code for this name"),
-      ),
+      ...found.map(({ name, code, day }) => {
+        const says = day ?? (code ? `${code} is not the code for this name` : "no code at the end of this line");
+        return make("li", { class: day ? "right" : "wrong" }, make("b", {}, day ? "✓ " : "✗ "), name, ": ", says);
+      }),
     );
     const right = found.filter(({ day }) => day).length;
     sums.textContent = found.length ? `${right} of ${found.length} right` : "";

@@ -5,7 +5,7 @@ import { iconButton } from "../../dom/icons";
 import { codeOf, plain } from "../../state/code";
 
 export function finish(): HTMLDialogElement {
-  const name = make("input", { type: "text", autocomplete: "off", maxlength: 80 });
+  const name = make("input", { type: "text", autocomplete: "off", maxlength: 80, autofocus: true });
   const code = make("output", { class: "tour-code", "aria-live": "polite" });
   const close = iconButton("close", "close", () => dialog.close());
   const show = (): void => write(code, plain(name.value) ? codeOf(name.value, new Date()) : "");

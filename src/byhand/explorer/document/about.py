@@ -26,10 +26,14 @@ def checked(about: object) -> str | None:
     if about is None:
         return None
     if not isinstance(about, str):
-        raise TypeError(f"about: expected a sentence that says what the model does, got a {type(about).__name__}: {about!r:.60}")
+        raise TypeError(
+            f"about: expected a sentence that says what the model does, got a {type(about).__name__}: {about!r:.60}"
+        )
     words = " ".join(about.split())
     if not words:
-        raise ValueError(f"about: expected a sentence that says what the model does, got {about!r}: leave it out, and one is made")
+        raise ValueError(
+            f"about: expected a sentence that says what the model does, got {about!r}: leave it out, and one is made"
+        )
     return words
 
 
