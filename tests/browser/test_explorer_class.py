@@ -123,7 +123,7 @@ def test_the_start_card_offers_it_too(open_page: Opener, own: dict[str, Any]) ->
 def test_the_next_student_begins_anew(open_page: Opener, own: dict[str, Any]) -> None:
     page = open_page(own, fragment="tour&class")
     keep(page, list(range(STAGES)))
-    assert page.locator(".tour-offer").inner_text().startswith("All of 10 solved before.")
+    assert page.locator(".tour-offer").inner_text().startswith("All 10 solved before.")
     page.get_by_role("button", name="Begin anew").click()
     settle(page)
     assert page.locator(".dot.solved").count() == 0

@@ -170,7 +170,6 @@ def test_it_does_not_come_with_an_address_nor_twice(open_page: Opener, doc: dict
     assert asks(page), "not answered yet"
     page.locator(PLAY).click()
     address(page, "view=unit")
-    page.evaluate("history.replaceState(null, '', location.pathname)")
     page.reload()
     page.wait_for_selector(".unit-view")
     assert not asks(page) and where(page) == ("unit", 2, 6)
@@ -184,12 +183,18 @@ def test_the_theme_does_not_answer_it_and_an_address_does(open_page: Opener, doc
     assert not asks(page) and state(page)["view"] == "layer"
 
 
-def test_a_widget_asks_where_it_has_no_state_and_leaves_the_focus_alone(chromium: Any, doc: dict[str, Any]) -> None:
+def test_a_widget_asks_where_it_has_no_state_once_and_leaves_the_focus_alone(
+    chromium: Any, doc: dict[str, Any], tmp_path: Path
+) -> None:
+    """The third is the first again, as when a cell is run twice; the fourth another model."""
     page = chromium.new_page()
+    blank = tmp_path / "blank.html"
+    blank.touch()
+    page.goto(blank.as_uri())
     found = page.evaluate(
         """async ([script, doc]) => {
             const { default: widget } = await import(URL.createObjectURL(new Blob([script], { type: "text/javascript" })));
-            const model = (state) => ({ values: { document: doc, state, edits: "[]" }, get(name) { return this.values[name]; },
+            const model = (state, text = doc) => ({ values: { document: text, state, edits: "[]" }, get(name) { return this.values[name]; },
                 set(name, value) { this.values[name] = value; }, save_changes() {}, on() {}, off() {} });
             document.body.innerHTML = "<div id=a></div><div id=b></div>";
             const models = { a: model(""), b: model("view=layer") };
@@ -198,11 +203,17 @@ def test_a_widget_asks_where_it_has_no_state_and_leaves_the_focus_alone(chromium
             const focused = document.activeElement === document.body;
             document.querySelector("#a .start-ways .outlined").click();
             for (let wait = 0; wait < 100 && !models.a.values.state; wait++) await new Promise((done) => setTimeout(done, 100));
-            return { cards, focused, left: document.querySelectorAll(".start-card").length, state: models.a.values.state };
+            const { state } = models.a.values, other = JSON.stringify({ ...JSON.parse(doc), title: "Another" });
+            for (const [id, text] of [["c", doc], ["d", other]]) {
+                document.body.append(Object.assign(document.createElement("div"), { id }));
+                widget.render({ model: model("", text), el: document.getElementById(id) });
+                cards.push(document.querySelectorAll(`#${id} .start-card`).length);
+            }
+            return { cards, focused, left: document.querySelectorAll("#a .start-card").length, state };
         }""",
         [static("explorer.js"), json.dumps(doc)],
     )
-    assert found == {"cards": [1, 0], "focused": True, "left": 0, "state": "view=unit&item=2&time=6"}
+    assert found == {"cards": [1, 0, 0, 1], "focused": True, "left": 0, "state": "view=unit&item=2&time=6"}
     page.close()
 
 

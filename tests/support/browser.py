@@ -18,7 +18,7 @@ ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-gpu",
 ONE_PROCESS = ["--renderer-process-limit=1", "--process-per-site"]  # for all pages: each opens in half the time
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
 READY = ".byhand-explorer .view > *"
-FORGET = "if (!sessionStorage.opened) { sessionStorage.opened = 1; localStorage.clear(); }"  # what other tests' pages have kept
+FORGET = "if (name !== 'opened') { name = 'opened'; localStorage.clear(); }"  # what other tests' pages have kept; not when loaded again
 
 
 def program() -> str | None:
@@ -105,7 +105,7 @@ class Opener:
         self.closing.append(page.close)
         self.watched.append(Watched(page, [address] if served else []))
         page.set_default_timeout(10_000)
-        page.add_init_script(f"try {{ {FORGET} }} catch {{}}")
+        page.add_init_script(f"try {{ {FORGET} }} catch {{}}")  # a blank page keeps nothing
         page.set_viewport_size(viewport)
         if media:
             page.emulate_media(**media)

@@ -59,7 +59,7 @@ export class Card {
   private ways(): HTMLElement[] {
     const { next, count } = this.progress;
     const all = next === STAGES.length;
-    const says = make("span", {}, `${all ? "All" : count} of ${STAGES.length} solved before. `);
+    const says = make("span", {}, `${all ? "All" : `${count} of`} ${STAGES.length} solved before. `);
     const anew = button("Begin anew", "outlined", () => {
       this.progress.clear();
       this.store.refresh();

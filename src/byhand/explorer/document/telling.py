@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence, pad_sequence
 
 from byhand.engine.observe import unwatched
 from byhand.explorer.document.recording import evaluating
@@ -46,13 +46,13 @@ def most_telling(recording: Recording, items: Sequence[Item]) -> int:
 def first_states(recording: Recording, lstm: LSTM, rows: Sequence[int]) -> Tensor | tuple[Tensor, ...]:
     """As the layer takes them, of the sequences in these rows of the batch."""
     runs = [recording.trace.run(place) for place in recording.places]
-    found = tuple(torch.stack([run.initial[state][rows] for run in runs]) for state in lstm.cell.state)
-    return found if len(found) > 1 else found[0]
+    found = [torch.stack([run.initial[state][rows] for run in runs]) for state in lstm.cell.state]
+    return tuple(found) if len(found) > 1 else found[0]
 
 
 def last_outputs(lstm: LSTM, sequences: Sequence[Tensor], states: Tensor | tuple[Tensor, ...]) -> Tensor:
     """(sequences, width). The layer's own forward: hooks that the user has put on it are not called again."""
     lengths = torch.tensor([len(one) for one in sequences])
-    packed = pack_padded_sequence(torch.nn.utils.rnn.pad_sequence(list(sequences)), lengths, enforce_sorted=False)
-    output, _ = pad_packed_sequence(lstm.forward(packed, states)[0])
-    return output[lengths - 1, torch.arange(len(lengths))]
+    output, _ = lstm.forward(pack_padded_sequence(pad_sequence(list(sequences)), lengths, enforce_sorted=False), states)
+    assert isinstance(output, PackedSequence)
+    return pad_packed_sequence(output)[0][lengths - 1, torch.arange(len(lengths))]
