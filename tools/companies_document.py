@@ -15,8 +15,9 @@ from typing import Any
 import torch
 
 from byhand import LSTM
+from byhand.explorer.document.about import in_words
 from byhand.explorer.document.document import document
-from byhand.tasks.companies import PRICES
+from byhand.tasks.companies import PRICES, Companies
 
 TARGET = Path(__file__).parents[1] / "frontend" / "src" / "views" / "tour" / "companies.ts"
 PUBLISHED = {  # gate: weight of the short memory, weight of the input, bias
@@ -60,6 +61,7 @@ def companies() -> dict[str, Any]:
         items=["company A", "company B"],
         targets=prices[0, :, 0],
         title="Two companies, four days",
+        about=f"{in_words('lstm', [1], 1, both=False)}, that {Companies.about}.",
     )
 
 

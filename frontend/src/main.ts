@@ -6,6 +6,7 @@ import { make } from "./dom/elements";
 import { makeModel } from "./model/network";
 import { makeShell, message } from "./shell/shell";
 import { fragmentOf, stateOf } from "./state/address";
+import { answered, isAnswered, opening } from "./state/opening";
 import { makeStore, type OwnStore } from "./state/store";
 import type { State } from "./state/types";
 import { companies } from "./views/tour/companies";
@@ -39,7 +40,7 @@ export function mount(element: HTMLElement, doc: Doc | string | null, options: M
   let mounted: Mounted;
   try {
     const nothing = isNothing(doc);
-    mounted = open(root, readDocument(nothing ? companies : doc), nothing ? { state: "view=tour", ...options } : options);
+    mounted = open(root, readDocument(nothing ? companies : doc), nothing ? { ...options, state: options.state || "view=tour" } : options);
   } catch (problem) {
     root.dataset.look = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
     const text = problem instanceof Error ? problem.message : String(problem);
@@ -57,11 +58,17 @@ function isNothing(doc: Doc | string | null): boolean {
 
 function open(root: HTMLElement, doc: Doc, options: MountOptions): Mounted {
   const first = (options.address && location.hash) || (options.state ?? "");
-  const store = makeStore(makeModel(doc), stateOf(doc, first));
+  const model = makeModel(doc);
+  const isNew = !first && !isAnswered(doc);
+  const store = makeStore(model, first ? stateOf(doc, first) : opening(model));
   const keys = options.address ? document : root;
   const link = options.address ? (): string => `${location.href.split("#")[0]}#${fragmentOf(doc, store.state)}` : null;
   store.run(); // a document that cannot be run is found out here, before anything is drawn
-  const close = makeShell(root, store, { link, keys });
+  const onStart = (): void => {
+    answered(doc);
+    written = ""; // what was chosen goes into the address, though nothing may have changed
+  };
+  const close = makeShell(root, store, { link, keys, start: isNew ? onStart : null });
 
   let { edits } = store.state;
   let written = fragmentOf(doc, store.state);

@@ -76,3 +76,39 @@ test("edits as a sentence and as Python", () => {
   assert.match(sentence(model.doc, edit(0.25)), /0\.25/);
   assert.match(pythonOf(model.doc, [edit(0.25)]), /byhand\.edit/);
 });
+
+test("a bare word in the address is a view, or what the tour is for, and comes back", () => {
+  const { doc } = model;
+  assert.deepEqual([stateOf(doc, "#tour&class").view, stateOf(doc, "#tour&class").lesson], ["tour", "class"]);
+  assert.equal(stateOf(doc, "#ledger").view, "ledger");
+  assert.equal(stateOf(doc, "#tour&klass").lesson, "");
+  for (const lesson of ["", "class", "check"] as const) {
+    assert.equal(stateOf(doc, fragmentOf(doc, { ...start(doc), view: "tour", lesson })).lesson, lesson);
+  }
+});
+
+test("the Ledger stands at the last step where none is said, and at the one that is", () => {
+  const { doc } = model;
+  const last = doc.items[0].steps - 1;
+  assert.equal(stateOf(doc, "#view=ledger").time, last);
+  for (const time of [0, 1, last]) {
+    for (const view of ["ledger", "unit"] as const) {
+      assert.equal(stateOf(doc, fragmentOf(doc, { ...start(doc), view, time })).time, time);
+    }
+  }
+});
+
+test("first opened in the page, the Ledger goes to the last step, unless a step was chosen", () => {
+  const last = model.doc.items[0].steps - 1;
+  const store = makeStore(model);
+  store.set({ view: "ledger" });
+  assert.equal(store.state.time, last);
+  store.set({ time: 0 });
+  store.set({ view: "unit" });
+  store.set({ view: "ledger" });
+  assert.equal(store.state.time, 0);
+  const chosen = makeStore(model);
+  chosen.set({ time: 2 });
+  chosen.set({ view: "ledger" });
+  assert.equal(chosen.state.time, 2);
+});

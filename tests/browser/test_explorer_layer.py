@@ -61,7 +61,7 @@ def test_units_are_sorted_by_what_they_do(small, open_page):
     explorer, values, lstm, x = small
     with torch.no_grad(), byhand.record(lstm) as trace:
         lstm(x)
-    page = open_page(explorer.document, fragment="view=layer")
+    page = open_page(explorer.document, fragment="view=layer&sort=number")
     assert order(page) == list(range(UNITS))
     gates = torch.stack([values[f"l0.{gate}"] for gate in "ifo"])
     expected = {
@@ -111,7 +111,7 @@ def test_a_cell_that_keeps_nothing_has_no_half_life(open_page):
 
 def test_a_span_is_brushed_and_the_units_that_switch_there_come_first(small, open_page):
     explorer, values, _, _ = small
-    page = open_page(explorer.document, fragment="view=layer")
+    page = open_page(explorer.document, fragment="view=layer&sort=number")
     box = page.locator(".axis").bounding_box()
     step, y = box["width"] / STEPS, box["y"] + 8
     page.mouse.move(box["x"] + 3.5 * step, y)
@@ -134,7 +134,7 @@ def test_a_span_is_brushed_and_the_units_that_switch_there_come_first(small, ope
 
 
 def test_a_span_is_brushed_by_keys_and_typed(small, open_page):
-    page = open_page(small[0].document, fragment="view=layer&time=4")
+    page = open_page(small[0].document, fragment="view=layer&sort=number&time=4")
     page.focus(".axis")
     page.keyboard.press("Shift+ArrowRight")
     page.keyboard.press("Shift+ArrowRight")
@@ -152,7 +152,7 @@ def test_a_span_is_brushed_by_keys_and_typed(small, open_page):
 
 def test_a_cell_is_pointed_at_chosen_and_opened(small, open_page):
     explorer, values, _, _ = small
-    page = open_page(explorer.document, fragment="view=layer")
+    page = open_page(explorer.document, fragment="view=layer&sort=number")
     box = page.locator("[data-site=g] .map-box").bounding_box()
     x, y = box["x"] + box["width"] * 7.5 / STEPS, box["y"] + box["height"] * 2.5 / UNITS
     page.mouse.move(x, y)
@@ -169,7 +169,7 @@ def test_a_cell_is_pointed_at_chosen_and_opened(small, open_page):
 
 
 def test_the_arrow_keys_move_the_cell(small, open_page):
-    page = open_page(small[0].document, fragment="view=layer")
+    page = open_page(small[0].document, fragment="view=layer&sort=number")
     page.focus("[data-site=c] .map-box")
     for key in ("ArrowRight", "ArrowDown", "ArrowDown", "Shift+ArrowRight", "ArrowLeft"):
         page.keyboard.press(key)
@@ -195,7 +195,7 @@ def middles(cells, size):
 
 def test_a_map_has_the_colours_of_its_values(small, open_page):
     explorer, values, _, _ = small
-    page = open_page(explorer.document, fragment="view=layer")
+    page = open_page(explorer.document, fragment="view=layer&sort=number")
     for site, low, high in (("f", None, (0x00, 0x72, 0xB2)), ("g", (0x5B, 0x6B, 0x7C), (0xE6, 0x9F, 0x00))):
         drawn = pixels(page, site)
         drawn = drawn[middles(UNITS, drawn.shape[0])][:, middles(STEPS, drawn.shape[1])]

@@ -105,6 +105,7 @@ def test_a_change_in_the_notebook_comes_back_as_an_edit(chromium: Any, lab: str,
     page.goto(f"{lab}lab/tree/explorer.ipynb?token=test")
     until(lambda: started(page), 60)
     widget = page.locator(".byhand-explorer")
+    widget.get_by_role("button", name="Play with it").click()
     widget.get_by_role("button", name="shut").first.click()
     picture(page, "jupyterlab")
     file = tmp_path / "found.json"

@@ -18,6 +18,7 @@ ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-gpu",
 ONE_PROCESS = ["--renderer-process-limit=1", "--process-per-site"]  # for all pages: each opens in half the time
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
 READY = ".byhand-explorer .view > *"
+FORGET = "if (name !== 'opened') { name = 'opened'; localStorage.clear(); }"  # what other tests' pages have kept; not when loaded again
 
 
 def program() -> str | None:
@@ -75,8 +76,9 @@ class Watched:
 class Opener:
     """open_page(document): the page of a document, drawn, from file://, or served=True: from byhand's own server.
 
-    fragment: what stands behind # in its address. viewport=NARROW, color_scheme="dark" and reduced_motion="reduce" are the page's; other
-    options those of a playwright context, which the page then has for itself: has_touch=True, ...
+    fragment: what stands behind # in its address; "": nothing, as a stranger opens it, whom the start card meets. viewport=NARROW,
+    color_scheme="dark" and reduced_motion="reduce" are the page's; other options those of a playwright context, which the page then has
+    for itself: has_touch=True, ...
     """
 
     def __init__(self, shared: Any, folder: Path) -> None:
@@ -88,7 +90,7 @@ class Opener:
         self,
         document: dict[str, Any] | Path,
         *,
-        fragment: str = "",
+        fragment: str = "view=unit",
         served: bool = False,
         viewport: dict[str, int] = WIDE,
         **options: Any,
@@ -103,6 +105,7 @@ class Opener:
         self.closing.append(page.close)
         self.watched.append(Watched(page, [address] if served else []))
         page.set_default_timeout(10_000)
+        page.add_init_script(f"try {{ {FORGET} }} catch {{}}")  # a blank page keeps nothing
         page.set_viewport_size(viewport)
         if media:
             page.emulate_media(**media)

@@ -14,7 +14,7 @@ from page_in_node import answers_in
 from torch import nn
 
 import byhand
-from byhand import LSTM, cells
+from byhand import LSTM, cells, tasks
 from byhand.__main__ import main
 from byhand.explorer.document.packing import restored
 from byhand.train import SequenceModel
@@ -86,6 +86,7 @@ def test_a_run_of_byhand_fit_shows_its_own_task_and_its_training(capsys: pytest.
     assert "page.html: 0." in capsys.readouterr().out
     assert found["title"] == "Companies: lstm, 1 unit" and found["name"] == "model" and found["features"] == ["price"]
     assert [item["name"] for item in found["items"]] == ["company A", "company B"]
+    assert found["about"] == f"An LSTM of 1 unit, in one layer, that {tasks.Companies.about}."
     assert found["training"]["epochs"] == [0, 1, 2] and len(found["training"]["heads"]) == 3
     model = SequenceModel.load_from_checkpoint(best, map_location="cpu", weights_only=True)
     assert torch.equal(restored(found["head"]["weight"]).float(), model.head.weight)
@@ -100,6 +101,7 @@ def test_a_model_of_text_shows_characters() -> None:
     best = fit("text.yaml", "--data.path", "words.txt", *small)
     found = shown(best)
     assert len(found["items"]) == 4 and all(len(item["characters"]) == item["steps"] == 10 for item in found["items"])
+    assert found["about"] == f"An LSTM of 8 units, in one layer, that {tasks.Text.about}."
     alphabet = sorted(set("To be, or not to be: that is the question. "))
     assert found["head"]["squash"] == "softmax" and found["head"]["names"] == ["␣", *alphabet[1:], "other"]
     for item in found["items"]:
@@ -236,6 +238,7 @@ def test_the_page_of_the_lesson_shows_how_it_learnt(tmp_path: Path) -> None:
         "page.html: the LSTM of runs/lightning_logs/version_0/last.ckpt, with its"
     )
     found = document_in(Path("page.html"))
+    assert found["about"].startswith("The one LSTM unit of LSTM.py, twelve numbers: it reads a company's prices")
     assert found["training"]["epochs"] == list(range(31)) and len(found["training"]["losses"]) == 31
     assert found["training"]["losses"][-1]["loss"] < found["training"]["losses"][0]["loss"]
     done = run_here(ROOT / "tools/explorer_page.py", "other.html", "--seed", "1", cwd=tmp_path)

@@ -125,6 +125,8 @@ export interface CallDoc {
 export interface Doc {
   schema: 1;
   title: string;
+  about: string; // what the model does, in a sentence
+  telling: number; // the sequence to begin with: the one whose last output hangs most on its early steps
   name: string; // of the model, in the Python text that is offered: "lstm"
   features: string[] | null; // names of the inputs
   call: CallDoc | null; // null: not known

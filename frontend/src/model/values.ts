@@ -1,7 +1,8 @@
 /** Values of a site over time: rows, columns, and single numbers. */
 
+import type { Doc } from "../document/schema";
 import { figure } from "../text/format";
-import type { Values } from "./types";
+import type { Run, Values } from "./types";
 
 /** The columns of `values` that hold these units, in the order of the units; what was thinned away is left out. */
 export function columnsOf(values: Values, units: ArrayLike<number>): { columns: number[]; units: number[] } {
@@ -49,4 +50,14 @@ export function valueAt(from: Values, time: number, unit: number): number {
   const column = from.units ? from.units.indexOf(unit) : unit;
   if (column < 0 || column >= from.width || time < 0 || time >= from.steps) return NaN;
   return from.data[Math.floor(time / from.every) * from.width + column];
+}
+
+/** The last step of a layer: where layers have steps of their own, as an encoder and a decoder, one may end before the others. */
+export function lastStep({ computed }: Doc, run: Run, place: string): number {
+  const end = run.steps - 1;
+  if (computed) return end;
+  const maps = Object.values(run.places[place]?.sites ?? {});
+  const known = (time: number): boolean => maps.some((map) => row(map, Math.floor(time / map.every)).some((value) => !Number.isNaN(value)));
+  for (let time = end; time >= 0; time--) if (known(time)) return time;
+  return end;
 }

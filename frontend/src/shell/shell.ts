@@ -13,9 +13,10 @@ import { saveMenu } from "../panels/save";
 import { summary } from "../panels/summary";
 import { makeTimeBar } from "../panels/timebar";
 import type { OwnStore } from "../state/store";
-import type { ViewName } from "../state/types";
+import type { State, ViewName } from "../state/types";
 import { makeLayer } from "../views/layer/layer";
 import { makeLedger } from "../views/ledger/ledger";
+import { makeStart, type StartCard } from "../views/start/start";
 import { makeTour } from "../views/tour/tour";
 import { makeTraining } from "../views/training/training";
 import { makeUnit } from "../views/unit/unit";
@@ -33,6 +34,7 @@ const NOTICES = 2; // more are folded into one line, so that the picture stays i
 
 export interface ShellOptions {
   link: (() => string) | null; // the address to copy; null where the page has none
+  start: (() => void) | null; // what to do when the start card is answered; null: there is none
   keys: EventTarget; // where keys are heard: the element in a notebook, the whole document on a page of our own
 }
 
@@ -74,22 +76,32 @@ export function makeShell(root: HTMLElement, store: OwnStore, options: ShellOpti
   const edges = measured(root, { head: header.element, dock });
 
   let announcement = 0;
+  let card: StartCard | null = options.start && makeStart(store, (patch) => answer(patch));
+  const answer = (patch: Partial<State>): void => {
+    card?.destroy();
+    card = null;
+    options.start?.();
+    store.set(patch);
+    store.refresh();
+  };
   const update = (): void => {
+    if (card?.passed()) answer({});
     const { view } = store.state;
-    if (!views.has(view)) views.set(view, guarded(VIEWS[view], store));
-    const current = views.get(view)!;
+    if (!card && !views.has(view)) views.set(view, guarded(VIEWS[view], store));
+    const current = card ?? views.get(view)!;
     if (panel.firstChild !== current.element) panel.replaceChildren(current.element);
     panel.setAttribute("aria-labelledby", `${id}-tab-${view}`);
     panel.dataset.view = view;
     time.element.hidden = view === "tour";
     for (const part of [header, then, changes, time, current, drawer]) part.update();
     window.clearTimeout(announcement);
-    if (!store.state.playing) announcement = window.setTimeout(() => write(live, summary(store)), QUIET);
+    if (!store.state.playing && !card) announcement = window.setTimeout(() => write(live, summary(store)), QUIET);
   };
 
   const look = lookAfter(root, store);
   const key = (event: Event): void => {
-    if (root.isConnected && pressed(store, event as KeyboardEvent, () => help.showModal())) event.preventDefault();
+    if (!root.isConnected || (card && !meant(event as KeyboardEvent, () => answer({ view: "unit" })))) return;
+    if (pressed(store, event as KeyboardEvent, () => help.showModal())) event.preventDefault();
   };
   const down = (): void => store.hold(true);
   const up = (): void => store.hold(false);
@@ -102,8 +114,10 @@ export function makeShell(root: HTMLElement, store: OwnStore, options: ShellOpti
   });
   look.update();
   update();
+  if (options.link) card?.focus();
   return () => {
     leave();
+    card?.destroy();
     look.destroy();
     edges.disconnect();
     window.clearTimeout(announcement);
@@ -123,6 +137,13 @@ function measured(root: HTMLElement, parts: Record<string, HTMLElement>): Resize
   const resized = new ResizeObserver(write);
   for (const part of Object.values(parts)) resized.observe(part);
   return resized;
+}
+
+/** Whether a key means something beside the start card, which Esc closes: a view's number, or the help. */
+function meant(event: KeyboardEvent, close: () => void): boolean {
+  const inside = event.target instanceof Element && event.target.closest("dialog");
+  if (event.key === "Escape" && !event.defaultPrevented && !inside) close();
+  return /^[1-5?]$/.test(event.key);
 }
 
 /** A view that fails says so in its place, and leaves the others working. */

@@ -1,9 +1,11 @@
 import type { Doc } from "../document/schema";
 import { block, isWired, source } from "../model/layout";
 import type { Edit, Sort } from "../model/types";
-import type { State, ViewName } from "./types";
+import type { Lesson, State, ViewName } from "./types";
 
 /** The state in the page's address: "#view=unit&place=l0&unit=3&time=5&edits=l0.f~5~3~0". Only what differs from the start is written.
+ *
+ *  A bare word is a view, or what the tour is for: "#tour&class", "#tour&check".
  *
  *  An edit is a few words joined by "~", edits are joined by ",":
  *    l0.f~5~3~0          a site, its time and unit ("all": everywhere), the value
@@ -16,6 +18,8 @@ import type { State, ViewName } from "./types";
 const VIEWS: ViewName[] = ["tour", "unit", "layer", "ledger", "training"];
 
 const SORTS: Sort[] = ["number", "half-life", "saturation", "activity", "similarity"];
+
+const LESSONS: Lesson[] = ["class", "check"];
 
 const THEMES: State["theme"][] = ["auto", "light", "dark"];
 
@@ -36,25 +40,31 @@ export function start(doc: Doc): State {
     compare: true,
     playing: false,
     stage: 0,
+    lesson: "",
     snapshot: null,
-    sort: "number",
+    sort: "half-life",
     span: null,
     table: false,
     theme: "auto",
   };
 }
 
+/** The step at which a view stands if none is said: the Ledger at the last, where it holds most. */
+function usualTime(doc: Doc, view: ViewName, item: number): number {
+  return view === "ledger" ? doc.items[item].steps - 1 : 0;
+}
+
 /** The state as a fragment, without "#". */
 export function fragmentOf(doc: Doc, state: State): string {
   const first = start(doc);
-  const parts: string[] = [`view=${state.view}`];
+  const parts: string[] = [`view=${state.view}`, ...(state.lesson ? [state.lesson] : [])];
   const put = (name: string, value: unknown, usual: unknown): void => {
     if (value !== usual) parts.push(`${name}=${word(String(value))}`);
   };
   put("item", state.item, first.item);
   put("place", state.place, first.place);
   put("unit", state.unit, first.unit);
-  put("time", state.time, first.time);
+  put("time", state.time, usualTime(doc, state.view, state.item));
   put("node", state.node ?? "", "");
   put("stage", state.stage, first.stage);
   put("snapshot", state.snapshot ?? "", "");
@@ -70,8 +80,10 @@ export function fragmentOf(doc: Doc, state: State): string {
 /** The state in a fragment, with or without "#". Never throws. */
 export function stateOf(doc: Doc, fragment: string): State {
   const given = new Map<string, string>();
+  const bare: string[] = [];
   for (const part of fragment.replace(/^#/, "").split("&")) {
     const at = part.indexOf("=");
+    if (at < 0) bare.push(part);
     if (at > 0) given.set(part.slice(0, at), part.slice(at + 1));
   }
   const first = start(doc);
@@ -80,19 +92,18 @@ export function stateOf(doc: Doc, fragment: string): State {
   const item = index("item", doc.items.length);
   const place = doc.layers.find((layer) => layer.place === text("place")) ?? doc.layers[0];
   const { steps } = doc.items[item];
+  const views = VIEWS.filter((view) => view !== "training" || doc.training);
+  const view = oneOf(views, text("view")) ?? views.find((one) => bare.includes(one)) ?? first.view;
   return {
     ...first,
-    view:
-      oneOf(
-        VIEWS.filter((view) => view !== "training" || doc.training),
-        text("view"),
-      ) ?? first.view,
+    view,
     item,
     place: place.place,
     unit: index("unit", place.hidden),
-    time: index("time", steps),
+    time: whole(text("time"), steps) ?? usualTime(doc, view, item),
     node: nodeOf(doc, text("node")),
     stage: index("stage", STAGES),
+    lesson: LESSONS.find((one) => bare.includes(one)) ?? "",
     snapshot: doc.training ? whole(text("snapshot"), doc.training.epochs.length) : null,
     sort: oneOf(SORTS, text("sort")) ?? first.sort,
     span: spanOf(text("span"), steps),

@@ -2,6 +2,7 @@
 
 import { targetOf } from "../model/edits";
 import type { Edit, Model, Run } from "../model/types";
+import { lastStep } from "../model/values";
 import { start } from "./address";
 import { withEdit } from "./edit_list";
 import { pythonOf } from "./python";
@@ -27,12 +28,15 @@ class PageStore implements Store {
   private timer: ReturnType<typeof setTimeout> | 0 = 0;
   private drag: { target: string; time: number } | null = null;
   private held = false;
+  private moved: boolean; // from the first step
   private last: { item: number; edits: Edit[]; snapshot: number | null; run: Run } | null = null;
 
   constructor(
     readonly model: Model,
     private current: State,
-  ) {}
+  ) {
+    this.moved = current.time > 0;
+  }
 
   get state(): State {
     return this.current;
@@ -64,7 +68,8 @@ class PageStore implements Store {
   }
 
   set(patch: Partial<State>, options: { remember?: boolean } = {}): void {
-    const fitted = fit(this.model, { ...this.current, ...patch });
+    const fitted = fit(this.model, { ...this.current, ...patch, ...this.arrival(patch) });
+    this.moved ||= fitted.time !== this.current.time;
     const changed = (Object.keys(fitted) as (keyof State)[]).filter((key) => fitted[key] !== this.current[key]);
     if (!changed.length) return;
     if (options.remember || changed.includes("edits")) {
@@ -73,6 +78,12 @@ class PageStore implements Store {
     }
     this.current = fitted;
     this.tell();
+  }
+
+  /** The Ledger is first read at the end, where it holds most, unless the reader has chosen a step. */
+  private arrival({ view, time }: Partial<State>): Partial<State> {
+    if (view !== "ledger" || this.moved || time !== undefined) return {};
+    return { time: lastStep(this.model.doc, this.run(), this.current.place) };
   }
 
   edit(edit: Edit, options: { dragging?: boolean } = {}): void {

@@ -4,6 +4,9 @@ import type { Edit, Model, Run, Selection, Sort } from "../model/types";
 
 export type ViewName = "tour" | "unit" | "layer" | "ledger" | "training";
 
+/** class: of the tour, no next stage before this one is solved, and a code at the end. check: where a teacher holds such codes up. */
+export type Lesson = "" | "class" | "check";
+
 /** All that the address of the page holds. */
 export interface State extends Selection {
   view: ViewName;
@@ -11,6 +14,7 @@ export interface State extends Selection {
   compare: boolean; // the original, thin, under the edited
   playing: boolean; // not in the address
   stage: number; // of the tour
+  lesson: Lesson;
   sort: Sort;
   span: [number, number] | null; // brushed steps, both ends included
   table: boolean; // the data table is open
@@ -35,5 +39,7 @@ export interface Store {
   canRedo(): boolean;
   /** The edits that are on, as Python text to copy. */
   python(): string;
+  /** Views draw again though the state is the same. */
+  refresh(): void;
   subscribe(listener: () => void): () => void;
 }

@@ -119,13 +119,15 @@ def explore(
     layer: int | str | None = None,
     call: int | None = None,
     title: str | None = None,
+    about: str | None = None,
     name: str = "lstm",
 ) -> Explorer:
     """See every gate and memory of a model on its input, and change them: in a notebook, or as a page.
 
     Args:
         model: a byhand.LSTM, or a module with one inside; of others, and of a Trace, what was recorded is shown and nothing can be
-            changed. It is run once, in eval mode and without gradients.
+            changed. It is run once, in eval mode and without gradients; of several sequences the layer itself is run again on the
+            last tenth of each, to find the one to begin with, whose last output hangs most on its early steps.
         x: input as the model takes it, of a module with several arguments a tuple or a mapping of them. Every sequence can be chosen.
         hx: first memories; of a byhand.LSTM only.
         lengths: lengths of padded sequences; of a byhand.LSTM only.
@@ -144,6 +146,7 @@ def explore(
         layer: of a module with several LSTMs, the one to show by itself: "decoder", or a layer of it, "decoder.l0". All if not given.
         call: of an LSTM that is called several times, the call to show, counted from 0; all along time if not given.
         title: of the page.
+        about: what the model does, in one sentence: the page opens with it. Made of its cell, sizes and input if not given.
         name: of the model in the Python lines that the page offers.
 
     Returns:
@@ -174,6 +177,7 @@ def explore(
             layer=layer,
             call=call,
             title=title,
+            about=about,
             name=name,
         )
     )

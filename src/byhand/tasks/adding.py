@@ -31,6 +31,7 @@ class Adding(MarkedValues):
     """
 
     lowest, neutral = -1, 0
+    about = "reads a long row of numbers, two of them marked, and answers with the sum of these two, scaled to 0 … 1"
 
     def answer(self, one: Tensor, other: Tensor) -> Tensor:
         return 0.5 + (one + other) / 4

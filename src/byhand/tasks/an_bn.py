@@ -76,6 +76,8 @@ class AnBn(Generated):
             "val": (least, most),
             "test": (test_least, test_most),
         }
+        words = "as many b as there were a" if symbols == 2 else "as many b, and then as many c, as there were a"
+        self.about = f"reads a string of letters, {words}, and says which letter may come next"
         self.form = Form(symbols + 2, symbols + 2, goal="next_symbol", every=True, symbols=True)
         self.baselines = guesses(symbols, test_least, test_most)
 

@@ -31,6 +31,7 @@ class Companies(Stored):
     """
 
     form = Form(input_size=1, output_size=1, goal="regression", tolerance=0.1)
+    about = "reads the prices of a company on four days and answers with the price of the fifth, which is that of the first"
     shuffle = False
     outputs = ("prediction",)
 

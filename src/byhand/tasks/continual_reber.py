@@ -54,6 +54,7 @@ class ContinualReber(Task):
         ValueError: one of them is below 1, or the seed below 0.
     """
 
+    about = "reads strings of a small grammar, one after another without a pause, and says which letter may come next"
     form = Form(len(SYMBOLS), len(SYMBOLS), goal="next_symbol", every=True, symbols=True, stateful=True)
 
     def __init__(self, steps: int = 50, batch_size: int = 32, pieces: int = 100, test_pieces: int = 100, seed: int = 0) -> None:

@@ -38,6 +38,7 @@ class CopyMemory(Generated):
     """
 
     outputs = (*map(str, range(SYMBOLS)), "blank")
+    about = "reads ten symbols and a long blank, and then says the ten symbols again"
     form = Form(input_size=SYMBOLS + 2, output_size=SYMBOLS + 1, goal="classification", every=True, symbols=True)
 
     def __init__(

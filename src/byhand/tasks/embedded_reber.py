@@ -38,6 +38,7 @@ class EmbeddedReber(Generated):
         seed: of all that is drawn.
     """
 
+    about = "reads a string of a small grammar and says which letter may come next; the last but one is the second one again"
     form = Form(len(SYMBOLS), len(SYMBOLS), goal="next_symbol", every=True, symbols=True)
 
     def __init__(self, batch_size: int = 32, batches: int = 100, sequences: int = 1000, seed: int = 0) -> None:

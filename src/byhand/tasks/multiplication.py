@@ -33,6 +33,7 @@ class Multiplication(MarkedValues):
     """
 
     lowest, neutral = 0, 1
+    about = "reads a long row of numbers, two of them marked, and answers with the product of these two"
 
     def answer(self, one: Tensor, other: Tensor) -> Tensor:
         return one * other

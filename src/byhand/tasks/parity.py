@@ -49,6 +49,8 @@ class Parity(Generated):
         super().__init__(batch_size, batches, sequences, seed)
         at_least("length", length, 1)
         self.length, self.running, self.outputs = length, running, ("even", "odd")
+        when = "at each step" if running else "at its end"
+        self.about = f"reads a row of ones and zeros and says {when} whether the number of ones is odd"
         self.form = Form(input_size=2, output_size=2, goal="classification", every=running, symbols=True)
         self.baselines = {"guessing": {"accuracy": 0.5, "bits": 1.0}}
 

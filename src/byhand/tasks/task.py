@@ -92,6 +92,9 @@ class Task(L.LightningDataModule):
     """
 
     form: Form
+    about: str = (
+        ""  # what its models do, in words that go on after "An LSTM that", as in "reads a text and ..."; empty: not said
+    )
     monitor = "val_loss"  # the metric that selects the best checkpoint: the lowest value
     writes: Literal["csv", "text"] = "csv"  # what predict makes: a table of `rows`, or what the method text(model) gives
     files: tuple[str, ...] = ()  # the options that name files, or folders of such

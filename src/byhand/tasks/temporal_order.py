@@ -60,6 +60,8 @@ class TemporalOrder(Generated):
         self.kind, self.length = kind, length
         letters = len(WHERE[kind])
         self.outputs = ["".join(order) for order in product("XY", repeat=letters)]
+        many = "two" if letters == 2 else "three"
+        self.about = f"reads a long row of letters, {many} of them X or Y, and says in which order these stood"
         self.form = Form(input_size=len(SYMBOLS), output_size=2**letters, goal="classification", symbols=True)
         self.baselines = {"guessing": {"accuracy": 0.5**letters, "bits": float(letters)}}
 

@@ -59,6 +59,7 @@ class Timing(Generated):
         self.least, self.most, self.intervals = least, most, intervals
         self.outputs = [str(steps) for steps in range(least, most + 1)]
         many = most - least + 1
+        self.about = f"reads spikes and silence and says at each spike how long ago the one before was, {least} to {most} steps"
         self.form = Form(input_size=2, output_size=many, goal="classification", every=True, symbols=True)
         self.baselines = {"guessing": {"accuracy": 1 / many, "bits": math.log2(many)}}
 

@@ -5,6 +5,8 @@ import type { Doc } from "../../document/schema";
 export const companies: Doc = {
  "schema": 1,
  "title": "Two companies, four days",
+ "about": "An LSTM of 1 unit, in one layer, that reads the prices of a company on four days and answers with the price of the fifth, which is that of the first.",
+ "telling": 1,
  "name": "lstm",
  "features": ["price"],
  "call": {

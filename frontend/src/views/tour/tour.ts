@@ -3,17 +3,21 @@
 import "./tour.css";
 import "./days.css";
 import "./sheet.css";
+import "./class.css";
 import { make } from "../../dom/elements";
 import type { View } from "../../dom/view";
 import { makeModel } from "../../model/network";
 import { reading } from "../../model/reading";
 import { makeAnswer } from "../../panels/answer";
 import { holdEverywhere } from "../../panels/hold";
+import { lasting } from "../../state/kept";
+import { Progress } from "../../state/progress";
 import { makeStore } from "../../state/store";
 import type { Store } from "../../state/types";
 import { makeArithmetic } from "../unit/arithmetic";
 import { opened, Picture } from "../unit/unit";
 import { Card } from "./card";
+import { checking } from "./check";
 import { companies } from "./companies";
 import { days } from "./days";
 import { look, usualGate } from "./look";
@@ -30,14 +34,16 @@ export function makeTour(store: Store): View {
   table.element.append(answer.element);
   const chart = survival(usualGate(inner), () => update());
   const side = make("div", { class: "tour-side" }, arithmetic.element, chart.element);
-  const card = new Card(store, side, () => begin(store.state.stage));
+  const card = new Card(store, new Progress(lasting), side, () => begin(store.state.stage));
   const left = make(
     "div",
     { class: "tour-main" },
     make("section", { class: "picture", "aria-label": "the unit" }, picture.element),
     table.element,
   );
-  const element = make("div", { class: "tour" }, card.element, left);
+  const tour = make("div", { class: "tour" }, card.element, left);
+  const check = checking();
+  const element = make("div", { class: "tour-frame" }, tour, check);
   let shown = -1;
 
   /** Back to where a stage starts: nothing that was set before stays on. */
@@ -49,13 +55,16 @@ export function makeTour(store: Store): View {
   }
 
   function update(): void {
-    const number = Math.max(0, Math.min(STAGES.length - 1, store.state.stage));
+    check.hidden = store.state.lesson !== "check";
+    tour.hidden = !check.hidden;
+    const number = Math.max(0, Math.min(card.last, store.state.stage));
+    if (number !== store.state.stage) store.set({ stage: number });
     const stage = STAGES[number];
     if (shown !== number) {
       shown = number;
       begin(number);
       picture.highlight(stage.points);
-      element.dataset["handle"] = stage.handle;
+      tour.dataset["handle"] = stage.handle;
       return;
     }
     const last = stage.handle === "chart";
@@ -72,7 +81,7 @@ export function makeTour(store: Store): View {
 
   const leave = inner.subscribe(update);
   const keys = tourKeys(
-    element,
+    tour,
     inner,
     () => card.onward(),
     () => card.go(store.state.stage - 1),

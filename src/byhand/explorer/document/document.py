@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
+from byhand.explorer.document.about import checked, sentence
 from byhand.explorer.document.answer import answer_document
 from byhand.explorer.document.cell import cell_document, unknown_cell
 from byhand.explorer.document.layers import (
@@ -22,6 +23,7 @@ from byhand.explorer.document.maps import chosen_places
 from byhand.explorer.document.precision import BUDGET, PAGE, errors_of, kept_as, notice, weights_size
 from byhand.explorer.document.recording import Recording, recorded
 from byhand.explorer.document.sequences import head_outputs, item_documents, of_item, shown
+from byhand.explorer.document.telling import most_telling
 from byhand.trace import Trace
 
 if TYPE_CHECKING:
@@ -46,9 +48,11 @@ def document(
     layer: int | str | None = None,
     call: int | None = None,
     title: str | None = None,
+    about: str | None = None,
     name: str = "lstm",
 ) -> dict[str, Any]:
     """What byhand.explore shows, whose arguments these are. TypeError, ValueError, each saying what was expected."""
+    given_about = checked(about)
     whole, asked = "weights" in full, [one for one in full if one != "weights"] if not isinstance(full, str) else full
     dtype, why_not = kept_as(model, layer, whole=whole)
     sites = dtype is not None or why_not is not None
@@ -91,11 +95,14 @@ def document(
         lapse_notices = [one for one in (said, other) if one]
     elif training is not None:
         lapse_notices = ["the time-lapse of the training is left out, for the page does not compute this model"]
+    words = labels("features", features, found_layers[0]["input"], "input")
     return {
         "schema": 1,
         "title": title if title is not None else title_of(model, recording),
+        "about": given_about or sentence(found_layers, cell["name"], words, all_items[0].characters),
+        "telling": most_telling(recording, all_items[: len(sequences)]),
         "name": name,
-        "features": labels("features", features, found_layers[0]["input"], "input"),
+        "features": words,
         "call": recording.call,
         "cell": cell,
         "layers": found_layers,

@@ -133,7 +133,9 @@ def of_the_lesson(path: Path, state: Mapping[str, Tensor]) -> Trained:
     """The twelve numbers of LSTM.py, and the companies."""
     lstm = lesson_lstm(path, state)
     example = {"x": COMPANIES.T.unsqueeze(-1), "items": ["company A", "company B"], "targets": COMPANIES[:, 0]}
-    return Trained(lstm, "LSTM.py: twelve numbers", 1, {"features": ["price"]}, example, columns=("price",))
+    about = "The one LSTM unit of LSTM.py, twelve numbers: it reads a company's prices on four days and answers with that of the fifth."
+    options = {"features": ["price"], "about": about}
+    return Trained(lstm, "LSTM.py: twelve numbers", 1, options, example, columns=("price",))
 
 
 def lesson_lstm(path: Path, state: Mapping[str, Tensor]) -> LSTM:

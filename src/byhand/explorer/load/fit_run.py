@@ -12,9 +12,11 @@ from torch import Tensor
 
 from byhand import tasks
 from byhand.errors import LoadError
+from byhand.explorer.document.about import in_words
 from byhand.explorer.document.document import counted
 from byhand.explorer.load.model import Alphabet, Trained, visible
 from byhand.explorer.load.task_targets import targets_of
+from byhand.nn import LSTM
 from byhand.nn.snapshots import Snapshots
 from byhand.tasks import Companies, Sequences, Table, Task
 from byhand.train.callbacks.snapshots import FILE
@@ -39,6 +41,7 @@ def of_fit(
     options: dict[str, Any] = {"head": model.head, "squash": squash_of(model), "name": "model"}
     options |= {"features": features_of(task, model, alphabet), "names": outputs_of(task, model, alphabet)}
     options["training"] = snapshots_of(path)
+    options["about"] = about(model.lstm, task)
     scale = columns = None
     changes: tuple[bool, ...] = ()
     if isinstance(task, Table):
@@ -103,6 +106,14 @@ def alphabet_of(task: Task | None, model: SequenceModel) -> Alphabet | None:
     known = getattr(inspect.getmodule(type(task)), "SYMBOLS", None) if task is not None else None
     known = known if isinstance(known, str) and len(known) == model.form.input_size else None
     return Alphabet(tuple(known) if known is not None else tuple(map(str, range(model.form.input_size))))
+
+
+def about(lstm: LSTM, task: Task | None) -> str | None:
+    """What the model does, as its task says it; None where it does not: the page then says what is known of the model."""
+    if task is None or not task.about:
+        return None
+    model = in_words(lstm.cell.name, [lstm.hidden_size], lstm.num_layers, both=lstm.bidirectional)
+    return f"{model}, that {task.about}."
 
 
 def features_of(task: Task | None, model: SequenceModel, alphabet: Alphabet | None) -> list[str] | None:

@@ -43,6 +43,7 @@ from byhand.tasks.table.reading import read_table
 from byhand.tasks.table.rows import rows
 from byhand.tasks.table.scaling import fit_scaling
 from byhand.tasks.table.windows import read_windows
+from byhand.tasks.table.words import about
 from byhand.tasks.task import Form, Part, Sequences, at_least
 
 if TYPE_CHECKING:
@@ -152,6 +153,7 @@ class Table(Indexed):
         self.scaling = fit_scaling(fitted.windows, columns, len(targets), difference=difference, given=scale)
         size = len(columns) - len(targets)
         units = np.repeat(self.scaling.spreads[size:] / self.scaling.units, horizon).tolist() if difference else None
+        self.about = about(columns[:size], targets, window, horizon)
         self.form = Form(size, horizon * len(targets), "regression", fitted=self.scaling.words, units=units)
         scaled = {id(one): self.scaling.apply(one) for one in (fitted.windows, tested.windows)}
         self.scaled = {part: scaled[id(windows)] for part, windows in self.windows.items()}

@@ -67,6 +67,7 @@ class Text(Task):
         OSError: the file cannot be read.
     """
 
+    about = "reads text, character by character, and says which character comes next"
     monitor = "val_bits"
     writes = "text"
     files = ("path",)
