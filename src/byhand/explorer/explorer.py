@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from byhand.explorer.document.document import document
 from byhand.explorer.hosts.page import page
+from byhand.explorer.hosts.stored import stored
 from byhand.files.atomic import write_whole
 from byhand.trace.edit import At, at
 
@@ -41,11 +42,16 @@ class Explorer:
         write_whole(path, page(self.document).encode())
         return path
 
-    def serve(self, port: int = 0) -> None:
-        """Show it at http://127.0.0.1:PORT, a free port if 0, to this machine only, until Ctrl-C. OSError if the port is taken."""
+    def serve(self, port: int = 0, *, open_browser: bool = False) -> None:
+        """Show it at http://127.0.0.1:PORT, a free port if 0, to this machine only, until Ctrl-C; on request in the browser at once.
+
+        Raises:
+            OSError: the port is taken.
+            ValueError: it is no port.
+        """
         from byhand.explorer.hosts.server import serve  # noqa: PLC0415 (few need it)
 
-        serve(page(self.document), port)
+        serve(page(self.document), port, open_browser=open_browser)
 
     @cached_property
     def widget(self) -> Widget:
@@ -60,13 +66,14 @@ class Explorer:
         return Widget(self.document)
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        """What a notebook shows: the widget, or in its absence the words that say what to do."""
+        """What a notebook shows: the widget and, for where no kernel runs or anywidget is missing, a picture and the page in a frame."""
+        still = {"text/plain": repr(self), "text/html": stored(self.document)}
         try:
             made = self.widget._repr_mimebundle_(**options)
         except ModuleNotFoundError as problem:
-            return {"text/plain": f"{self!r}\n{problem}"}, {}
+            return still | {"text/plain": f"{self!r}\n{problem}"}, {}
         data, metadata = made if isinstance(made, tuple) else (made or {}, {})
-        return data | {"text/plain": repr(self)}, metadata
+        return data | still, metadata
 
     @property
     def changes(self) -> Changes:
@@ -123,8 +130,9 @@ def explore(
     """See every gate and memory of a model on its input, and change them: in a notebook, or as a page.
 
     Args:
-        model: a byhand.LSTM, or a module with one inside; of others, and of a Trace, what was recorded is shown and nothing can be
-            changed. It is run once, in eval mode and without gradients.
+        model: a byhand.LSTM, or a module with one inside; torch.nn.LSTM, GRU, RNN and their cells, alone or inside, are converted on a
+            copy, as byhand.convert does. Of other models, and of a Trace, what was recorded is shown and nothing can be changed.
+            It is run once, in eval mode and without gradients.
         x: input as the model takes it, of a module with several arguments a tuple or a mapping of them. Every sequence can be chosen.
         hx: first memories; of a byhand.LSTM only.
         lengths: lengths of padded sequences; of a byhand.LSTM only.
@@ -147,10 +155,12 @@ def explore(
 
     Raises:
         TypeError: an argument is of the wrong type, there is no input, or `hx` or `lengths` are given for another model than a
-            byhand.LSTM.
-        ValueError: there is no byhand layer, or the model calls none; or an argument does not fit the model and its input.
+            byhand.LSTM, or a model with torch's layers cannot be copied.
+        ValueError: there is no layer of byhand's or of torch's that can be converted, or the model calls none; or an argument does not
+            fit the model and its input.
         IndexError: there is no such call.
         UnknownSiteError: there is no such layer.
+        RuntimeError: a layer of torch's, converted, would compute something else.
     """
     return Explorer(
         document(

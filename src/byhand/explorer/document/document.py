@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from byhand.explorer.document.cell import cell_document, unknown_cell
+from byhand.explorer.document.converted import with_our_layers
 from byhand.explorer.document.layers import (
     head_document,
     head_error,
@@ -47,6 +48,7 @@ def document(
     name: str = "lstm",
 ) -> dict[str, Any]:
     """What byhand.explore shows, whose arguments these are. TypeError, ValueError, each saying what was expected."""
+    model, is_copy, left = with_our_layers(model)
     whole, asked = "weights" in full, [one for one in full if one != "weights"] if not isinstance(full, str) else full
     dtype, why_not = kept_as(model, layer, whole=whole)
     sites = dtype is not None or why_not is not None
@@ -91,14 +93,14 @@ def document(
         "title": title if title is not None else title_of(model, recording),
         "name": name,
         "features": labels("features", features, found_layers[0]["input"], "input"),
-        "call": recording.call,
+        "call": recording.call | {"converted": True} if is_copy and recording.call else recording.call,
         "cell": cell,
         "layers": found_layers,
         "items": sequences,
         "head": head_found,
         "computed": why_not is None,
         "why_not": why_not,
-        "notices": [*notices, *lapse_notices],
+        "notices": [*left, *notices, *lapse_notices],
         "training": lapse,
     }
 

@@ -1,0 +1,44 @@
+"""What a notebook keeps of an explorer: a picture and, where its size allows, the page itself in a frame. It shows where no kernel
+runs: in a preview, in a stored notebook, in a page of nbconvert.
+
+The frame lies over the picture. Where frames are taken out, as on GitHub and in notebooks that JupyterLab does not trust, the picture
+is left.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+from typing import Any
+
+from byhand.explorer.hosts.page import page, visible
+from byhand.explorer.still.picture import picture
+
+MOST = 2_000_000  # characters of a page that goes into a notebook
+HEIGHT = 780  # pixels
+FRAME = (  # its own origin, which is nobody's: it can run, save files and copy, and reach nothing around it
+    "<iframe title='{title}' sandbox='allow-scripts allow-downloads' allow='clipboard-write' loading='lazy'"
+    " style='position:absolute;inset:0;width:100%;height:100%;border:0;background:#fff' srcdoc='{page}'></iframe>"
+)
+
+
+def stored(document: dict[str, Any]) -> str:
+    """HTML, to stand in an output of a notebook."""
+    drawn = base64.b64encode(picture(document).encode()).decode()
+    title = html.escape(visible(document["title"]))
+    still = (
+        f"<img src='data:image/svg+xml;base64,{drawn}' style='max-width:100%;background:#fff'"
+        f" alt='Gates and memories of {title}: {html.escape(visible(document['items'][0]['name']))}, units by time, as maps of colours'>"
+    )
+    whole = page(document)
+    if len(whole) > MOST:
+        words = (
+            f"The explorer of this model, {len(whole) / 1e6:.1f} MB, is too large to be kept in a notebook. To see it live: run this cell"
+            " again, or explorer.save('page.html')."
+        )
+        return f"<div class='byhand-stored'>{still}<p>{words}</p></div>"
+    frame = FRAME.format(title=f"{title}: the explorer", page=html.escape(whole))
+    words = "To change it: run this cell again, or explorer.save('page.html')."
+    return (
+        f"<div class='byhand-stored' style='position:relative;min-height:{HEIGHT}px'>{still}<p>{words}</p>{frame}</div>"
+    )
