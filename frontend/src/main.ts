@@ -56,10 +56,11 @@ function isNothing(doc: Doc | string | null): boolean {
 }
 
 function open(root: HTMLElement, doc: Doc, options: MountOptions): Mounted {
-  const first = (options.address && location.hash) || (options.state ?? "");
+  const addressed = options.address && location.protocol !== "about:"; // a frame whose page stands in another has no address
+  const first = (addressed && location.hash) || (options.state ?? "");
   const store = makeStore(makeModel(doc), stateOf(doc, first));
   const keys = options.address ? document : root;
-  const link = options.address ? (): string => `${location.href.split("#")[0]}#${fragmentOf(doc, store.state)}` : null;
+  const link = addressed ? (): string => `${location.href.split("#")[0]}#${fragmentOf(doc, store.state)}` : null;
   store.run(); // a document that cannot be run is found out here, before anything is drawn
   const close = makeShell(root, store, { link, keys });
 
@@ -71,9 +72,9 @@ function open(root: HTMLElement, doc: Doc, options: MountOptions): Mounted {
     timer = 0;
     const fragment = fragmentOf(doc, store.state);
     if (fragment === written) return;
-    if (options.address && location.hash !== address) return;
+    if (addressed && location.hash !== address) return;
     written = fragment;
-    if (options.address) {
+    if (addressed) {
       history.replaceState(null, "", `#${fragment}`);
       address = location.hash;
     }
@@ -87,7 +88,7 @@ function open(root: HTMLElement, doc: Doc, options: MountOptions): Mounted {
     address = location.hash;
     if (address.slice(1) !== fragmentOf(doc, store.state)) store.set(stateOf(doc, address));
   };
-  if (options.address) window.addEventListener("hashchange", changed);
+  if (addressed) window.addEventListener("hashchange", changed);
   const destroy = (): void => {
     leave();
     window.clearTimeout(timer);

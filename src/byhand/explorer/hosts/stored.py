@@ -39,6 +39,4 @@ def stored(document: dict[str, Any]) -> str:
         return f"<div class='byhand-stored'>{still}<p>{words}</p></div>"
     frame = FRAME.format(title=f"{title}: the explorer", page=html.escape(whole))
     words = "To change it: run this cell again, or explorer.save('page.html')."
-    return (
-        f"<div class='byhand-stored' style='position:relative;min-height:{HEIGHT}px'>{still}<p>{words}</p>{frame}</div>"
-    )
+    return f"<div class='byhand-stored' style='position:relative;min-height:{HEIGHT}px'>{still}<p>{words}</p>{frame}</div>"

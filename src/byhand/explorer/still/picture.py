@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+from math import isnan
 from typing import Any
 
 from torch import Tensor
@@ -13,6 +14,7 @@ from byhand.explorer.still.colours import Scheme, colour, levels, png, scheme_of
 from byhand.explorer.still.values import first_layer
 
 STEPS, UNITS = 240, 64  # that are drawn, at most
+DARK = 380  # red, green and blue together, on which white is read better than black
 NUMBERS = 12  # steps, up to which a single unit's values are written in
 LEFT, WIDE, TOP, GAP = 190, 700, 64, 14
 ORDER = ("f", "z", "i", "r", "g", "n", "o")  # what is kept, what is written, what is exposed
@@ -64,11 +66,17 @@ def row(site: str, label: str, value: Tensor, scheme: Scheme, y: int, height: in
         f"<image x='{LEFT}' y='{y}' width='{WIDE}' height='{height}' preserveAspectRatio='none' style='image-rendering:pixelated'"
         f" href='data:image/png;base64,{picture}'/>",
         f"<rect x='{LEFT}' y='{y}' width='{WIDE}' height='{height}' fill='none' stroke='#bbb'/>",
-        text(LEFT + WIDE + 8, middle, f"{figure(scheme.low)} to {figure(scheme.high)}", 12, colour="#555"),
+        text(
+            LEFT + WIDE + 8,
+            middle,
+            "0 to 1" if scheme.low == 0 else f"{figure(scheme.low)} to {figure(scheme.high)}",
+            12,
+            colour="#555",
+        ),
     ]
     if units == 1 and steps <= NUMBERS:
         for at, (one, level) in enumerate(zip(value[:, 0].tolist(), levels(value[:, 0], scheme).tolist(), strict=True)):
-            dark = sum(colour(level, scheme.stops)) < 330
+            dark = sum(colour(level, scheme.stops)) < DARK
             x = LEFT + (at + 0.5) * WIDE / steps
             parts.append(text(x, middle, figure(one), 13, colour="#fff" if dark else "#111", anchor="middle"))
     return "".join(parts)
@@ -80,12 +88,14 @@ def time_axis(document: dict[str, Any], steps: int, y: int) -> str:
     every = 1 if words and steps <= 80 else max(1, -(-steps // 12))
     shown = range(0, steps, every)
     marks = [(at, visible(words[at]) if words else f"step {at}" if at == 0 else str(at)) for at in shown]
-    return "".join(text(LEFT + (at + 0.5) * WIDE / steps, y + 8, word, 12, colour="#555", anchor="middle") for at, word in marks)
+    return "".join(
+        text(LEFT + (at + 0.5) * WIDE / steps, y + 8, word, 12, colour="#555", anchor="middle") for at, word in marks
+    )
 
 
 def figure(value: float) -> str:
     """A number as the page writes it: two decimals, one digit where it is below a hundredth."""
-    if value != value:  # NaN
+    if isnan(value):
         return "NaN"
     size = abs(value)
     words = f"{size:.2f}" if size == 0 or size >= 0.01 else f"{float(f'{size:.1g}'):f}".rstrip("0")

@@ -25,7 +25,9 @@ def computed(cell: dict[str, Any], layer: dict[str, Any], item: dict[str, Any]) 
     """Step by step, with x_t W + b and h_{t-1} U + b_h in front of the cell's program."""
     parts = {name: None if one is None else restored(one) for name, one in layer["weights"].items() if name != "vectors"}
     vectors = {f"p.{name}": restored(one) for name, one in layer["weights"]["vectors"].items()}
-    constants = {f"p.{name}": torch.full((layer["hidden"],), value, dtype=torch.float64) for name, value in cell["constants"].items()}
+    constants = {
+        f"p.{name}": torch.full((layer["hidden"],), value, dtype=torch.float64) for name, value in cell["constants"].items()
+    }
     program, gates = program_in(cell), cell["gates"]
     state = {name: restored(one) for name, one in item["initial"][layer["place"]].items()}
     x = restored(item["input"]) @ parts["input"].T
