@@ -99,9 +99,10 @@ function open(root: HTMLElement, doc: Doc, options: MountOptions): Mounted {
   return { store, destroy };
 }
 
-/** What anywidget hands over; traits `document` (JSON), `state` (a fragment, both ways), `edits` (JSON, from here to Python). */
+/** What anywidget hands over; traits `document` (JSON), `state` (a fragment, both ways), `edits` (JSON, from here to Python), `kept`
+ *  (the name of what the notebook keeps for when there is no widget, in an output of its own). */
 interface WidgetModel {
-  get(name: "document" | "state" | "edits"): string;
+  get(name: "document" | "state" | "edits" | "kept"): string;
   set(name: "state" | "edits", value: string): void;
   save_changes(): void;
   on(name: string, listener: () => void): void;
@@ -126,14 +127,22 @@ function render({ model, el }: { model: WidgetModel; el: HTMLElement }): () => v
     const edits = mounted.store?.state.edits ?? [];
     if (edits.length) tell("edits", JSON.stringify(edits));
   };
+  const hide = (): void => {
+    const name = model.get("kept");
+    for (const one of document.querySelectorAll<HTMLElement>("[data-byhand-kept]"))
+      if (name && one.dataset.byhandKept === name) one.hidden = true;
+  };
   const follow = (): void => {
     const store = mounted?.store;
     if (store && model.get("state") !== own) store.set(stateOf(store.model.doc, model.get("state")));
   };
   show();
+  hide();
+  model.on("change:kept", hide);
   model.on("change:document", show);
   model.on("change:state", follow);
   return () => {
+    model.off("change:kept", hide);
     model.off("change:document", show);
     model.off("change:state", follow);
     mounted?.destroy();

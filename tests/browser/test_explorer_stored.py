@@ -86,7 +86,7 @@ def test_what_is_kept_shows_without_frames(chromium: Any, notebook: Path, tmp_pa
     assert set(output.data) == {"text/plain", "text/html"}, "a widget does not live in a file"
     sanitised = re.sub(r"<iframe.*?</iframe>", "", output.data["text/html"], flags=re.DOTALL)
     (tmp_path / "page.html").write_text(
-        f"<!doctype html><html lang=en><title>Kept</title><main>{sanitised}</main>", encoding="utf-8"
+        f"<!doctype html><html lang=en><title>Kept</title><main><h1>Kept</h1>{sanitised}</main>", encoding="utf-8"
     )
     page, watched = opened(chromium, tmp_path / "page.html")
     assert page.evaluate("document.querySelector('img').naturalWidth") > 500
@@ -160,6 +160,7 @@ def test_words_in_it_are_words() -> None:
 def test_without_anywidget_it_still_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     explorer = made()
     data, _ = explorer._repr_mimebundle_()
+    assert f"data-byhand-kept='{explorer.widget.kept}'" in data["text/html"]
     assert set(data) == {"application/vnd.jupyter.widget-view+json", "text/html", "text/plain"}
     import sys  # noqa: PLC0415
 

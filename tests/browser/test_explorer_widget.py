@@ -106,6 +106,8 @@ def test_a_change_in_the_notebook_comes_back_as_an_edit(chromium: Any, lab: str,
     until(lambda: started(page), 60)
     widget = page.locator(".byhand-explorer")
     widget.get_by_role("button", name="shut").first.click()
+    frame = page.locator("[data-byhand-kept]")
+    assert frame.count() == 1 and not frame.is_visible(), "what the notebook keeps is hidden while the widget is there"
     picture(page, "jupyterlab")
     file = tmp_path / "found.json"
     page.locator(".jp-Notebook .cm-content").nth(1).click()

@@ -178,16 +178,16 @@ def test_few_validations_are_no_course() -> None:
 
 
 def test_a_checkpoint_holds_the_losses_of_its_training_and_the_advice_reads_them(tmp_path: Path, here: Here) -> None:
-    """Twenty epochs of a series that can be predicted but with a rate that learns nothing."""
+    """Forty epochs of a series that can be predicted but with a rate that learns nothing."""
     written(tmp_path, lines(range(400), WEEKS, names="t,y"), "weeks.csv")
     words = ["--data", "Table", "--data.path", "weeks.csv", "--data.target", "y", "--data.time", "t", "--data.window", "60"]
-    words += ["--model.learning_rate", "1e-7", "--trainer.max_epochs", "24", "--name", "weeks"]
+    words += ["--model.learning_rate", "1e-7", "--trainer.max_epochs", "40", "--name", "weeks"]
     out = here(tmp_path, "fit", *words)
     printed = [float(one) for one in re.findall(r"val_loss (\S+)", out)]
     run = tmp_path / "runs/weeks/version_0"
     losses = losses_in(read_archive(run / "checkpoints/last.ckpt"))
-    assert [one.val for one in losses] == pytest.approx(printed, rel=1e-3) and len(losses) == 24
-    assert [one.step for one in losses] == [losses[0].step * at for at in range(1, 25)]
+    assert [one.val for one in losses] == pytest.approx(printed, rel=1e-3) and len(losses) == 40
+    assert [one.step for one in losses] == [losses[0].step * at for at in range(1, 41)]
     assert all(one.train > 0 for one in losses)
     more = here(
         tmp_path,
@@ -197,10 +197,10 @@ def test_a_checkpoint_holds_the_losses_of_its_training_and_the_advice_reads_them
         "--ckpt_path",
         str(run / "checkpoints/last.ckpt"),
         "--trainer.max_epochs",
-        "26",
+        "42",
     )
-    assert "26 epochs" in more
-    assert len(losses_in(read_archive(tmp_path / "runs/weeks/version_1/checkpoints/last.ckpt"))) == 26
+    assert "42 epochs" in more
+    assert len(losses_in(read_archive(tmp_path / "runs/weeks/version_1/checkpoints/last.ckpt"))) == 42
     tested = here(tmp_path, "test", "--config", str(run / "config.yaml"), "--ckpt_path", str(run / "checkpoints/best.ckpt"))
     (line,) = [one for one in tested.splitlines() if one.startswith("worse than ")]
     assert "the loss has not fallen" in line and line.endswith("take another --model.learning_rate")

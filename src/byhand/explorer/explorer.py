@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import json
 from collections.abc import Sequence
 from functools import cached_property
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from byhand.explorer.document.document import document
-from byhand.explorer.hosts.page import page
+from byhand.explorer.hosts.page import json_text, page
 from byhand.explorer.hosts.stored import stored
 from byhand.files.atomic import write_whole
 from byhand.trace.edit import At, at
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from byhand.trace import Trace
 
 Changes = list[dict[str, Any]]
+SHOWN = itertools.count()  # the same names when a notebook is run again from its start
 
 
 class Explorer:
@@ -65,15 +68,33 @@ class Explorer:
             ) from problem
         return Widget(self.document)
 
+    def _ipython_display_(self) -> None:
+        """Two outputs: what the notebook keeps, then the widget, which hides it. A widget that is gone, as in a notebook that was closed,
+        leaves an error in its own output; in one output together JupyterLab would show nothing but that.
+        """
+        from IPython.display import display  # noqa: PLC0415 (who calls this has it)
+
+        kept, widget = self._shown()
+        display(kept, raw=True)
+        if widget is not None:
+            display(widget[0], raw=True, metadata=widget[1])
+
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        """What a notebook shows: the widget and, for where no kernel runs or anywidget is missing, a picture and the page in a frame."""
-        still = {"text/plain": repr(self), "text/html": stored(self.document)}
+        """Both in one, for notebooks that are not IPython's."""
+        kept, widget = self._shown(**options)
+        return (kept, {}) if widget is None else (widget[0] | kept, widget[1])
+
+    def _shown(self, **options: Any) -> tuple[dict[str, Any], tuple[dict[str, Any], dict[str, Any]] | None]:
+        """What a notebook keeps, and the widget's output with its metadata; None without anywidget, and words that say what to do."""
+        name = f"{hashlib.sha256(json_text(self.document).encode()).hexdigest()[:12]}-{next(SHOWN)}"
+        kept = {"text/plain": repr(self), "text/html": stored(self.document, name)}
         try:
             made = self.widget._repr_mimebundle_(**options)
         except ModuleNotFoundError as problem:
-            return still | {"text/plain": f"{self!r}\n{problem}"}, {}
+            return kept | {"text/plain": f"{self!r}\n{problem}"}, None
+        self.widget.kept = name
         data, metadata = made if isinstance(made, tuple) else (made or {}, {})
-        return data | still, metadata
+        return kept, (data | {"text/plain": ""}, metadata)
 
     @property
     def changes(self) -> Changes:

@@ -22,8 +22,8 @@ FRAME = (  # its own origin, which is nobody's: it can run, save files and copy,
 )
 
 
-def stored(document: dict[str, Any]) -> str:
-    """HTML, to stand in an output of a notebook."""
+def stored(document: dict[str, Any], name: str = "") -> str:
+    """HTML, to stand in an output of a notebook. name: by which the widget finds it."""
     drawn = base64.b64encode(picture(document).encode()).decode()
     title = html.escape(visible(document["title"]))
     still = (
@@ -36,7 +36,7 @@ def stored(document: dict[str, Any]) -> str:
             f"The explorer of this model, {len(whole) / 1e6:.1f} MB, is too large to be kept in a notebook. To see it live: run this cell"
             " again, or explorer.save('page.html')."
         )
-        return f"<div class='byhand-stored'>{still}<p>{words}</p></div>"
+        return f"<div data-byhand-kept='{name}'>{still}<p>{words}</p></div>"
     frame = FRAME.format(title=f"{title}: the explorer", page=html.escape(whole))
     words = "To change it: run this cell again, or explorer.save('page.html')."
-    return f"<div class='byhand-stored' style='position:relative;min-height:{HEIGHT}px'>{still}<p>{words}</p>{frame}</div>"
+    return f"<div data-byhand-kept='{name}' style='position:relative;min-height:{HEIGHT}px'>{still}<p>{words}</p>{frame}</div>"
