@@ -15,10 +15,9 @@ from byhand.explorer.hosts.page import page, visible
 from byhand.explorer.still.picture import picture
 
 MOST = 2_000_000  # characters of a page that goes into a notebook
-HEIGHT = 780  # pixels
 FRAME = (  # its own origin, which is nobody's: it can run, save files and copy, and reach nothing around it
     "<iframe title='{title}' sandbox='allow-scripts allow-downloads' allow='clipboard-write' loading='lazy'"
-    " style='position:absolute;inset:0;width:100%;height:100%;border:0;background:#fff' srcdoc='{page}'></iframe>"
+    " style='grid-area:1/1;width:100%;height:780px;border:0;background:#fff' srcdoc='{page}'></iframe>"
 )
 
 
@@ -39,4 +38,5 @@ def stored(document: dict[str, Any], name: str = "") -> str:
         return f"<div data-byhand-kept='{name}'>{still}<p>{words}</p></div>"
     frame = FRAME.format(title=f"{title}: the explorer", page=html.escape(whole))
     words = "To change it: run this cell again, or explorer.save('page.html')."
-    return f"<div data-byhand-kept='{name}' style='position:relative;min-height:{HEIGHT}px'>{still}<p>{words}</p>{frame}</div>"
+    behind = f"<div style='grid-area:1/1;min-width:0'>{still}<p>{words}</p></div>"
+    return f"<div data-byhand-kept='{name}' style='display:grid'>{behind}{frame}</div>"

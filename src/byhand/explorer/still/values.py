@@ -30,7 +30,7 @@ def computed(cell: dict[str, Any], layer: dict[str, Any], item: dict[str, Any]) 
     }
     program, gates = program_in(cell), cell["gates"]
     state = {name: restored(one) for name, one in item["initial"][layer["place"]].items()}
-    x = restored(item["input"]) @ parts["input"].T
+    x = restored(item["input"]) @ restored(layer["weights"]["input"]).T
     x = x if parts["bias_input"] is None else x + parts["bias_input"]
     steps: list[Values] = []
     for at in x.flip(0) if layer["reverse"] else x:

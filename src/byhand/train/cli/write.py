@@ -6,6 +6,7 @@ import argparse
 import sys
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -84,7 +85,7 @@ def text_model(path: Path, cell: str | None) -> SequenceModel:
         raise ValueError(
             f"{checkpoint}: expected a model of a text, got one of another task: byhand fit --config configs/text.yaml trains one"
         )
-    named = {} if cell is None else {"cell": cell}
+    named: dict[str, Any] = {} if cell is None else {"cell": cell}
     return SequenceModel.load_from_checkpoint(checkpoint, map_location="cpu", **named).eval()
 
 
