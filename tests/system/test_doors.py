@@ -20,6 +20,7 @@ from tables import lines, written
 from byhand.__main__ import main
 from byhand.explorer.document.packing import restored
 from byhand.train import SequenceModel
+from byhand.train.callbacks.doors import prompt_of
 
 TEXT = "To be, or not to be: that is the question. " * 60
 SMALL = ["--model.hidden_size", "4", "--trainer.max_epochs", "1"]
@@ -206,6 +207,12 @@ def test_a_cell_of_ones_own_is_named(tmp_path: Path, here: Here) -> None:
     out = here(tmp_path, "fit", *words)
     assert door(out, "see it").endswith("--cell cell_of_doors:mine")
     assert shown(*door(out, "see it").split()[2:])["computed"]
+
+
+def test_a_prompt_is_one_that_the_model_knows() -> None:
+    assert prompt_of("end To be or not to be", "Tobenrt d") == "To be or "
+    assert prompt_of("enð tö be ornottobe", "ebrnot ") == "be "
+    assert prompt_of("xyz", "abxyz") == "x" and prompt_of("☃", "ab") == "a"
 
 
 def test_of_a_task_of_ones_own_no_page_is_promised(tmp_path: Path, here: Here) -> None:

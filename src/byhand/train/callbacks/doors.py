@@ -24,16 +24,14 @@ def doors(task: Task, settings: Mapping[str, Any], checkpoint: str) -> Iterator[
     kept = run_of(path)
     if isinstance(task, Text):
         prompt = prompt_of(task.parts["test"], task.alphabet)
-        yield line(
-            "let it write:",
-            ["byhand", "write", kept, *own, f"--start={prompt}" if prompt.startswith("-") else "--start", prompt],
-        )
+        start = [f"--start={prompt}"] if prompt.startswith("-") else ["--start", prompt]
+        yield line("let it write:", ["byhand", "write", kept, *own, *start])
     if config is None:
         return
     if isinstance(task, Table) and task.windows["future"].starts["future"].size:
         words = ["byhand", "predict", "--config", relative(config), "--ckpt_path", relative(path)]
         yield line("forecast:", [*words, "--data.predict", "future", "--output", "forecast.csv"])
-    if type(task).__name__ in tasks.TASKS:  # of another the explorer would ask for an input
+    if type(task) in tasks.TASKS.values():  # of another the explorer would ask for an input
         yield line("see it:  ", ["byhand", "explore", kept, *own])
 
 

@@ -85,8 +85,8 @@ def text_model(path: Path, cell: str | None) -> SequenceModel:
         raise ValueError(
             f"{checkpoint}: expected a model of a text, got one of another task: byhand fit --config configs/text.yaml trains one"
         )
-    named: dict[str, Any] = {} if cell is None else {"cell": cell}
-    return SequenceModel.load_from_checkpoint(checkpoint, map_location="cpu", **named).eval()
+    settings: dict[str, Any] = {} if cell is None else {"cell": cell}
+    return SequenceModel.load_from_checkpoint(checkpoint, map_location="cpu", **settings).eval()
 
 
 def usual_start(alphabet: str) -> str:
