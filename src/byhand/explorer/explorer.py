@@ -46,7 +46,11 @@ class Explorer:
         return path
 
     def serve(self, port: int = 0, *, open_browser: bool = False) -> None:
-        """Show it at http://127.0.0.1:PORT, a free port if 0, to this machine only, until Ctrl-C; on request in the browser at once.
+        """Show it at http://127.0.0.1:PORT, a free port if 0, to this machine only, until Ctrl-C.
+
+        Args:
+            port: where; 0: any that is free.
+            open_browser: whether it is opened in the browser at once.
 
         Raises:
             OSError: the port is taken.
