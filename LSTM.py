@@ -12,6 +12,7 @@ import logging
 import signal
 import warnings
 import zipfile
+from importlib.util import find_spec
 
 import lightning as L
 import torch
@@ -137,8 +138,7 @@ class Progress(ProgressBar):
     def on_train_epoch_end(self, trainer, pl_module):
         self.bar.update()
         trainer.should_stop = self.interrupted
-        done = trainer.current_epoch + 1
-        if done % 200 == 0 or done == trainer.max_epochs or self.interrupted:
+        if (done := trainer.current_epoch + 1) % 200 == 0 or done == trainer.max_epochs or self.interrupted:
             trainer.save_checkpoint(f"{trainer.log_dir}/last.ckpt")
 
     def on_train_end(self, trainer, pl_module):
@@ -183,16 +183,16 @@ def main():
         if done >= options.epochs:
             parser.error(f"--resume {options.resume} has {done} epochs already: ask for more, say --epochs {done + 300}")
     show_predictions(model, "before")
-    training = trainer(options.epochs)
-    training.fit(model, companies(), ckpt_path=options.resume)
+    (run := trainer(options.epochs)).fit(model, companies(), ckpt_path=options.resume)
     show_predictions(model, "after")
     for company, (prices, _) in COMPANIES.items():
         print(f"\n{'company ' + company:28}" + "".join(f"     day {day + 1}" for day in range(len(prices))))
         for name, values in model.trace(torch.tensor(prices)).items():
             print(f"{name:28}" + "".join(f"{value:10.4f}" for value in values))
-    print(f"\n{training.current_epoch} epochs; log and checkpoint in {training.log_dir}")
-    if training.should_stop:
-        print(f"stopped by Ctrl-C; to go on: python LSTM.py --resume {training.log_dir}/last.ckpt --epochs {options.epochs}")
+    see = "see it: " if find_spec("byhand") else "to see it: pip install byhand (in a clone of it: pip install .), then "
+    print(f"\n{run.current_epoch} epochs; log and checkpoint in {run.log_dir}\n{see}byhand explore {run.log_dir}")
+    if run.should_stop:
+        print(f"stopped by Ctrl-C; to go on: python LSTM.py --resume {run.log_dir}/last.ckpt --epochs {options.epochs}")
         raise SystemExit(130)
 
 

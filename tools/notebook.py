@@ -146,10 +146,12 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookN
         )
         client.execute()
     notebook, _ = CoalesceStreamsPreprocessor().preprocess(notebook, {})
-    for cell in code:  # a bar that closes leaves an empty line behind
-        cell.outputs = [output for output in cell.outputs if output.get("text", "something").strip()]
-        for output in cell.outputs:  # a widget lives in a running notebook only; its words stay
-            output.get("data", {}).pop(WIDGET, None)
+    for cell in code:  # a bar that closes leaves an empty line behind; a widget lives in a running notebook only
+        cell.outputs = [
+            output
+            for output in cell.outputs
+            if output.get("text", "something").strip() and WIDGET not in output.get("data", {})
+        ]
     return notebook
 
 

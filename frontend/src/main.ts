@@ -57,12 +57,13 @@ function isNothing(doc: Doc | string | null): boolean {
 }
 
 function open(root: HTMLElement, doc: Doc, options: MountOptions): Mounted {
-  const first = (options.address && location.hash) || (options.state ?? "");
+  const addressed = options.address && location.protocol !== "about:"; // a frame whose page stands in another has no address
+  const first = (addressed && location.hash) || (options.state ?? "");
   const model = makeModel(doc);
   const isNew = !first && !isAnswered(doc);
   const store = makeStore(model, first ? stateOf(doc, first) : opening(model));
   const keys = options.address ? document : root;
-  const link = options.address ? (): string => `${location.href.split("#")[0]}#${fragmentOf(doc, store.state)}` : null;
+  const link = addressed ? (): string => `${location.href.split("#")[0]}#${fragmentOf(doc, store.state)}` : null;
   store.run(); // a document that cannot be run is found out here, before anything is drawn
   const onStart = (): void => {
     answered(doc);
@@ -78,9 +79,9 @@ function open(root: HTMLElement, doc: Doc, options: MountOptions): Mounted {
     timer = 0;
     const fragment = fragmentOf(doc, store.state);
     if (fragment === written) return;
-    if (options.address && location.hash !== address) return;
+    if (addressed && location.hash !== address) return;
     written = fragment;
-    if (options.address) {
+    if (addressed) {
       history.replaceState(null, "", `#${fragment}`);
       address = location.hash;
     }
@@ -94,7 +95,7 @@ function open(root: HTMLElement, doc: Doc, options: MountOptions): Mounted {
     address = location.hash;
     if (address.slice(1) !== fragmentOf(doc, store.state)) store.set(stateOf(doc, address));
   };
-  if (options.address) window.addEventListener("hashchange", changed);
+  if (addressed) window.addEventListener("hashchange", changed);
   const destroy = (): void => {
     leave();
     window.clearTimeout(timer);
@@ -105,9 +106,10 @@ function open(root: HTMLElement, doc: Doc, options: MountOptions): Mounted {
   return { store, destroy };
 }
 
-/** What anywidget hands over; traits `document` (JSON), `state` (a fragment, both ways), `edits` (JSON, from here to Python). */
+/** What anywidget hands over; traits `document` (JSON), `state` (a fragment, both ways), `edits` (JSON, from here to Python), `kept`
+ *  (the name of what the notebook keeps for when there is no widget, in an output of its own). */
 interface WidgetModel {
-  get(name: "document" | "state" | "edits"): string;
+  get(name: "document" | "state" | "edits" | "kept"): string;
   set(name: "state" | "edits", value: string): void;
   save_changes(): void;
   on(name: string, listener: () => void): void;
@@ -132,14 +134,22 @@ function render({ model, el }: { model: WidgetModel; el: HTMLElement }): () => v
     const edits = mounted.store?.state.edits ?? [];
     if (edits.length) tell("edits", JSON.stringify(edits));
   };
+  const hide = (): void => {
+    const name = model.get("kept");
+    for (const one of document.querySelectorAll<HTMLElement>("[data-byhand-kept]"))
+      if (name && one.dataset.byhandKept === name) one.hidden = true;
+  };
   const follow = (): void => {
     const store = mounted?.store;
     if (store && model.get("state") !== own) store.set(stateOf(store.model.doc, model.get("state")));
   };
   show();
+  hide();
+  model.on("change:kept", hide);
   model.on("change:document", show);
   model.on("change:state", follow);
   return () => {
+    model.off("change:kept", hide);
     model.off("change:document", show);
     model.off("change:state", follow);
     mounted?.destroy();

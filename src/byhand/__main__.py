@@ -41,15 +41,15 @@ def bench(arguments: list[str]) -> int:
 
 
 def training(command: str) -> Callable[[list[str]], int]:
-    """One of Lightning's subcommands."""
+    """One of Lightning's subcommands, or write, which needs the same packages."""
 
     def run(arguments: list[str]) -> int:
         missing = [name for name in ("lightning", "jsonargparse", "torchmetrics", "rich") if not importlib.util.find_spec(name)]
         if missing:
             return _refused(f"{command} needs {', '.join(missing)}, not installed here: pip install 'byhand[train]'")
         with _imports_uncollected() if "lightning" not in sys.modules else nullcontext():
-            module = importlib.import_module("byhand.train.cli.command")
-        return module.main([command, *arguments])
+            module = importlib.import_module(f"byhand.train.cli.{'write' if command == 'write' else 'command'}")
+        return module.main(arguments if command == "write" else [command, *arguments])
 
     return run
 
@@ -81,6 +81,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
         training("test"),
     ),
     "predict": ("its answers as a file: byhand predict --config FILE --ckpt_path FILE --output FILE", training("predict")),
+    "write": ('go on with a text, as a model of texts would: byhand write CHECKPOINT --start "The "', training("write")),
     "explore": ("see a trained model, and change it: byhand explore CHECKPOINT --save page.html", explore),
     "convert": (
         "a layer in a file, for another framework: byhand convert model.keras --to onnx --certify",

@@ -197,6 +197,30 @@ def test_inside_a_model(open_page: Opener, packs: bool) -> None:
     compare(page, [site(0.5, place="layers.0.l0"), weight("input", 0, place="layers.0.l0")], dict(names), [6, 6])
 
 
+class Torchs(nn.Module):
+    """A model around torch's own layer."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.rnn, self.head = layer, nn.Linear(4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.rnn(x)[0]
+
+
+@pytest.mark.parametrize("around", [False, True], ids=["bare", "inside"])
+def test_of_torchs_own_layer_the_text_converts_first(open_page: Opener, around: bool) -> None:
+    """What the reader has is an nn.LSTM, which byhand.edit does not know."""
+    torch.manual_seed(1)
+    layer, x = nn.LSTM(3, 4, dtype=torch.float64), torch.randn(6, 2, 3, dtype=torch.float64)
+    model, place = (Torchs(layer), "rnn.l0") if around else (layer, "l0")
+    page = open_page(document(model, x, name="model"))
+    assert type(layer) is nn.LSTM
+    text = compare(page, [site(0.25, place=place), weight("input", 9, 1, place)], {"model": model, "x": x}, [6, 6])
+    assert text.index("byhand.convert(model)") < text.index("byhand.edit(model")
+    assert isinstance(layer, LSTM), "in place, as the text says"
+
+
 def test_where_nothing_is_computed(open_page: Opener) -> None:
     """Two stacks: the page only shows, and offers a line that shuts the gate which is looked at."""
     torch.manual_seed(0)

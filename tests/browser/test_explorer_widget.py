@@ -107,6 +107,8 @@ def test_a_change_in_the_notebook_comes_back_as_an_edit(chromium: Any, lab: str,
     widget = page.locator(".byhand-explorer")
     widget.get_by_role("button", name="Play with it").click()
     widget.get_by_role("button", name="shut").first.click()
+    frame = page.locator("[data-byhand-kept]")
+    assert frame.count() == 1 and not frame.is_visible(), "what the notebook keeps is hidden while the widget is there"
     picture(page, "jupyterlab")
     file = tmp_path / "found.json"
     page.locator(".jp-Notebook .cm-content").nth(1).click()
@@ -124,3 +126,25 @@ def test_a_change_in_the_notebook_comes_back_as_an_edit(chromium: Any, lab: str,
     context.close()
     assert complaints == []
     assert [url for url in asked if not url.startswith((lab, "data:", "blob:"))] == []
+
+
+def test_a_notebook_that_is_not_trusted_shows_the_picture(chromium: Any, lab: str, tmp_path: Path) -> None:
+    """As one that somebody sent: JupyterLab takes frames out of it."""
+    torch.manual_seed(1)
+    kept, widget = byhand.explore(byhand.LSTM(1, 2), torch.tensor([0.0, 0.5, 0.25, 1.0]).view(4, 1, 1))._shown()
+    assert widget is not None
+    outputs = [nbformat.v4.new_output("display_data", data=data) for data in (kept, widget[0])]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("explorer", execution_count=1, outputs=outputs)])
+    nbformat.write(notebook, tmp_path / "stored.ipynb")
+    page = chromium.new_page(viewport=WIDE)
+    page.set_default_timeout(60_000)
+    page.route("**/*", lambda route: route.continue_() if route.request.url.startswith(lab) else route.abort())
+    page.goto(f"{lab}lab/tree/stored.ipynb?token=test")
+    image = page.locator(".jp-OutputArea-output img")
+    image.wait_for()
+    assert image.evaluate("(one) => one.decode().then(() => one.naturalWidth)") > 500
+    assert (
+        page.locator(".jp-OutputArea-output iframe").count() == 0 and "Error" not in page.locator(".jp-OutputArea").inner_text()
+    )
+    picture(page, "jupyterlab-untrusted")
+    page.close()

@@ -32,7 +32,7 @@ def printed(cell: str) -> str:
 
 
 def test_is_committed_whole_and_small() -> None:
-    assert FILE.stat().st_size < 2_000_000
+    assert FILE.stat().st_size < 1_500_000
     assert [cell.execution_count for cell in CODE.values()] == list(range(1, len(CODE) + 1))
     assert not [output for cell in CODE.values() for output in cell.outputs if output.output_type == "error"]
     assert sum("image/png" in output.get("data", {}) for cell in CODE.values() for output in cell.outputs) >= 8

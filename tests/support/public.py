@@ -57,6 +57,7 @@ COMMANDS = {
     "validate": (),
     "predict": ("Table", "Text"),
     "explore": (),
+    "write": (),
     "convert": (),
     "study run": (),
     "study status": (),

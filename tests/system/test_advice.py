@@ -1,16 +1,20 @@
 """A model that a baseline beats is given one line of advice, which follows from the numbers."""
 
+import math
 import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from commands import Here
 from tables import lines, written
 
+from byhand.files.archive import read_archive
 from byhand.tasks import Adding, EmbeddedReber, Parity, Table, Task
 from byhand.train.callbacks.advice import FEW, advised
+from byhand.train.callbacks.losses import MOST, Loss, Losses, course, losses_in
 from byhand.train.cli.resume import Kept
 from byhand.train.model.sequence_model import SequenceModel
 
@@ -128,13 +132,100 @@ def test_weights_that_learn_by_heart(tmp_path: Path) -> None:
     assert "--model.learning_rate" in advice(table(tmp_path, STEADY), tmp_path)
 
 
-def test_it_is_the_last_line_of_a_test(tmp_path: Path, here: Here) -> None:
+def said(losses: list[tuple[float, float]]) -> str:
+    """Of a course, (training, validation) every ten steps."""
+    found = course([Loss(10 * at, *one) for at, one in enumerate(losses, 1)], more="go on with MORE")
+    assert found is not None
+    return found
+
+
+COURSES = {
+    "falling": (
+        [(2 / at, 2.2 / at) for at in range(1, 13)],
+        "was still falling at the end, 0.244 to 0.183 in the last third: go on",
+    ),
+    "rising": (
+        [(2 / at, 1 / at if at < 6 else at / 25) for at in range(1, 13)],
+        "rises since step 50, 0.2 to 0.42, .*by heart",
+    ),
+    "apart": ([(1, 1.1), (0.5, 0.9), *[(0.1, 0.8)] * 8], "has stayed far above that of training .0.8 against 0.1.: .*by heart"),
+    "unsteady": (
+        [(1, 1), (0.7, 0.6), *[(0.5, 0.4), (0.5, 0.6)] * 5],
+        "up and down, by 40% from one .* smaller --model.learning_rate",
+    ),
+    "stuck": (
+        [(1, 1), (1, 0.99), (0.99, 0.98), *[(0.98, 0.98)] * 6],
+        "has not fallen, 1 at first and 0.98 at best: take another",
+    ),
+    "level": (
+        [(1, 1), (0.5, 0.6), *[(0.3, 0.31)] * 8],
+        "has stayed at 0.31 for the last third of the training: take more units",
+    ),
+    "high from the first": ([(0.4, 1.0), (0.3, 0.8), *[(0.2, 0.6)] * 8], "has stayed at 0.6 for the last third"),
+    "without the training's": ([(math.nan, 1.0), (math.nan, 0.5), *[(math.nan, 0.31)] * 8], "has stayed at 0.31"),
+}
+
+
+@pytest.mark.parametrize("name", COURSES)
+def test_one_line_from_the_course_of_the_loss(name: str) -> None:
+    losses, expected = COURSES[name]
+    assert re.search(expected, said(losses)), said(losses)
+
+
+def test_few_validations_are_no_course() -> None:
+    assert course([Loss(10, 1.0, 1.0)] * 3, more="") is None
+    assert losses_in({"callbacks": {"Losses": {"losses": [[1, 2], "x"]}}}) == losses_in({}) == ()
+
+
+def test_a_checkpoint_holds_the_losses_of_its_training_and_the_advice_reads_them(tmp_path: Path, here: Here) -> None:
+    """Forty epochs of a series that can be predicted but with a rate that learns nothing."""
+    written(tmp_path, lines(range(400), WEEKS, names="t,y"), "weeks.csv")
+    words = ["--data", "Table", "--data.path", "weeks.csv", "--data.target", "y", "--data.time", "t", "--data.window", "60"]
+    words += ["--model.learning_rate", "1e-7", "--trainer.max_epochs", "40", "--name", "weeks"]
+    out = here(tmp_path, "fit", *words)
+    printed = [float(one) for one in re.findall(r"val_loss (\S+)", out)]
+    run = tmp_path / "runs/weeks/version_0"
+    losses = losses_in(read_archive(run / "checkpoints/last.ckpt"))
+    assert [one.val for one in losses] == pytest.approx(printed, rel=1e-3) and len(losses) == 40
+    assert [one.step for one in losses] == [losses[0].step * at for at in range(1, 41)]
+    assert all(one.train > 0 for one in losses)
+    more = here(
+        tmp_path,
+        "fit",
+        "--config",
+        str(run / "config.yaml"),
+        "--ckpt_path",
+        str(run / "checkpoints/last.ckpt"),
+        "--trainer.max_epochs",
+        "42",
+    )
+    assert "42 epochs" in more
+    assert len(losses_in(read_archive(tmp_path / "runs/weeks/version_1/checkpoints/last.ckpt"))) == 42
+    tested = here(tmp_path, "test", "--config", str(run / "config.yaml"), "--ckpt_path", str(run / "checkpoints/best.ckpt"))
+    (line,) = [one for one in tested.splitlines() if one.startswith("worse than ")]
+    assert "the loss has not fallen" in line and line.endswith("take another --model.learning_rate")
+
+
+def test_of_many_validations_the_later_ones_are_kept() -> None:
+    losses = Losses()
+    for step in range(1, 1001):
+        losses.add(step, 1.0)
+    steps = [one.step for one in losses.kept]
+    assert 100 <= len(steps) <= MOST and steps[-1] == 1000 and steps == sorted(set(steps)) and steps[0] < 200
+    again = Losses()
+    again.load_state_dict(losses.state_dict())
+    assert again.kept == losses.kept
+
+
+def test_it_comes_before_the_lines_to_type_of_a_test(tmp_path: Path, here: Here) -> None:
     written(tmp_path, lines(range(400), TREND, names="t,y"), "trend.csv")
     words = ["--data", "Table", "--data.path", "trend.csv", "--data.target", "y", "--data.time", "t", "--data.window", "8"]
     files = ["--config", "runs/trend/version_0/config.yaml", "--ckpt_path", "runs/trend/version_0/checkpoints/best.ckpt"]
     here(tmp_path, "fit", *words, "--trainer.max_epochs", "1", "--name", "trend")
     out = here(tmp_path, "test", *files)
-    assert re.match("worse than (persistence|seasonal-naive): .*--data.difference=true", out.splitlines()[-1])
+    *_, line, forecast, see = out.splitlines()
+    assert re.match(r"worse than (persistence|seasonal-naive) \(mse \S+ against \S+\): .*--data.difference=true", line)
+    assert forecast.startswith("forecast: ") and see.startswith("see it: ")
     assert "worse" not in here(tmp_path, "validate", *files)
     go_on = here(tmp_path, "fit", *words, "--data.difference=true", "--trainer.max_epochs", "8", "--name", "changes")
     assert "steps in 8 epochs" in go_on

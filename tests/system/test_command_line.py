@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import ROOT, run, run_here
+from explored import document_in
 from packaging.requirements import Requirement
 
 import LSTM
@@ -64,6 +65,25 @@ def test_trains_and_shows_every_day(tmp_path: Path) -> None:
     assert "300/300" in done.stderr and "Warning" not in done.stderr
     assert checkpoint(tmp_path).exists()
     assert list(tmp_path.glob("runs/lightning_logs/version_0/events.out.tfevents.*"))
+    last_line = done.stdout.splitlines()[-1]
+    assert last_line == "see it: byhand explore runs/lightning_logs/version_0"
+    typed = run("python", "-m", *last_line.split()[2:], "--save", "page.html", cwd=tmp_path)
+    assert typed.returncode == 0, typed.stderr
+    assert "taking runs/lightning_logs/version_0/last.ckpt\n" in typed.stdout
+    found = document_in(tmp_path / "page.html")
+    assert found["computed"] and [item["name"] for item in found["items"]] == ["company A", "company B"]
+
+
+def test_where_byhand_is_not_installed_it_says_how(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\nsys.path[:] = [one for one in sys.path if not one.endswith('src')]\n"
+    )
+    done = run("python", str(LESSON), "--epochs", "2", cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
+    assert done.returncode == 0, done.stderr
+    expected = (
+        "to see it: pip install byhand (in a clone of it: pip install .), then byhand explore runs/lightning_logs/version_0"
+    )
+    assert done.stdout.splitlines()[-1] == expected
 
 
 def test_resumes_to_the_same_numbers_as_one_run(kept: Path, tmp_path: Path) -> None:

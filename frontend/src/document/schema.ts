@@ -120,6 +120,7 @@ export interface CallDoc {
   lengths: number[] | null; // of a padded x that has to be packed first
   states: boolean; // first states were given
   random: boolean; // in training, the model draws at random
+  converted?: boolean; // its layers are torch's own: what is shown is a copy by byhand.convert
 }
 
 export interface Doc {

@@ -23,13 +23,14 @@ export function pythonOf(doc: Doc, edits: Edit[], snapshot: number | null = null
   const call = doc.call ?? USUAL;
   const { before, scope, line } = callOf(doc, call, on);
   const lines: string[] = [];
-  if (sites.length) lines.push("import byhand");
+  if (sites.length || call.converted) lines.push("import byhand");
   if (weights.length) lines.push("import torch");
   const packing = ["pad_packed_sequence", "pack_padded_sequence"].filter((name) =>
     [...before, line].some((one) => one.includes(`${name}(`)),
   );
   if (packing.length) lines.push(`from torch.nn.utils.rnn import ${packing.join(", ")}`);
   if (lines.length) lines.push("");
+  if (call.converted) lines.push(`byhand.convert(${doc.name})  # in place, with the same parameters; back=True undoes it`);
   if (call.random) lines.push(`${doc.name}.eval()`);
   if (snapshot !== null && doc.training) lines.push(...epochLines(doc, doc.training.epochs[snapshot]));
   if (weights.length) lines.push("with torch.no_grad():", ...indented(weights.map((edit) => weightLine(doc, edit))));

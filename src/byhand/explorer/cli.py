@@ -7,14 +7,16 @@ import sys
 from pathlib import Path
 
 from byhand.explorer.explorer import Explorer, explore
+from byhand.explorer.hosts.browser import open_in_browser
 from byhand.explorer.hosts.server import check_port
-from byhand.explorer.load.checkpoint import open_trained
+from byhand.explorer.load.checkpoint import of_run, open_trained
 from byhand.explorer.load.series import SERIES, read_series
 from byhand.explorer.load.text import random_input, read_input
+from byhand.files.run_folder import config_of
 
 EXAMPLES = """examples:
-  byhand explore runs/companies/version_0/checkpoints/best.ckpt --save page.html
-  byhand explore runs/lightning_logs/version_0/last.ckpt
+  byhand explore runs/companies/version_0 --open
+  byhand explore runs/lightning_logs/version_0/last.ckpt --save page.html
   byhand explore my_lstm.pt --input measurements.csv --sequence patient
   byhand explore weights.pth --layer encoder.rnn --save page.html
   byhand explore model.keras --layer lstm_1 --input measurements.npz
@@ -32,8 +34,8 @@ def parser() -> argparse.ArgumentParser:
         "checkpoint",
         type=Path,
         metavar="CHECKPOINT",
-        help="of byhand fit or LSTM.py, a folder of save_pretrained, weights of an LSTM, GRU or RNN (.pt, .safetensors, .keras,"
-        " .weights.h5, .npz), or an ONNX model",
+        help="of byhand fit or LSTM.py, or the folder of a run of theirs; a folder of save_pretrained, weights of an LSTM, GRU or RNN"
+        " (.pt, .safetensors, .keras, .weights.h5, .npz), or an ONNX model",
     )
     made.add_argument(
         "--input",
@@ -76,6 +78,7 @@ def parser() -> argparse.ArgumentParser:
     how = made.add_mutually_exclusive_group()
     how.add_argument("--save", type=Path, metavar="FILE", help="write the page into this file, and end")
     how.add_argument("--serve", action="store_true", help="serve it until Ctrl-C; this is what it does unless it saves")
+    made.add_argument("--open", action="store_true", help="open the page in the browser")
     made.add_argument("--port", type=int, default=0, help="to serve it at (default: any that is free)")
     return made
 
@@ -126,12 +129,14 @@ def main(arguments: list[str]) -> int:
         check_target(options)
         made = explorer_of(options)
         if options.save is None:
-            made.serve(options.port)
+            made.serve(options.port, open_browser=options.open)
         else:
             size = made.save(options.save).stat().st_size
-            print(f"{options.save}: {size / 1e6:.1f} MB; open it in a browser")
+            print(f"{options.save}: {size / 1e6:.1f} MB" + ("" if options.open else "; open it in a browser"))
             for notice in made.document["notices"]:
                 print(notice)
+            if options.open:
+                open_in_browser(options.save.resolve().as_uri())
     except (ValueError, TypeError, OSError, ModuleNotFoundError) as problem:
         print(f"byhand explore: {words_of(problem)}", file=sys.stderr)
         return 2
@@ -154,7 +159,11 @@ def explorer_of(options: argparse.Namespace) -> Explorer:
 
         return explore_onnx(options)
     refuse_onnx_options(options)
-    trained = open_trained(options.checkpoint, options.items, options.layer, options.cell, options.layout)
+    inside = of_run(options.checkpoint)
+    if inside is not None:
+        config = config_of(inside)
+        print(f"{options.checkpoint}: taking {inside}" + (f", and {config.name} beside it" if config else ""))
+    trained = open_trained(inside or options.checkpoint, options.items, options.layer, options.cell, options.layout)
     shown, notices, title = trained.example, [], trained.title
     if options.input is not None:
         reads = read_series if options.input.suffix.lower() in SERIES else read_input

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import json
 from collections.abc import Sequence
 from functools import cached_property
@@ -11,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from byhand.explorer.document.document import document
-from byhand.explorer.hosts.page import page
+from byhand.explorer.hosts.page import json_text, page
+from byhand.explorer.hosts.stored import stored
 from byhand.files.atomic import write_whole
 from byhand.trace.edit import At, at
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from byhand.trace import Trace
 
 Changes = list[dict[str, Any]]
+SHOWN = itertools.count()  # the same names when a notebook is run again from its start
 
 
 class Explorer:
@@ -41,11 +45,20 @@ class Explorer:
         write_whole(path, page(self.document).encode())
         return path
 
-    def serve(self, port: int = 0) -> None:
-        """Show it at http://127.0.0.1:PORT, a free port if 0, to this machine only, until Ctrl-C. OSError if the port is taken."""
+    def serve(self, port: int = 0, *, open_browser: bool = False) -> None:
+        """Show it at http://127.0.0.1:PORT, a free port if 0, to this machine only, until Ctrl-C.
+
+        Args:
+            port: where; 0: any that is free.
+            open_browser: whether it is opened in the browser at once.
+
+        Raises:
+            OSError: the port is taken.
+            ValueError: it is no port.
+        """
         from byhand.explorer.hosts.server import serve  # noqa: PLC0415 (few need it)
 
-        serve(page(self.document), port)
+        serve(page(self.document), port, open_browser=open_browser)
 
     @cached_property
     def widget(self) -> Widget:
@@ -59,14 +72,33 @@ class Explorer:
             ) from problem
         return Widget(self.document)
 
+    def _ipython_display_(self) -> None:
+        """Two outputs: what the notebook keeps, then the widget, which hides it. A widget that is gone, as in a notebook that was closed,
+        leaves an error in its own output; in one output together JupyterLab would show nothing but that.
+        """
+        from IPython.display import display  # noqa: PLC0415 (who calls this has it)
+
+        kept, widget = self._shown()
+        display(kept, raw=True)
+        if widget is not None:
+            display(widget[0], raw=True, metadata=widget[1])
+
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        """What a notebook shows: the widget, or in its absence the words that say what to do."""
+        """Both in one, for notebooks that are not IPython's."""
+        kept, widget = self._shown(**options)
+        return (kept, {}) if widget is None else (widget[0] | kept, widget[1])
+
+    def _shown(self, **options: Any) -> tuple[dict[str, Any], tuple[dict[str, Any], dict[str, Any]] | None]:
+        """What a notebook keeps, and the widget's output with its metadata; None without anywidget, and words that say what to do."""
+        name = f"{hashlib.sha256(json_text(self.document).encode()).hexdigest()[:12]}-{next(SHOWN)}"
+        kept = {"text/plain": repr(self), "text/html": stored(self.document, name)}
         try:
             made = self.widget._repr_mimebundle_(**options)
         except ModuleNotFoundError as problem:
-            return {"text/plain": f"{self!r}\n{problem}"}, {}
+            return kept | {"text/plain": f"{self!r}\n{problem}"}, None
+        self.widget.kept = name
         data, metadata = made if isinstance(made, tuple) else (made or {}, {})
-        return data | {"text/plain": repr(self)}, metadata
+        return kept, (data | {"text/plain": ""}, metadata)
 
     @property
     def changes(self) -> Changes:
@@ -125,9 +157,10 @@ def explore(
     """See every gate and memory of a model on its input, and change them: in a notebook, or as a page.
 
     Args:
-        model: a byhand.LSTM, or a module with one inside; of others, and of a Trace, what was recorded is shown and nothing can be
-            changed. It is run once, in eval mode and without gradients; of several sequences the layer itself is run again on the
-            last tenth of each, to find the one to begin with, whose last output hangs most on its early steps.
+        model: a byhand.LSTM, or a module with one inside; torch.nn.LSTM, GRU, RNN and their cells, alone or inside, are converted on a
+            copy, as byhand.convert does. Of other models, and of a Trace, what was recorded is shown and nothing can be changed.
+            It is run once, in eval mode and without gradients; of several sequences the layer itself is run again on the last tenth
+            of each, to find the one to begin with, whose last output hangs most on its early steps.
         x: input as the model takes it, of a module with several arguments a tuple or a mapping of them. Every sequence can be chosen.
         hx: first memories; of a byhand.LSTM only.
         lengths: lengths of padded sequences; of a byhand.LSTM only.
@@ -154,10 +187,12 @@ def explore(
 
     Raises:
         TypeError: an argument is of the wrong type, there is no input, or `hx` or `lengths` are given for another model than a
-            byhand.LSTM.
-        ValueError: there is no byhand layer, or the model calls none; or an argument does not fit the model and its input.
+            byhand.LSTM, or a model with torch's layers cannot be copied.
+        ValueError: there is no layer of byhand's or of torch's that can be converted, or the model calls none; or an argument does not
+            fit the model and its input.
         IndexError: there is no such call.
         UnknownSiteError: there is no such layer.
+        RuntimeError: a layer of torch's, converted, would compute something else.
     """
     return Explorer(
         document(

@@ -76,7 +76,7 @@ REFUSED = [
     (["good.pt", "--input", "good.pt"], "good.pt: expected a file in UTF-8"),
     (["good.pt", "--input", "zero.csv"], "zero.csv: expected a text or a table as text, got zero bytes"),
     (["good.pt", "--sequence", "a"], "--sequence: a column of a table: give the table too, with --input FILE"),
-    (["run"], f"this folder has no config.json; did you mean {Path('run/version_0/checkpoints/best.ckpt')}?"),
+    (["started"], "nor a checkpoint: its training has kept none yet: byhand fit --config started/config.yaml"),
     (
         ["good.pt", "--input", "nan.csv"],
         "nan.csv: row 2, column 'column 1': expected a number, got 'nan'. A step has to have all its inputs: fill the cell in",
@@ -105,8 +105,8 @@ def files() -> None:
     shapes = lstm | {"weight_hh_l0": torch.ones(12, 5)}
     saved = {"list": [1], "linear": nn.Linear(2, 2).state_dict(), "two": two, "shapes": shapes, "eleven": eleven, "good": lstm}
     saved["one"] = nn.LSTM(1, 3).state_dict()
-    Path("run/version_0/checkpoints").mkdir(parents=True)
-    Path("run/version_0/checkpoints/best.ckpt").touch()
+    Path("started").mkdir()
+    Path("started/config.yaml").touch()
     for name, content in (saved | {"harm": Harm()}).items():
         torch.save(content, f"{name}.pt")
     tables = {

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from byhand.explorer.document.about import checked, sentence
 from byhand.explorer.document.answer import answer_document
 from byhand.explorer.document.cell import cell_document, unknown_cell
+from byhand.explorer.document.converted import in_copy, with_our_layers
 from byhand.explorer.document.layers import (
     head_document,
     head_error,
@@ -53,6 +54,8 @@ def document(
 ) -> dict[str, Any]:
     """What byhand.explore shows, whose arguments these are. TypeError, ValueError, each saying what was expected."""
     given_about = checked(about)
+    given, (model, is_copy, left) = model, with_our_layers(model)
+    head = in_copy(head, given, model) if is_copy else head
     whole, asked = "weights" in full, [one for one in full if one != "weights"] if not isinstance(full, str) else full
     dtype, why_not = kept_as(model, layer, whole=whole)
     sites = dtype is not None or why_not is not None
@@ -103,7 +106,7 @@ def document(
         "telling": most_telling(recording, all_items[: len(sequences)]),
         "name": name,
         "features": words,
-        "call": recording.call,
+        "call": recording.call | {"converted": True} if is_copy and recording.call else recording.call,
         "cell": cell,
         "layers": found_layers,
         "items": sequences,
@@ -111,7 +114,7 @@ def document(
         "answer": answer,
         "computed": why_not is None,
         "why_not": why_not,
-        "notices": [*notices, *answer_notices, *lapse_notices],
+        "notices": [*left, *notices, *answer_notices, *lapse_notices],
         "training": lapse,
     }
 

@@ -15,8 +15,10 @@ import sys
 import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Thread
 from typing import Any
+
+from byhand.explorer.hosts.browser import open_in_browser
 
 LOOPBACK = "127.0.0.1"
 AT_ONCE = 64  # connections; a browser makes six, and keeps them open for Answer.timeout
@@ -158,7 +160,7 @@ def check_port(port: int) -> None:
         raise ValueError(f"port: expected 0 (any that is free) to 65535, got {port}")
 
 
-def serve(content: str, port: int = 0) -> None:
+def serve(content: str, port: int = 0, *, open_browser: bool = False) -> None:
     """Until Ctrl-C; prints the address. ValueError for what is no port, OSError if it is taken."""
     check_port(port)
     try:
@@ -170,6 +172,8 @@ def serve(content: str, port: int = 0) -> None:
         raise type(problem)(problem.errno, f"port {port} on {LOOPBACK}: {free}") from problem
     with server:
         print(f"{server.address}  (Ctrl-C ends it)", flush=True)
+        if open_browser:  # in a thread: it asks this server, and some browsers run in the terminal until they are left
+            Thread(target=open_in_browser, args=(server.address,), daemon=True).start()
         try:
             server.serve_forever(poll_interval=0.2)
         except KeyboardInterrupt:

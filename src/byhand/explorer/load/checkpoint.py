@@ -21,6 +21,7 @@ from byhand.explorer.load.unreadable import needs_code, other_kind
 from byhand.explorer.load.weight_files import read_layer
 from byhand.files.archive import read_archive
 from byhand.files.regular_file import read_regular
+from byhand.files.run_folder import checkpoint_in, what_is_missing
 from byhand.nn import LSTM
 from byhand.nn.pretrained.folder import CONFIG
 
@@ -52,9 +53,10 @@ def open_trained(
         if layout is not None:
             raise ValueError(f"--layout: expected a file of arrays by name (.npz), got the folder {path}: leave it out")
         if not (path / CONFIG).exists():
-            inside = newest_checkpoint(path)
-            meant = "" if inside is None else f"; did you mean {inside}?"
-            raise ValueError(f"{path}: {EXPECTED}; this folder has no {CONFIG}{meant}")
+            missing = what_is_missing(path, "byhand explore")
+            raise ValueError(
+                f"{path}: {EXPECTED}; this folder has no {CONFIG}, as save_pretrained writes it, nor a checkpoint: {missing}"
+            )
         refuse_layer(path, layer)
         lstm = LSTM.from_pretrained(path, cell=None if cell is None else typed_cell(cell))
         return Trained(lstm, f"{path.name or 'lstm'}", lstm.input_size)
@@ -102,11 +104,9 @@ def typed_cell(name: str) -> Cell:
     return cell
 
 
-def newest_checkpoint(folder: Path) -> Path | None:
-    """Where byhand fit and LSTM.py keep theirs: in runs/NAME, in a version of it, or in that one's checkpoints."""
-    places = ("", "checkpoints/", "version_*/", "version_*/checkpoints/", "*/version_*/", "*/version_*/checkpoints/")
-    found = [file for place in places for file in sorted(folder.glob(f"{place}*.ckpt"))]
-    return max(found, key=lambda file: (file.stat().st_mtime, file.name == "best.ckpt"), default=None)
+def of_run(path: Path) -> Path | None:
+    """The checkpoint that the folder of a run stands for; None for a file, for a folder of save_pretrained, and where there is none."""
+    return checkpoint_in(path) if path.is_dir() and not (path / CONFIG).exists() else None
 
 
 def read(path: Path) -> dict[str, Any]:

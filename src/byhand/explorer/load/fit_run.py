@@ -16,6 +16,7 @@ from byhand.explorer.document.about import in_words
 from byhand.explorer.document.document import counted
 from byhand.explorer.load.model import Alphabet, Trained, visible
 from byhand.explorer.load.task_targets import targets_of
+from byhand.files.run_folder import config_of
 from byhand.nn import LSTM
 from byhand.nn.snapshots import Snapshots
 from byhand.tasks import Companies, Sequences, Table, Task
@@ -74,11 +75,9 @@ def task_of(path: Path, model: SequenceModel) -> tuple[Task | None, str | None]:
     """The one in the config.yaml that byhand fit wrote beside the checkpoints, if it is one of byhand's; and why there is none, if it
     was but cannot be made again: it says what the training read, which need not be there any more, or not be the same.
     """
-    file = next(
-        (folder / "config.yaml" for folder in list(path.resolve().parents)[:2] if (folder / "config.yaml").is_file()), None
-    )
+    file = config_of(path.resolve())
     if file is None:
-        return None, None
+        return None, "there is no config.yaml beside it, which says what it was trained on"
     try:
         data = yaml.safe_load(file.read_text(encoding="utf-8"))["data"]
         kind = str(data["class_path"]).rpartition(".")[2]

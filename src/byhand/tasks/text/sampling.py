@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -26,25 +27,27 @@ class Predictor(Protocol):
 
 def sample(
     model: Predictor, start: Int[Tensor, " time"], count: int, *, temperature: float, seed: int, never: int
-) -> list[int]:
+) -> Iterator[int]:
     """`count` symbols that go on from `start`, each drawn from what the model says behind all before.
 
     temperature: what the model's scores are divided by: 1 as it says, lower: likelier symbols only, 0: always the likeliest.
     seed: of the draws. never: a symbol that is not drawn. ValueError if the model gives NaN, or is bidirectional.
     """
     source = torch.Generator().manual_seed(seed)
-    drawn: list[int] = []
-    with torch.no_grad():
-        device, stepper = model.head.weight.device, model.lstm.stepper(batch=1)
-        y = stepper(model.features(start.to(device).unsqueeze(1)))[-1]
-        while len(drawn) < count:
-            scores = model.head(y)[0].double().cpu()
-            scores[never] = -torch.inf
-            if scores.isnan().any():
-                raise ValueError("text: the model gives NaN; it has not been trained well: try a lower learning_rate")
-            drawn.append(draw(scores, temperature, source))
-            y = stepper(model.features(torch.tensor(drawn[-1:], device=device)))
-    return drawn
+    device, stepper = model.head.weight.device, model.lstm.stepper(batch=1)
+
+    def scores_behind(symbols: Int[Tensor, " time"]) -> Float[Tensor, " symbols"]:
+        with torch.no_grad():
+            y = stepper(model.features(symbols.to(device).unsqueeze(1)))
+            found = model.head(y[-1])[0].double().cpu()
+        found[never] = -torch.inf
+        if found.isnan().any():
+            raise ValueError("text: the model gives NaN; it has not been trained well: try a lower learning_rate")
+        return found
+
+    for _ in range(count):
+        start = torch.tensor([draw(scores_behind(start), temperature, source)])
+        yield int(start)
 
 
 def draw(scores: Float[Tensor, " symbols"], temperature: float, source: torch.Generator) -> int:

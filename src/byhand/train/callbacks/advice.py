@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from byhand.tasks.generated import Indexed
 from byhand.tasks.task import Task
+from byhand.train.callbacks.losses import Loss, course
 from byhand.train.cli.resume import Kept, read_kept
 
 # By the first of these that a baseline has; -1: the more the better.
@@ -17,12 +18,15 @@ FEW = 200  # steps, in which little can be learnt
 
 
 class Trained(NamedTuple):
-    """How a model was trained. steps: all of them. improving: whether the last epoch was the best. last: the checkpoint to go on from."""
+    """How a model was trained. steps: all of them. improving: whether the last epoch was the best. last: the checkpoint to go on from.
+    losses: of the whole training, where it has kept them.
+    """
 
     steps: int
     epochs: int
     improving: bool
     last: Path
+    losses: tuple[Loss, ...] = ()
 
 
 def advised(task: Task, metrics: Mapping[str, float], kept: Kept, model: Any, max_steps: int = -1) -> str | None:
@@ -35,17 +39,20 @@ def advised(task: Task, metrics: Mapping[str, float], kept: Kept, model: Any, ma
         return None
     trained = trained_as(kept)
     short = trained.improving and trained.steps < FEW
-    reason = task.advice(short=short) or (longer(trained, max_steps) if trained.improving else otherwise(task, trained, model))
-    return f"worse than {beaten}: {reason}"
+    more = f"go on with {longer(trained, max_steps)}"
+    too_few = f"{trained.steps} steps were too few, the last epoch was the best: {more}" if trained.improving else None
+    reason = task.advice(short=short) or (too_few if short else course(trained.losses, more=more))
+    return f"worse than {beaten}: {reason or too_few or otherwise(task, trained, model)}"
 
 
 def beaten_by(task: Task, metrics: Mapping[str, float]) -> str | None:
-    """The baseline that is best, and better than the model."""
+    """The baseline that is best, and better than the model, with the measure of both."""
     for name, sign in JUDGED.items():
         known = {who: sign * guess[name] for who, guess in task.baselines.items() if name in guess}
         if name in metrics and known:
             best = min(known, key=lambda who: known[who])
-            return best if sign * metrics[name] > known[best] else None
+            numbers = f"({name} {metrics[name]:.4g} against {task.baselines[best][name]:.4g})"
+            return f"{best} {numbers}" if sign * metrics[name] > known[best] else None
     return None
 
 
@@ -57,13 +64,13 @@ def trained_as(kept: Kept) -> Trained:
             str(path.with_name("best.ckpt" if path.name == "last.ckpt" else "last.ckpt")), kept.settings.get("cell")
         )
     except (ValueError, OSError):  # there is none
-        return Trained(kept.steps, kept.epochs, kept.steps < FEW, path)
+        return Trained(kept.steps, kept.epochs, kept.steps < FEW, path, kept.losses)
     last = max(kept, other, key=lambda one: one.steps)
-    return Trained(last.steps, last.epochs, kept.steps == other.steps, path.with_name("last.ckpt"))
+    return Trained(last.steps, last.epochs, kept.steps == other.steps, path.with_name("last.ckpt"), last.losses)
 
 
 def longer(trained: Trained, max_steps: int) -> str:
-    """How to go on, with more of what the training was ended by."""
+    """What goes on with more of what the training was ended by."""
     config = trained.last.absolute().parents[1] / "config.yaml"
     words = ["byhand", "fit", "--config", str(config), "--ckpt_path", str(trained.last)]
     words += (
@@ -71,7 +78,7 @@ def longer(trained: Trained, max_steps: int) -> str:
         if 0 < max_steps <= trained.steps
         else ["--trainer.max_epochs", str(3 * max(1, trained.epochs))]
     )
-    return f"{trained.steps} steps were too few, the last epoch was the best: go on with {shlex.join(words)}"
+    return shlex.join(words)
 
 
 def otherwise(task: Task, trained: Trained, model: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +14,10 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from byhand.files.atomic import write_whole
+from byhand.tasks import Table
 from byhand.tasks.task import Sequences, Task
+
+SHOWN = 12  # rows of a forecast that are printed, too
 
 
 class Share(NamedTuple):
@@ -57,11 +60,9 @@ class Predictions(Callback):
             print(f"text written to {self.path}")
             return
         rows = numbered(shares)
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        write_whole(self.path, text.getvalue().encode())
+        write_whole(self.path, as_csv(rows).encode())
+        if isinstance(task, Table) and task.predicted == "future":
+            print(as_csv(without_gaps(rows[:SHOWN])) + "...\n" * (len(rows) > SHOWN), end="")
         print(f"{len(rows)} rows written to {self.path}")
 
     def gathered(self, trainer: L.Trainer) -> list[Share]:
@@ -71,6 +72,21 @@ class Predictions(Callback):
         everyone: list[Any] = [None] * trainer.world_size
         torch.distributed.all_gather_object(everyone, self.shares)
         return [share for batch in zip(*everyone, strict=True) for share in batch]
+
+
+def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A row each, below their names."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def without_gaps(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Without the columns in which nothing stands, such as the targets of a future; floats to seven digits, which is what they are."""
+    names = [name for name in rows[0] if any(row[name] is not None for row in rows)]
+    return [{name: f"{row[name]:.7g}" if isinstance(row[name], float) else row[name] for name in names} for row in rows]
 
 
 def numbered(shares: Iterable[Share]) -> list[dict[str, Any]]:

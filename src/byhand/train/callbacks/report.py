@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rich.table import Table
 
 from byhand.tasks.task import Task
 from byhand.train.callbacks.advice import advised
+from byhand.train.callbacks.doors import doors, relative
 from byhand.train.callbacks.interruption import Interrupted
 from byhand.train.callbacks.progress import until_nobody_reads
 from byhand.train.cli.resume import Kept
@@ -20,7 +22,8 @@ from byhand.train.cli.resume import Kept
 
 class Report(Callback):
     """After a test the metrics beside those of the baselines, and advice if one of these is better; after a training where it is kept
-    and how to go on. To be behind the progress bar among the callbacks: it speaks when that is gone.
+    and how to go on; after both what else can be done with the model. To be behind the progress bar among the callbacks: it speaks when
+    that is gone.
 
     Args:
         kept: what the checkpoint that is tested says of its training.
@@ -31,7 +34,7 @@ class Report(Callback):
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         if trainer.state.fn == "fit":
-            self.tell_how_to_go_on(trainer)
+            self.tell_how_to_go_on(trainer, pl_module)
         elif trainer.state.fn in ("validate", "test") and trainer.is_global_zero:
             task: Any = getattr(trainer, "datamodule", None)
             part = "test" if trainer.state.fn == "test" else "val"
@@ -41,12 +44,13 @@ class Report(Callback):
                 advice = advised(task, of_part(part, found), self.kept, pl_module, trainer.max_steps)
                 if advice:
                     print(advice)
+                self.print_doors(task, self.kept.settings, self.kept.path)
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         if isinstance(exception, Interrupted):
-            self.tell_how_to_go_on(trainer)
+            self.tell_how_to_go_on(trainer, pl_module)
 
-    def tell_how_to_go_on(self, trainer: L.Trainer) -> None:
+    def tell_how_to_go_on(self, trainer: L.Trainer, model: L.LightningModule) -> None:
         folder = trainer.log_dir  # which processes agree on: all of them have to ask
         if not trainer.is_global_zero:
             return
@@ -55,9 +59,10 @@ class Report(Callback):
                 print(f"a trial of {trainer.global_step} steps, and a validation; nothing is kept")
             elif folder is not None:
                 print(f"{trainer.global_step} steps in {trainer.current_epoch} epochs; log in {folder}")
-                self.print_what_is_kept(folder, trainer.checkpoint_callback)
+                self.print_what_is_kept(folder, trainer, model)
 
-    def print_what_is_kept(self, folder: str, keeper: Any) -> None:
+    def print_what_is_kept(self, folder: str, trainer: Any, model: L.LightningModule) -> None:
+        keeper = trainer.checkpoint_callback
         if keeper is None:
             return
         best, last = keeper.best_model_path or keeper.last_model_path, keeper.last_model_path
@@ -66,17 +71,17 @@ class Report(Callback):
             print("test it: ", typed("test", config, best))
         if last and config.is_file():
             print("go on:   ", typed("fit", config, last))
+        if best:
+            self.print_doors(trainer.datamodule, model.hparams, best)
+
+    def print_doors(self, task: Task, settings: Mapping[str, Any], checkpoint: str) -> None:
+        for one in doors(task, settings, checkpoint):
+            print(one)
 
 
 def typed(command: str, config: Path, checkpoint: str) -> str:
     """What to type."""
-    return shlex.join(["byhand", command, "--config", relative(str(config)), "--ckpt_path", relative(checkpoint)])
-
-
-def relative(path: str) -> str:
-    """To the folder that one is in, if it is below that."""
-    place, here = Path(path), Path.cwd()
-    return str(place.relative_to(here)) if place.is_absolute() and place.is_relative_to(here) else path
+    return shlex.join(["byhand", command, "--config", relative(config), "--ckpt_path", relative(Path(checkpoint))])
 
 
 def of_part(part: str, metrics: dict[str, float]) -> dict[str, float]:

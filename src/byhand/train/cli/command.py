@@ -21,6 +21,7 @@ from byhand.tasks import Task
 from byhand.train.callbacks.callbacks import GateMonitor, Reproducible, StopOnNaN
 from byhand.train.callbacks.checkpoint_files import Best, WholeCheckpoints
 from byhand.train.callbacks.interruption import Interrupted, Interruptible, Last, Terminable
+from byhand.train.callbacks.losses import Losses
 from byhand.train.callbacks.peers import is_lost_peer, lost_peer
 from byhand.train.callbacks.predictions import Predictions
 from byhand.train.callbacks.progress import progress
@@ -150,7 +151,7 @@ class Command(LightningCLI):
                 kwargs["default_root_dir"] = logger.log_dir
         trainer: Any = super().instantiate_trainer(**kwargs)
         ours: list[Callback] = [Reproducible(seed_of(config))]
-        ours += [Interruptible(), StopOnNaN()] if training else [Terminable()]
+        ours += [Interruptible(), StopOnNaN(), Losses()] if training else [Terminable()]
         ours += [sparing_monitor()] if training and not any(isinstance(one, GateMonitor) for one in callbacks) else []
         ours += [Predictions(config.output)] if self.subcommand == "predict" else []
         if config.trainer.enable_progress_bar is not False and not any(isinstance(one, ProgressBar) for one in callbacks):

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from byhand.errors import LoadError
 from byhand.files.archive import read_archive
 from byhand.tasks.task import EARLIER_GOALS, Form
+from byhand.train.callbacks.losses import Loss, losses_in
 from byhand.train.cli.declared import verified
 from byhand.train.model.sequence_model import SequenceModel
 
@@ -18,13 +19,16 @@ DECIDING = ("goal", "input_size", "output_size", "every", "symbols", "stateful")
 
 
 class Kept(NamedTuple):
-    """What a checkpoint says of its training. settings: of the model. epochs, steps: that are done. whole: whether one can go on."""
+    """What a checkpoint says of its training. settings: of the model. epochs, steps: that are done. whole: whether one can go on.
+    losses: at its validations, as far as they were kept.
+    """
 
     path: str
     settings: Mapping[str, Any]
     epochs: int
     steps: int
     whole: bool
+    losses: tuple[Loss, ...] = ()
 
     @property
     def form(self) -> Mapping[str, Any]:
@@ -53,7 +57,7 @@ def kept_in(path: str, content: Any, cell: str | None) -> Kept:
     settings = verified(SequenceModel, content, {}, typed=cell, remedy="--model.cell {}")
     whole = "optimizer_states" in content and "loops" in content
     epochs = content["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"] if whole else 0
-    return Kept(path, settings, epochs, content["global_step"] if whole else 0, whole)
+    return Kept(path, settings, epochs, content["global_step"] if whole else 0, whole, losses_in(content))
 
 
 def refuse_other_settings(words: Sequence[str], given: Any, kept: Kept) -> None:
