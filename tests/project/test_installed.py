@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import documented
@@ -114,3 +115,10 @@ def test_what_is_not_run_has_a_reason() -> None:
     reasons = {documented.reason(command) for command in every} - {None}
     assert reasons == set(documented.NOT_RUN.values())
     assert len([command for command in every if documented.reason(command) is None]) >= 50
+
+
+def test_the_page_says_what_every_extra_is_for() -> None:
+    page = (ROOT / "docs/install.md").read_text(encoding="utf-8")
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    listed = [name for row in re.findall(r"^\| (`[a-z`, ]+) \|", page, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)]
+    assert sorted(listed) == sorted(extras)

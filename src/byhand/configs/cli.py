@@ -9,8 +9,8 @@ from pathlib import Path
 from byhand.configs import FOLDER, NAMES, shorter, summary
 from byhand.files.atomic import write_whole
 
-MORE = """byhand fit --config NAME trains with one of these, with --quick with its shorter version; a file NAME.yaml in the current
-folder is taken in its place. byhand configs NAME prints one, byhand configs NAME --copy writes it here, to be changed."""
+MORE = """byhand fit --config NAME trains with one of these, or with NAME.yaml in the current folder if there is one; --quick takes
+its shorter version. byhand configs NAME prints it, byhand configs NAME --copy writes both here, to be changed."""
 
 
 def parser() -> argparse.ArgumentParser:

@@ -73,7 +73,12 @@ class Command(LightningCLI):
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
         """Ours, for which text is what was typed."""
         parser = Parser(**kwargs)
-        parser.add_argument("-c", "--config", action="config", help="a file with options, in YAML; of several the last counts")
+        parser.add_argument(
+            "-c",
+            "--config",
+            action="config",
+            help="a file with options, in YAML, or the name of one that comes along (byhand configs); of several the last counts",
+        )
         return parser
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
