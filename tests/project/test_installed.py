@@ -51,7 +51,7 @@ def other_python(version: str) -> str:
     pytest.skip(f"{missing}; name one with all that is needed in {variable}, as CI does by running this file on both")
 
 
-def run(*words: str, cwd: Path, timeout: float = 120) -> str:
+def run(*words: str, cwd: Path, timeout: float = 600) -> str:
     """What a program prints, which has to succeed."""
     done = subprocess.run(words, cwd=cwd, env=packaged.outside(), capture_output=True, text=True, timeout=timeout, check=False)
     assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"

@@ -41,7 +41,7 @@ def taken() -> float:
 def typed(folder: str, words: list[str], said: Path) -> None:
     """Run one command, and end."""
     os.chdir(folder)
-    output = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    output = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     os.dup2(output, 1)
     os.dup2(output, 2)
     signal.alarm(LONGEST)
