@@ -46,7 +46,18 @@ def with_numbers(numbers: dict[str, tuple[float, float, float]]) -> LSTMbyHand:
 
 
 # Half a minute and more: they come first, lest the others wait for one of them at the end.
-LONG = ("transformations", "project", "explorer_page", "explorer_unit", "explorer_layer", "commands", "plots", "notebook")
+LONG = (
+    "transformations",
+    "project",
+    "installed",
+    "release",
+    "explorer_page",
+    "explorer_unit",
+    "explorer_layer",
+    "commands",
+    "plots",
+    "notebook",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

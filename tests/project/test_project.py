@@ -77,10 +77,8 @@ def test_what_lightning_costs_is_measured(program: str, steps: str, told: str, t
 
 
 def test_readme_example_runs(tree: Path) -> None:
-    example, library = blocks("python")
-    done = run("python", "-c", library, cwd=tree)
-    assert done.returncode == 0, done.stderr
-    assert "torch.Size([50, 8, 128])" in done.stdout and "nn.LSTM" in done.stdout
+    """The lesson; that of the library: test_installed.py."""
+    example, _ = blocks("python")
     done = run("python", "-c", example, cwd=tree)
     assert done.returncode == 0, done.stderr
     assert float(re.findall(r"tensor\((.*?),", done.stdout)[0]) == pytest.approx(0.9868, abs=1e-3)
@@ -102,7 +100,7 @@ def test_help_names_every_target() -> None:
 
 
 def test_configuration_files_are_well_formed() -> None:
-    for name in (".github/workflows/test.yml", ".pre-commit-config.yaml", "CITATION.cff"):
+    for name in (".pre-commit-config.yaml", "CITATION.cff"):
         assert isinstance(yaml.safe_load((ROOT / name).read_text(encoding="utf-8")), dict)
     assert os.access(ROOT / ".ci/run", os.X_OK)
 

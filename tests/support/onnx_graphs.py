@@ -81,6 +81,20 @@ CONSTANTS: dict[str, np.ndarray] = {
 }
 RANDOM = LSTM | GRU | {"W3": (1, 4, 3), "R3": (1, 4, 4), "head": (5, 2), "half": (16, 3)}
 
+# Sound comes in frames of 3 samples, with a state from call to call, as in models that hear a stream.
+STREAM = """stream (float[batch,samples] sound, float[2,batch,4] state, int64 sr) => (float[batch,1] out, float[2,batch,4] stateN)
+{
+  scaled = Div(sound, rate)
+  hz = Cast <to = 1> (sr)
+  rated = Mul(scaled, hz)
+  whole = Unsqueeze(rated, none1)
+  h, c = Split <axis = 0> (state)
+  y, h1, c1 = LSTM <hidden_size = 4> (whole, W, R, B, , h, c)
+  stateN = Concat <axis = 0> (h1, c1)
+  top = Squeeze(h1, none1)
+  out = ReduceMean <axes = [1]> (top)
+}"""
+
 
 def graph(text: str, seed: int = 0, without: tuple[str, ...] = (), *, check: bool = True) -> onnx.ModelProto:
     """The model of a text, with its weights. without: those that it gets when it is run."""
@@ -94,3 +108,18 @@ def graph(text: str, seed: int = 0, without: tuple[str, ...] = (), *, check: boo
     if check:
         onnx.checker.check_model(model)
     return model
+
+
+def stream(inputs: int = 3) -> onnx.ModelProto:
+    """A model that hears frames of so many samples."""
+    rng = np.random.default_rng(0)
+    made = parser.parse_model(HEAD + STREAM)
+    values = {"W": (1, 16, inputs), "R": (1, 16, 4), "B": (1, 32)}
+    made.graph.initializer.extend(
+        numpy_helper.from_array(rng.normal(0, 0.6, size).astype(np.float32), name) for name, size in values.items()
+    )
+    made.graph.initializer.extend(
+        [numpy_helper.from_array(np.array([0]), "none1"), numpy_helper.from_array(np.array(8000, np.float32), "rate")]
+    )
+    onnx.checker.check_model(made)
+    return made

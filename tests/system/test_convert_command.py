@@ -16,6 +16,7 @@ import pytest
 import safetensors.torch
 import torch
 from conftest import ROOT
+from documented_files import carried_files
 from explored import shown
 from torch import nn
 
@@ -439,12 +440,7 @@ def commands_of(page: str) -> list[list[str]]:
 
 
 def test_the_commands_of_carry_md(capsys: pytest.CaptureFixture[str]) -> None:
-    parts = [k.LSTM(5, return_sequences=True, name="lstm"), k.LSTM(5, return_sequences=True, name="lstm_1")]
-    keras.Sequential([keras.Input((None, 3)), *parts]).save("model.keras")
-    torch.save({f"encoder.rnn.{name}": value for name, value in torchs().state_dict().items()}, "weights.pth")
-    shapes = {"kernel": (3, 15), "recurrent_kernel": (5, 15), "bias": (2, 15)}
-    np.savez("weights.npz", **{f"rnn/{name}": np.ones(shape) for name, shape in shapes.items()})
-    Path("measurements.csv").write_text("1,2,3\n4,5,6\n")
+    carried_files(Path())
     found = commands_of("carry.md")
     assert {words[1] for words in found} == {"convert", "explore"} and len(found) >= 5
     for words in found:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import math
 import os
 import re
 import shlex
@@ -15,58 +14,19 @@ import onnx
 import pytest
 import torch
 from conftest import ROOT
+from documented_files import onnx_files, write_sound
 from explored import shown
-from onnx import numpy_helper, parser
-from onnx_graphs import HEAD, LOOP, PLAIN, graph
+from onnx import numpy_helper
+from onnx_graphs import LOOP, PLAIN, graph, stream
 
 import byhand
 from byhand.__main__ import main
 from byhand.explorer.document.packing import restored
 
-# Sound comes in frames of 3 samples, with a state from call to call, as in models that hear a stream.
-STREAM = """stream (float[batch,samples] sound, float[2,batch,4] state, int64 sr) => (float[batch,1] out, float[2,batch,4] stateN)
-{
-  scaled = Div(sound, rate)
-  hz = Cast <to = 1> (sr)
-  rated = Mul(scaled, hz)
-  whole = Unsqueeze(rated, none1)
-  h, c = Split <axis = 0> (state)
-  y, h1, c1 = LSTM <hidden_size = 4> (whole, W, R, B, , h, c)
-  stateN = Concat <axis = 0> (h1, c1)
-  top = Squeeze(h1, none1)
-  out = ReduceMean <axes = [1]> (top)
-}"""
-
 
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-
-
-def stream(inputs: int = 3) -> onnx.ModelProto:
-    rng = np.random.default_rng(0)
-    made = parser.parse_model(HEAD + STREAM)
-    values = {"W": (1, 16, inputs), "R": (1, 16, 4), "B": (1, 32)}
-    made.graph.initializer.extend(
-        numpy_helper.from_array(rng.normal(0, 0.6, size).astype(np.float32), name) for name, size in values.items()
-    )
-    made.graph.initializer.extend(
-        [numpy_helper.from_array(np.array([0]), "none1"), numpy_helper.from_array(np.array(8000, np.float32), "rate")]
-    )
-    onnx.checker.check_model(made)
-    return made
-
-
-def sound(name: str, count: int, rate: int = 8000, channels: int = 1, width: int = 2) -> torch.Tensor:
-    samples = torch.tensor([math.sin(0.7 * k) * 0.5 for k in range(count)])
-    scale, kind = {1: (127, torch.uint8), 2: (2**15 - 1, torch.int16), 4: (2**31 - 256, torch.int32)}[width]
-    whole = (samples.double() * scale).round() + (128 if width == 1 else 0)
-    with wave.open(name, "wb") as file:
-        file.setnchannels(channels)
-        file.setsampwidth(width)
-        file.setframerate(rate)
-        file.writeframes(whole.to(kind).repeat_interleave(channels).numpy().tobytes())
-    return samples
 
 
 def said(*words: str, capsys: pytest.CaptureFixture[str]) -> str:
@@ -79,7 +39,7 @@ def said(*words: str, capsys: pytest.CaptureFixture[str]) -> str:
 @pytest.mark.parametrize("width", [1, 2, 4])
 def test_sound_piece_by_piece(width: int) -> None:
     onnx.save(stream(), "stream.onnx")
-    samples = sound("tone.wav", 32, width=width)
+    samples = write_sound("tone.wav", 32, width=width)
     found = shown("stream.onnx", "--input", "tone.wav", "--chunk", "2", "--context", "1")
     assert found["title"] == "stream.onnx, LSTM of y on tone.wav" and found["computed"]
     (item,) = found["items"]
@@ -103,7 +63,7 @@ def test_sound_piece_by_piece(width: int) -> None:
 def test_the_page_computes_what_the_model_does() -> None:
     """The layer's outputs on the page's input and first states are those inside the model, call by call."""
     onnx.save(stream(), "stream.onnx")
-    samples = sound("tone.wav", 12)
+    samples = write_sound("tone.wav", 12)
     found = shown("stream.onnx", "--input", "tone.wav", "--chunk", "3", "--set", "state=" + str([[[0.5] * 4]] * 2))
     model = byhand.open_onnx("stream.onnx")
     state, outputs = torch.full((2, 1, 4), 0.5), []
@@ -165,8 +125,8 @@ def test_calls_that_are_no_one_sequence_are_shown_as_recorded() -> None:
 def test_what_does_not_fit_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     onnx.save(graph(PLAIN), "plain.onnx")
     onnx.save(stream(), "stream.onnx")
-    sound("tone.wav", 32)
-    sound("both.wav", 32, channels=2)
+    write_sound("tone.wav", 32)
+    write_sound("both.wav", 32, channels=2)
     Path("x.csv").write_text("1,2\n3,4\n")
     Path("x.txt").write_text("hello")
     np.savez("x.npz", y=np.ones(3))
@@ -238,28 +198,9 @@ def test_the_commands_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     assert [words[:2] for words in found] == [["byhand", "explore"]] * len(found) and len(found) >= 3
     writing = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[1]
-    exec(compile(writing, "docs/onnx.md", "exec"), {})  # makes layer.onnx, and a tagger whose input is tokens
-    tagger = byhand.open_onnx("layer.onnx")
-    np.savez(
-        "words.npz",
-        input=np.ones((5, 1, 3), np.float32),
-        lengths=np.array([5]),
-        **{f"{k}_0": np.zeros((4, 1, 5), np.float32) for k in "hc"},
-    )
-    assert {one.name for one in tagger.inputs} == {"input", "lengths", "h_0", "c_0"}
-    Path("layer.onnx").rename("tagger.onnx")
-    model = graph(PLAIN)
-    for node in model.graph.node:
-        if node.op_type == "LSTM":
-            node.name = "/model/rnn"
-    days = onnx.helper.make_tensor("lens", onnx.TensorProto.INT32, [1], [2])
-    model.graph.initializer.append(days)
-    (given,) = (one for one in model.graph.input if one.name == "lens")
-    model.graph.input.remove(given)
-    onnx.save(model, "model.onnx")
-    Path("day.csv").write_text("1,2,3\n4,5,6\n")
-    onnx.save(stream(512 + 64), "silero_vad.onnx")
-    sound("speech.wav", 2048)
+    exec(compile(writing, "docs/onnx.md", "exec"), {})
+    onnx_files(Path())
+    assert {one.name for one in byhand.open_onnx("tagger.onnx").inputs} == {"input", "lengths", "h_0", "c_0"}
     for words in found:
         document = shown(*words[2:])
         assert document["title"].startswith(words[2]) and any("equal to onnxruntime" in one for one in document["notices"])

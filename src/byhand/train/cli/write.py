@@ -83,7 +83,7 @@ def text_model(path: Path, cell: str | None) -> SequenceModel:
         raise LoadError(said) from problem
     if not alphabet:
         raise ValueError(
-            f"{checkpoint}: expected a model of a text, got one of another task: byhand fit --config configs/text.yaml trains one"
+            f"{checkpoint}: expected a model of a text, got one of another task: byhand fit --config text trains one"
         )
     settings: dict[str, Any] = {} if cell is None else {"cell": cell}
     return SequenceModel.load_from_checkpoint(checkpoint, map_location="cpu", **settings).eval()
