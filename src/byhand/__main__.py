@@ -65,6 +65,10 @@ def explore(arguments: list[str]) -> int:
     return importlib.import_module("byhand.explorer.cli").main(arguments)
 
 
+def zoo(arguments: list[str]) -> int:
+    return importlib.import_module("byhand.zoo.cli").main(arguments)
+
+
 def convert(arguments: list[str]) -> int:
     return importlib.import_module("byhand.interop.command.cli").main(arguments)
 
@@ -87,6 +91,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
         convert,
     ),
     "study": ("run, watch and report variants x tasks x seeds: byhand study run study.yaml --workers 2", study),
+    "zoo": ("small trained models, their cards, and how to make them again: byhand zoo make an_bn", zoo),
     "doctor": ("what is installed, whether the fast engines run here, and if not, what to do", doctor),
     "bench": ("measure byhand against torch; its own options: byhand bench --help", bench),
 }

@@ -13,6 +13,7 @@ from byhand.explorer.load.series import SERIES, read_series
 from byhand.explorer.load.text import random_input, read_input
 
 EXAMPLES = """examples:
+  byhand explore zoo:an_bn
   byhand explore runs/companies/version_0/checkpoints/best.ckpt --save page.html
   byhand explore runs/lightning_logs/version_0/last.ckpt
   byhand explore my_lstm.pt --input measurements.csv --sequence patient
@@ -32,8 +33,8 @@ def parser() -> argparse.ArgumentParser:
         "checkpoint",
         type=Path,
         metavar="CHECKPOINT",
-        help="of byhand fit or LSTM.py, a folder of save_pretrained, weights of an LSTM, GRU or RNN (.pt, .safetensors, .keras,"
-        " .weights.h5, .npz), or an ONNX model",
+        help="of byhand fit or LSTM.py, a folder of save_pretrained, zoo:NAME (all names: byhand zoo), weights of an LSTM, GRU or RNN (.pt,"
+        " .safetensors, .keras, .weights.h5, .npz), or an ONNX model",
     )
     made.add_argument(
         "--input",

@@ -10,14 +10,12 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
-    from byhand.nn import LSTM
-    from byhand.tasks.task import Form
+    from byhand.nn.lstm import LSTM
 
 
 class Predictor(Protocol):
-    """What byhand.train.SequenceModel has."""
+    """What byhand.train.SequenceModel has, and byhand.zoo.ZooModel."""
 
-    form: Form
     lstm: LSTM
     head: nn.Linear
 
@@ -25,12 +23,12 @@ class Predictor(Protocol):
 
 
 def sample(
-    model: Predictor, start: Int[Tensor, " time"], count: int, *, temperature: float, seed: int, never: int
+    model: Predictor, start: Int[Tensor, " time"], count: int, *, temperature: float, seed: int, never: int | None = None
 ) -> list[int]:
     """`count` symbols that go on from `start`, each drawn from what the model says behind all before.
 
     temperature: what the model's scores are divided by: 1 as it says, lower: likelier symbols only, 0: always the likeliest.
-    seed: of the draws. never: a symbol that is not drawn. ValueError if the model gives NaN, or is bidirectional.
+    seed: of the draws. never: a symbol that is not drawn, if there is one. ValueError if the model gives NaN, or is bidirectional.
     """
     source = torch.Generator().manual_seed(seed)
     drawn: list[int] = []
@@ -39,7 +37,8 @@ def sample(
         y = stepper(model.features(start.to(device).unsqueeze(1)))[-1]
         while len(drawn) < count:
             scores = model.head(y)[0].double().cpu()
-            scores[never] = -torch.inf
+            if never is not None:
+                scores[never] = -torch.inf
             if scores.isnan().any():
                 raise ValueError("text: the model gives NaN; it has not been trained well: try a lower learning_rate")
             drawn.append(draw(scores, temperature, source))

@@ -1,0 +1,143 @@
+"""What is worth a look in each model: a sentence whose units and numbers are computed from its weights, on its own example."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from byhand.trace.record import record
+from byhand.zoo.model import ZooModel
+
+
+def companies(model: ZooModel) -> str:
+    """What is left of the first day."""
+    forget = recorded(model, "f")
+    left = forget[1:].prod(0).min()
+    return (
+        f"its forget gate is at {forget[1:].min():.2f} or above from the second day on, for both companies: of what the first day wrote"
+        f" into the cell state, {percent(left)} are still in it at the end."
+    )
+
+
+def adding(model: ZooModel) -> str:
+    """Whether it listens to the two marked values, and to them alone."""
+    marked, others, right = redrawn(model)
+    error = (marked - right).abs().mean()
+    return (
+        f"give the marked steps other values, and its answer moves by {right.abs().mean():.2f} on average, as it should (to within"
+        f" {error:.3f}); give all the unmarked steps other values, and it moves by {others.abs().mean():.3f}."
+    )
+
+
+def adding_rnn(model: ZooModel) -> str:
+    """Whether it listens to the marked values at all."""
+    marked, _, right = redrawn(model)
+    return (
+        f"give the marked steps other values, and its answer moves by {marked.abs().mean():.4f} on average, where it should move by"
+        f" {right.abs().mean():.2f}: what it read is gone before it is asked for."
+    )
+
+
+def an_bn(model: ZooModel) -> str:
+    """The unit whose cell state goes up by as much at every a as it goes down at every b, or the other way round."""
+    steps = recorded(model, "c").diff(dim=0)
+    read, inside = model.example.input, within(model)
+    before = inside[1:] & (read[1:] == read[:-1])  # the first of a kind is another step than those that follow
+    at_a, at_b = (steps[before & (read[1:] == symbol)] for symbol in (1, 2))
+    up, down = at_a.mean(0), at_b.mean(0)
+    even = torch.where(up * down < 0, torch.minimum(up.abs(), down.abs()) / (at_a.std(0) + at_b.std(0)), torch.zeros(()))
+    unit = int(even.argmax())
+    return (
+        f"unit {unit} counts: its cell state changes by {up[unit]:+.2f} with every further a (± {at_a.std(0)[unit]:.2f}), and by"
+        f" {down[unit]:+.2f} with every further b (± {at_b.std(0)[unit]:.2f})."
+    )
+
+
+def embedded_reber(model: ZooModel) -> str:
+    """The unit in which the second symbol is kept, and what becomes of the answer if that unit alone is changed."""
+    read, cells = model.example.input, recorded(model, "c")
+    last = ends(model) - 1  # the step after which the second symbol is asked for
+    rows = torch.arange(read.shape[1])
+    is_t, kept = read[1] == model.symbols.index("T"), cells[last, rows]
+    apart = (kept[is_t].mean(0) - kept[~is_t].mean(0)).abs() / (kept[is_t].std(0) + kept[~is_t].std(0))
+    unit = int(apart.argmax())
+    return f"{unit} {apart.sort().values} {kept[is_t][:, unit]} {kept[~is_t][:, unit]}"
+
+
+def digits(model: ZooModel) -> str:
+    """How early the head could answer: its reading of every step."""
+    right = (model.head(recorded(model, "h")).argmax(-1) == model.example.target).float().mean(1)
+    listed = ", ".join(percent(one) for one in right[3:])
+    return f"read out after 4, 5, 6, 7 and 8 of the rows, {listed} of its answers are right: the head reads a shape before it is whole."
+
+
+def sunspots(model: ZooModel) -> str:
+    """What each of the forty years weighs in the answer."""
+    x = model.example.input.clone().requires_grad_()
+    (weights,) = torch.autograd.grad(model(x)[0].sum(), x)
+    weights = weights.mean(1).squeeze(-1).flip(0)
+    return f"{weights}"
+
+
+def python_help(model: ZooModel) -> str:
+    """The unit whose cell state says best whether a parenthesis is open: chosen on one half of the streams, measured on the other."""
+    read = [[model.symbols[one] for one in text] for text in model.example.input.T]
+    is_open = torch.tensor([opened(text) for text in read]).T
+    cells = recorded(model, "c")
+    half = cells.shape[1] // 2
+    unit = int(correlation(cells[:, :half], is_open[:, :half]).abs().argmax())
+    return f"{unit} {correlation(cells[:, :half], is_open[:, :half])[unit]} {correlation(cells[:, half:], is_open[:, half:])[unit]}"
+
+
+LOOKS = {one.__name__: one for one in (companies, adding, adding_rnn, an_bn, embedded_reber, digits, sunspots, python_help)}
+
+
+def recorded(model: ZooModel, site: str) -> Tensor:
+    """A site of the only layer, on the example: (time, batch, units)."""
+    with record(model, [f"lstm.l0.{site}"]) as trace, torch.no_grad():
+        model(model.example.input, model.example.lengths)
+    return trace[f"lstm.l0.{site}"]
+
+
+def ends(model: ZooModel) -> Tensor:
+    """The last step of each sequence of the example."""
+    x, _, lengths = model.example
+    return torch.full((x.shape[1],), len(x) - 1) if lengths is None else lengths - 1
+
+
+def within(model: ZooModel) -> Tensor:
+    """Which steps of the example are none past a sequence's end, (time, batch)."""
+    return torch.arange(len(model.example.input)).unsqueeze(1) <= ends(model)
+
+
+@torch.no_grad()
+def redrawn(model: ZooModel) -> tuple[Tensor, Tensor, Tensor]:
+    """Of adding: by how much each answer changes if the marked values are drawn again, and if all others are; and by how much the right
+    answer changes in the first case.
+    """
+    x, _, lengths = model.example
+    values = torch.rand(x.shape[:2], generator=torch.Generator().manual_seed(0)) * 2 - 1
+    marked = x[..., 1] == 1
+    new = [torch.stack((torch.where(where, values, x[..., 0]), x[..., 1]), -1) for where in (marked, ~marked & within(model))]
+    answers = [model(one, lengths)[0].squeeze(-1) for one in (x, *new)]
+    return answers[1] - answers[0], answers[2] - answers[0], ((values - x[..., 0]) * marked).sum(0) / 4
+
+
+def opened(text: list[str]) -> list[float]:
+    """Of each character, whether a parenthesis is open once it is read."""
+    depth, found = 0, []
+    for character in text:
+        depth = max(0, depth + (character == "(") - (character == ")"))
+        found.append(float(depth > 0))
+    return found
+
+
+def correlation(values: Tensor, other: Tensor) -> Tensor:
+    """Of each unit's values (time, batch, units) with those of another kind (time, batch)."""
+    one, two = values.flatten(0, 1), other.flatten().unsqueeze(1)
+    one, two = one - one.mean(0), two - two.mean(0)
+    return (one * two).mean(0) / (one.square().mean(0) * two.square().mean(0)).sqrt()
+
+
+def percent(share: Tensor | float) -> str:
+    return f"{100 * float(share):.0f} %"
