@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.fit_clock import FILE
+from byhand.configs import FOLDER
 
 ROOT = Path(__file__).parents[1]
 # Four kinds of task, and how long each is trained: options of the trainer.
@@ -50,7 +51,7 @@ class Taken(NamedTuple):
 
 def words(contender: str, name: str, limits: dict[str, Any]) -> list[str]:
     """What is run."""
-    config = str(ROOT / "configs" / f"{name}.yaml")
+    config = str(FOLDER / f"{name}.yaml")
     if contender == "nn.LSTM":
         return ["benchmarks.plain_fit", config, "--trainer", json.dumps(limits)]
     clock = "--trainer.callbacks+=benchmarks.fit_clock.FitClock"

@@ -80,7 +80,7 @@ class PlainModel(L.LightningModule):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train a configuration with nn.LSTM and the Trainer's defaults.")
-    parser.add_argument("config", help="a file of configs/")
+    parser.add_argument("config", help="a file of src/byhand/configs")
     parser.add_argument("--trainer", type=yaml.safe_load, default={}, help="options of the trainer in place of its own")
     options = parser.parse_args()
     config = yaml.safe_load(Path(options.config).read_text(encoding="utf-8"))

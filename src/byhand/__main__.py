@@ -32,6 +32,10 @@ def main(argv: list[str] | None = None) -> int:
         return _refused("interrupted", code=130)
 
 
+def configs(arguments: list[str]) -> int:
+    return importlib.import_module("byhand.configs.cli").main(arguments)
+
+
 def doctor(arguments: list[str]) -> int:
     return importlib.import_module("byhand.doctor").main(arguments)
 
@@ -76,9 +80,10 @@ def convert(arguments: list[str]) -> int:
 # A command imports what it needs when it is run, so that all others start without.
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "fit": (
-        "train a model on a task: byhand fit --config configs/adding.yaml; all options: byhand fit --help",
+        "train a model on a task: byhand fit --config adding --quick; all options: byhand fit --help",
         training("fit"),
     ),
+    "configs": ("what trainings come along: byhand configs; one of them, to be changed: byhand configs adding --copy", configs),
     "validate": ("its metrics on the validation part: byhand validate --config FILE --ckpt_path FILE", training("validate")),
     "test": (
         "its metrics on the test part, beside those of guessing: byhand test --config FILE --ckpt_path FILE",

@@ -5,8 +5,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from conftest import ROOT
-
 from byhand.__main__ import main
 
 
@@ -23,8 +21,8 @@ def shown(*words: object) -> dict[str, Any]:
 
 
 def fit(config: str, *words: str) -> Path:
-    """A short training; the folder of the run."""
+    """A short training of a configuration; its last checkpoint."""
     quick = ["--trainer.enable_progress_bar", "false", "--trainer.logger", "CSVLogger", "--trainer.logger.save_dir", "runs"]
-    assert main(["fit", "--config", str(ROOT / "configs" / config), *quick, "--trainer.max_epochs", "2", *words]) == 0
+    assert main(["fit", "--config", config, *quick, "--trainer.max_epochs", "2", *words]) == 0
     (best,) = Path("runs").rglob("last.ckpt")
     return best

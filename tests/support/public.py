@@ -56,6 +56,7 @@ COMMANDS = {
     "test": ("Table",),
     "validate": (),
     "predict": ("Table", "Text"),
+    "configs": (),
     "explore": (),
     "convert": (),
     "study run": (),

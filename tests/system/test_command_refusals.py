@@ -12,7 +12,10 @@ from byhand.train.cli.command import main
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["fit", "--config", "nowhere.yaml"], "nowhere.yaml"),
+        (
+            ["fit", "--config", "nowhere.yaml"],
+            "--config nowhere.yaml: expected a file, or the name of a configuration that comes with byhand: adding, an_bn, ",
+        ),
         (["fit", "--config", "small.yaml", "--data.length", "2"], "length: expected at least 4, got 2"),
         (["fit", "--config", "small.yaml", "--data", "Subtracting"], "Subtracting"),
         (["fit", "--config", "small.yaml", "--model.cell", "lstn"], "expected a cell out of"),
@@ -47,7 +50,7 @@ from byhand.train.cli.command import main
         ),
         (["fit", "--config", "small.yaml", "--ckpt_path", "nowhere"], "No such file"),
         (["test", "--config", "small.yaml"], "write --ckpt_path"),
-        (["fit"], "expected a task: write --config configs/adding.yaml, or --data with one of Adding, AnBn, Companies, "),
+        (["fit"], "expected a task: write --config adding, or --data with one of Adding, AnBn, Companies, "),
         (["fit", "--model.cell", "gru"], "expected a task: write --config"),
         *(([command], "expected a task and a model: write --config runs/NAME") for command in ("validate", "test", "predict")),
         (["fit", "--data", "Table", "--data.target", "#Passengers"], "expected a column '#Passengers', got none"),

@@ -77,7 +77,7 @@ def test_a_folder_of_save_pretrained() -> None:
 
 def test_a_run_of_byhand_fit_shows_its_own_task_and_its_training(capsys: pytest.CaptureFixture[str]) -> None:
     taking = f"--trainer.callbacks+={Taking.__module__}.{Taking.__name__}"
-    best = fit("companies.yaml", taking, "--trainer.callbacks.most", "30")
+    best = fit("companies", taking, "--trainer.callbacks.most", "30")
     capsys.readouterr()
     found = shown(best)
     assert "page.html: 0." in capsys.readouterr().out
@@ -94,7 +94,7 @@ def test_a_run_of_byhand_fit_shows_its_own_task_and_its_training(capsys: pytest.
 def test_a_model_of_text_shows_characters() -> None:
     Path("words.txt").write_text("To be, or not to be: that is the question. " * 30)
     small = ["--data.steps", "10", "--data.batch_size", "2", "--model.hidden_size", "8", "--model.embedding_size", "0"]
-    best = fit("text.yaml", "--data.path", "words.txt", *small)
+    best = fit("text", "--data.path", "words.txt", *small)
     found = shown(best)
     assert len(found["items"]) == 4 and all(len(item["characters"]) == item["steps"] == 10 for item in found["items"])
     alphabet = sorted(set("To be, or not to be: that is the question. "))
@@ -174,7 +174,7 @@ def test_without_lightning_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_config_of_somebody_elses_class_is_not_made(tmp_path: Path) -> None:
-    best = fit("companies.yaml")
+    best = fit("companies")
     config = best.parents[1] / "config.yaml"
     content = yaml.safe_load(config.read_text())
     for kind in ("pathlib.Path", "subprocess.Popen", "byhand.tasks.Task"):
@@ -187,7 +187,7 @@ def test_a_config_of_somebody_elses_class_is_not_made(tmp_path: Path) -> None:
 def test_a_run_whose_data_are_gone(capsys: pytest.CaptureFixture[str]) -> None:
     Path("words.txt").write_text("To be, or not to be: that is the question. " * 30)
     quick = ["--data.steps", "10", "--data.batch_size", "2", "--model.hidden_size", "8"]
-    best = fit("text.yaml", "--data.path", "words.txt", *quick)
+    best = fit("text", "--data.path", "words.txt", *quick)
     Path("words.txt").unlink()
     capsys.readouterr()
     assert main(["explore", str(best), "--save", "page.html"]) == 2
@@ -214,7 +214,7 @@ def test_the_page_of_the_lesson_shows_how_it_learnt(tmp_path: Path) -> None:
     done = run_here(ROOT / "tools/explorer_page.py", "other.html", "--seed", "1", cwd=tmp_path)
     assert done.returncode == 0 and "without a time-lapse" in done.stdout
     assert document_in(Path("other.html"))["training"] is None
-    done = run_here(ROOT / "tools/explorer_page.py", "none.html", cwd=ROOT / "configs")
+    done = run_here(ROOT / "tools/explorer_page.py", "none.html", cwd=ROOT / "docs")
     assert done.returncode == 2 and "python LSTM.py, or give --checkpoint" in done.stderr
 
 

@@ -18,7 +18,6 @@ SHORT = ["--trainer.limit_train_batches", "2", "--trainer.limit_val_batches", "1
 
 def test_what_is_typed_works(tmp_path: Path, here: Here) -> None:
     """In the order of the page, each training cut short."""
-    (tmp_path / "configs").symlink_to(ROOT / "configs")
     for name, first in (("sales", 0), ("newer", 200)):
         days = [f"{date(2024, 1, 1) + timedelta(at)},{at % 7 + at % 3}" for at in range(first, first + 300)]
         (tmp_path / f"{name}.csv").write_text("\n".join(["date,sales", *days]) + "\n")
@@ -41,7 +40,7 @@ def test_what_options_are_explained(tmp_path: Path, here: Here) -> None:
 
 def test_its_programs_run(tmp_path: Path, here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     programs = [block for language, block in BLOCKS if language == "python" and "ray" not in block]
-    here(tmp_path, "fit", "--config", str(ROOT / "configs/adding.yaml"), *SHORT, "--trainer.max_epochs", "1")
+    here(tmp_path, "fit", "--config", "adding", *SHORT, "--trainer.max_epochs", "1")
     monkeypatch.chdir(tmp_path)
     assert len(programs) == 2
     for program in programs:

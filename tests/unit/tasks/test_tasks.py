@@ -12,7 +12,7 @@ from conftest import ROOT
 from generated import TASKS, lengths, same
 
 from benchmarks import tasks as benchmark
-from byhand import tasks
+from byhand import configs, tasks
 from byhand.tasks import (
     Adding,
     AnBn,
@@ -218,7 +218,7 @@ def test_every_option_is_in_the_documentation(kind: type[Task]) -> None:
     for names, defaults in re.findall(r"^\| (`[^|]*`) \| ([^|]*) \|", text.partition("| option |")[2], re.MULTILINE):
         listed |= dict(zip(re.findall("`(.*?)`", names), defaults.split(", "), strict=True))
     assert listed == {name: str(one.default).lower() for name, one in inspect.signature(kind).parameters.items()}
-    assert f"class_path: {kind.__name__}\n" in (ROOT / "configs" / f"{name}.yaml").read_text()
+    assert f"class_path: {kind.__name__}\n" in (configs.FOLDER / f"{name}.yaml").read_text()
     assert f"]({name}.md)" in (ROOT / "docs" / "tasks" / "README.md").read_text()
 
 

@@ -17,6 +17,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ProgressBar
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 
+from byhand import configs
 from byhand.tasks import Task
 from byhand.train.callbacks.callbacks import GateMonitor, Reproducible, StopOnNaN
 from byhand.train.callbacks.checkpoint_files import Best, WholeCheckpoints
@@ -25,7 +26,7 @@ from byhand.train.callbacks.peers import is_lost_peer, lost_peer
 from byhand.train.callbacks.predictions import Predictions
 from byhand.train.callbacks.progress import progress
 from byhand.train.callbacks.report import Report
-from byhand.train.cli.arguments import shortened
+from byhand.train.cli.arguments import expanded
 from byhand.train.cli.errors import REFUSED, check_trainer, is_refusal, one_line
 from byhand.train.cli.parser import Parser
 from byhand.train.cli.quiet import Unprofiled, without_advice
@@ -81,9 +82,7 @@ class Command(LightningCLI):
         parser.add_lightning_class_args(Best, "checkpoint")
         parser.set_defaults({f"checkpoint.{name}": value for name, value in CHECKPOINT.items()})
         parser.add_argument("--name", type=str, default="run", help="of the folder with the results: runs/NAME/version_N")
-        parser.add_argument(
-            "--quick", action="store_true", help="add the shorter version of --config that lies in quick/ beside it"
-        )
+        parser.add_argument("--quick", action="store_true", help="the shorter version of --config, from quick/ beside it")
         parser.add_argument(
             "--fine_tune", type=str | None, help="fit: the checkpoint whose weights a new training starts with, on other data"
         )
@@ -118,6 +117,9 @@ class Command(LightningCLI):
     def check(self, config: Any) -> None:
         """ValueError for what does not fit together, before anything is written."""
         check_trainer(config.trainer, pieces=bool(self.model.tbptt_steps))
+        if is_first():
+            for line in own_configurations(config):
+                print(line)
         if self.kept is not None:
             refuse_another_task(self.kept, self.datamodule.form)
         if self.tunes:
@@ -186,6 +188,15 @@ def as_dict(form: Any) -> dict[str, Any]:
     return form._asdict()
 
 
+def own_configurations(config: Any) -> Iterator[str]:
+    """A line for each configuration of byhand's own, which somebody may have taken for another file of that name."""
+    paths = [Path(str(path)) for path in listed(config.config)]
+    for path in paths:
+        if path.parent == configs.FOLDER:
+            short = ", in its shorter version" if configs.shorter(path) in paths else ""
+            yield f"configuration: {path.stem}, as it comes with byhand{short}; to see it: byhand configs {path.stem}"
+
+
 def seed_of(config: Any) -> int:
     return int(config.seed_everything) if isinstance(config.seed_everything, int) else 0
 
@@ -207,7 +218,7 @@ def main(arguments: list[str]) -> int:
                 trainer_defaults=TRAINER,
                 parser_kwargs={"prog": "byhand", "exit_on_error": False},
                 save_config_callback=SaveConfigCallback if arguments[0] == "fit" else None,
-                args=shortened(arguments),
+                args=expanded(arguments),
             )
         except (*REFUSED, RuntimeError) as error:
             if is_lost_peer(error):

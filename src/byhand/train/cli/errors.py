@@ -25,7 +25,7 @@ OF_A_CLASS = re.compile(r"Problem with given class_path '(?:[\w.]*\.)?(\w+)':\n\
 NAN = "returned nan values"  # what torch says of the anomaly
 NO_TASK = re.compile(r"the following arguments are required: (\w+)\.data\b")
 GOT = re.compile(r"(?:Got value: |^\s*Given value: (?:NestedArg\(.*val=)?)(.*?)\)?$", re.MULTILINE)
-TO_TRAIN = f"expected a task: write --config configs/adding.yaml, or --data with one of {', '.join(TASKS)}"
+TO_TRAIN = f"expected a task: write --config adding, or --data with one of {', '.join(TASKS)}"
 TO_USE = (
     "expected a task and a model: write --config runs/NAME/version_N/config.yaml --ckpt_path runs/NAME/version_N/checkpoints/best.ckpt,"
     " as fit prints it"
