@@ -22,7 +22,7 @@ from byhand.trace.finite import check_finite
 from byhand.trace.record import record
 
 if TYPE_CHECKING:
-    from byhand import explain, plots
+    from byhand import explain, plots, zoo
     from byhand.explorer import explore
     from byhand.interop.certify import certify
     from byhand.interop.onnx_export import export_onnx
@@ -56,12 +56,13 @@ __all__ = [
     "to_keras",
     "to_state_dict",
     "use_engine",
+    "zoo",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """Load on first use what not every program needs: analysis, pictures, the explorer, readers of other formats, the version."""
-    if name in ("explain", "plots"):
+    """Load on first use what not every program needs: analysis, pictures, the zoo, the explorer, readers of other formats, the version."""
+    if name in ("explain", "plots", "zoo"):
         return importlib.import_module(f"byhand.{name}")
     if name == "explore":
         return importlib.import_module("byhand.explorer").explore

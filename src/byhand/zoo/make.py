@@ -5,12 +5,12 @@ from __future__ import annotations
 import platform
 from dataclasses import replace
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 
+from byhand import configs
 from byhand.files.atomic import digest
 from byhand.nn.config import Config
 from byhand.tasks import TASKS, Table, Task, Text
@@ -23,7 +23,6 @@ from byhand.zoo.looks import LOOKS
 from byhand.zoo.model import Example, Form, ZooModel
 from byhand.zoo.recipes import RECIPES, Recipe
 
-CONFIGS = Path(__file__).parents[3] / "configs"
 MADE_WITH = ("byhand", "torch", "lightning")
 
 
@@ -59,7 +58,7 @@ def make(name: str, *, seeds: list[int] | None = None) -> ZooModel:
 
 def configuration(recipe: Recipe) -> dict[str, Any]:
     """The sections data, model and trainer of its configuration, with what the recipe changes."""
-    found = yaml.safe_load((CONFIGS / f"{recipe.config}.yaml").read_text(encoding="utf-8"))
+    found = yaml.safe_load((configs.FOLDER / f"{recipe.config}.yaml").read_text(encoding="utf-8"))
     data = {"class_path": found["data"]["class_path"], "init_args": found["data"]["init_args"] | recipe.data}
     length = {name: value for name, value in found["trainer"].items() if name in ("max_epochs", "max_steps")}
     return {"data": data, "model": found["model"] | recipe.model, "trainer": length | recipe.trainer}
