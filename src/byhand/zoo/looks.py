@@ -34,7 +34,7 @@ def adding_rnn(model: ZooModel) -> str:
     """Whether it listens to the marked values at all."""
     marked, _, right = redrawn(model)
     return (
-        f"give the marked steps other values, and its answer moves by {marked.abs().mean():.4f} on average, where it should move by"
+        f"give the marked steps other values, and its answer moves by {marked.abs().mean():.0e} on average, where it should move by"
         f" {right.abs().mean():.2f}: what it read is gone before it is asked for."
     )
 

@@ -66,7 +66,7 @@ def test_the_score_is_that_of_the_card(name: str) -> None:
     guesses = {who: guess[card.metric] for who, guess in task.baselines.items() if card.metric in guess}
     if same_data:
         assert {who: card.baselines[who] for who in guesses} == pytest.approx(guesses, abs=near)
-    x, target, lengths = model.example
+    x, _, lengths = model.example
     assert torch.equal(model(x, lengths)[0], again.eval()(x, lengths)[0])
 
 
