@@ -34,7 +34,7 @@ def adding_rnn(model: ZooModel) -> str:
     """Whether it listens to the marked values at all."""
     marked, _, right = redrawn(model)
     return (
-        f"give the marked steps other values, and its answer moves by {marked.abs().mean():.0e} on average, where it should move by"
+        f"give the marked steps other values, and its answer moves by {marked.abs().mean():.4f} on average, where it should move by"
         f" {right.abs().mean():.2f}: what it read is gone before it is asked for."
     )
 
@@ -101,17 +101,16 @@ def sunspots(model: ZooModel) -> str:
 
 
 def python_help(model: ZooModel) -> str:
-    """The unit whose cell state says best whether a parenthesis is open: chosen on one half of the streams, measured on the other."""
+    """The unit that says best whether the text is between quotation marks: chosen on half of the streams, measured on the others."""
     read = [[model.symbols[one] for one in text] for text in model.example.input.T]
-    is_open = torch.tensor([opened(text) for text in read]).T
-    cells = recorded(model, "c")
-    half = cells.shape[1] // 2
-    unit = int(correlation(cells[:, :half], is_open[:, :half]).abs().argmax())
-    kept, inside = cells[:, half:, unit], is_open[:, half:] > 0
-    measured = correlation(cells[:, half:, unit : unit + 1], is_open[:, half:])
+    quoted = torch.tensor([between_quotes(text) for text in read]).T
+    cells, half = recorded(model, "tanh_c"), quoted.shape[1] // 2
+    unit = int(correlation(cells[:, :half], quoted[:, :half]).abs().argmax())
+    kept, inside = cells[:, half:, unit], quoted[:, half:] > 0
+    measured = correlation(cells[:, half:, [unit]], quoted[:, half:])
     return (
-        f"unit {unit} knows whether a parenthesis is open: its cell state is {kept[inside].mean():.2f} on average inside, and"
-        f" {kept[~inside].mean():.2f} outside (correlation {float(measured):.2f}, on streams that it was not chosen by)."
+        f"unit {unit} knows whether a quotation mark is open: the tanh of its cell state is {kept[inside].mean():.2f} on average between"
+        f" such marks, and {kept[~inside].mean():.2f} elsewhere (correlation {float(measured):.2f}, on texts that it was not chosen by)."
     )
 
 
@@ -149,12 +148,12 @@ def redrawn(model: ZooModel) -> tuple[Tensor, Tensor, Tensor]:
     return answers[1] - answers[0], answers[2] - answers[0], ((values - x[..., 0]) * marked).sum(0) / 4
 
 
-def opened(text: list[str]) -> list[float]:
-    """Of each character, whether a parenthesis is open once it is read."""
-    depth, found = 0, []
+def between_quotes(text: list[str]) -> list[float]:
+    """Of each character, whether a quotation mark is open once it is read; none is at the end of a line."""
+    is_open, found = False, []
     for character in text:
-        depth = max(0, depth + (character == "(") - (character == ")"))
-        found.append(float(depth > 0))
+        is_open = character != "\n" and is_open != (character == '"')
+        found.append(float(is_open))
     return found
 
 

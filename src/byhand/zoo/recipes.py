@@ -145,6 +145,6 @@ RECIPES = {
         metric="bits",
         spread=0.03,
         trainer={"max_steps": 1572, "max_epochs": -1},
-        shown=(8, 3),
+        shown=(8, 6),
     ),
 }
