@@ -125,7 +125,9 @@ class ZooModel(nn.Module):
         known = {symbol: number for number, symbol in enumerate(self.symbols) if number != self.form.others}
         unknown = [] if self.form.others is not None else [one for one in text if one not in known]
         if unknown or not text:
-            raise ValueError(f"{self.card.name}: expected a text of {' '.join(known)}, got {(unknown[0] if unknown else text)!r}")
+            raise ValueError(
+                f"{self.card.name}: expected a text of {' '.join(known)}, got {(unknown[0] if unknown else text)!r}"
+            )
         return torch.tensor([[known.get(one, self.form.others)] for one in text])
 
     def write(self, prompt: str, characters: int = 200, *, temperature: float = 1.0, seed: int = 0) -> str:

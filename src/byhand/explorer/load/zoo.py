@@ -60,4 +60,4 @@ def shown(model: zoo.ZooModel, count: int) -> dict[str, Any]:
 def about(card: zoo.Card) -> str:
     """What it is, how good it is, and what is worth a look, for who opens its page."""
     beside = ", ".join(f"{who} {value:.4g}" for who, value in card.baselines.items())
-    return f"{card.about} {card.described_score()} ({beside}). Worth a look: {card.look} Its card: byhand zoo {card.name}"
+    return f"{card.about} Score: {card.described_score()} (beside it: {beside}). Worth a look: {card.look} Its card: byhand zoo {card.name}"
