@@ -1,6 +1,7 @@
 """The zoo: every model is as good as its card says, needs torch alone, and is refused when its file is damaged."""
 
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import lightning as L
 import pytest
 import torch
+from conftest import ROOT
 
 import byhand
 from byhand import zoo
@@ -142,6 +144,7 @@ def test_the_sunspots_are_named_by_their_years() -> None:
     from statsmodels.datasets import sunspots  # noqa: PLC0415
 
     model = zoo.load("sunspots")
+    assert model.form.scale is not None and model.form.sequences is not None
     mean, spread = model.form.scale
     by_year = {int(year): value for year, value in sunspots.load().data.to_numpy()}
     for sequence, name in enumerate(model.form.sequences):
@@ -208,3 +211,10 @@ def test_a_signal_may_come_step_by_step() -> None:
         answer, state = model(step[None], state=state)
         steps.append(answer)
     torch.testing.assert_close(torch.cat(steps), whole)
+
+
+def test_the_page_has_the_cards_as_they_are() -> None:
+    """If not: python tools/zoo_table.py."""
+    found = runpy.run_path(str(ROOT / "tools" / "zoo_table.py"))
+    page = (ROOT / "docs" / "zoo.md").read_text(encoding="utf-8")
+    assert found["renewed"](page) == page and page.count("| `") == len(NAMES)
