@@ -116,7 +116,13 @@ class ZooModel(nn.Module):
         return self.form.symbols
 
     def encode(self, text: str) -> Int[Tensor, "time 1"]:
-        """Return a text as the numbers of its symbols, a batch of one.
+        """Read a text as the numbers of its symbols.
+
+        Args:
+            text: of symbols that the model knows; one that reads texts takes all others for one symbol.
+
+        Returns:
+            Whole numbers (time, 1): a batch of one.
 
         Raises:
             TypeError: the model reads no symbols.
@@ -131,13 +137,16 @@ class ZooModel(nn.Module):
         return torch.tensor([[known.get(one, self.form.others)] for one in text])
 
     def write(self, prompt: str, characters: int = 200, *, temperature: float = 1.0, seed: int = 0) -> str:
-        """Return the prompt and what the model writes behind it.
+        """Write what comes next, one symbol after the other.
 
         Args:
             prompt: a text that it can encode.
             characters: how many are written.
             temperature: 1 as the model says, lower for likelier ones only, 0 always the likeliest.
             seed: of the draws.
+
+        Returns:
+            The prompt and what the model writes behind it.
 
         Raises:
             TypeError: the model does not say what comes next.
