@@ -4,7 +4,7 @@ PYTHON_IN = $(VENV)/bin/python
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check unit test lint format notebook outputs gallery explorer statquest bench libraries prebuilt wheels constraints
+.PHONY: help setup run check unit test lint format notebook outputs gallery explorer zoo statquest bench libraries prebuilt wheels constraints
 
 help: ## these lines
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -50,6 +50,9 @@ gallery: setup ## redraw the pictures of docs/gallery.md
 
 explorer: ## build the explorer's page out of frontend (needs node and npm)
 	cd frontend && npm ci --no-audit --no-fund && npm run check && npm run build
+
+zoo: setup ## train the models of the zoo again, and compare them with their cards (some of them: ZOO="an_bn digits")
+	$(PYTHON_IN) -m byhand zoo make $(or $(ZOO),--all)
 
 statquest: setup ## reproduce the published numbers (experiments/statquest)
 	$(PYTHON_IN) -m experiments.statquest.run

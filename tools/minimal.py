@@ -25,6 +25,10 @@ def main() -> None:
         layer.save_pretrained(folder)
         again = byhand.LSTM.from_pretrained(folder)
     assert torch.equal(layer(x)[0], again(x)[0])
+    for name in byhand.zoo.names():
+        model = byhand.zoo.load(name)
+        model(model.example.input, model.example.lengths)
+    print(repr(byhand.zoo.cards()))
     with byhand.record(layer) as trace:
         layer(x)
     print(

@@ -22,7 +22,7 @@ from byhand.trace.finite import check_finite
 from byhand.trace.record import record
 
 if TYPE_CHECKING:
-    from byhand import explain, plots
+    from byhand import explain, plots, zoo
     from byhand.explorer import explore
     from byhand.interop.c_export import export_c
     from byhand.interop.certify import certify
@@ -58,6 +58,7 @@ __all__ = [
     "to_keras",
     "to_state_dict",
     "use_engine",
+    "zoo",
 ]
 
 
@@ -71,8 +72,8 @@ LATER = {  # what not every program needs, and where it is
 
 
 def __getattr__(name: str) -> Any:
-    """Load on first use: analysis, pictures, the explorer, readers and writers of other formats, the version."""
-    if name in ("explain", "plots"):
+    """Load on first use: analysis, pictures, the zoo, the explorer, readers and writers of other formats, the version."""
+    if name in ("explain", "plots", "zoo"):
         return importlib.import_module(f"byhand.{name}")
     if name in LATER:
         return getattr(importlib.import_module(LATER[name]), name)

@@ -69,6 +69,10 @@ def explore(arguments: list[str]) -> int:
     return importlib.import_module("byhand.explorer.cli").main(arguments)
 
 
+def zoo(arguments: list[str]) -> int:
+    return importlib.import_module("byhand.zoo.cli").main(arguments)
+
+
 def convert(arguments: list[str]) -> int:
     return importlib.import_module("byhand.interop.command.cli").main(arguments)
 
@@ -94,6 +98,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     ),
     "export": ("the same command: byhand export gru.pt --to c --certify, one C file for a small device", convert),
     "study": ("run, watch and report variants x tasks x seeds: byhand study run study.yaml --workers 2", study),
+    "zoo": ("small trained models, their cards, and how to make them again: byhand zoo make an_bn", zoo),
     "doctor": ("what is installed, whether the fast engines run here, and if not, what to do", doctor),
     "bench": ("measure byhand against torch; its own options: byhand bench --help", bench),
 }

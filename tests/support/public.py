@@ -23,6 +23,7 @@ MODULES = (
     "byhand.study",
     "byhand.tasks",
     "byhand.train",
+    "byhand.zoo",
 )
 NAMED = {
     "byhand.testing": ("check_cell", "CellError"),
@@ -49,6 +50,8 @@ METHODS = {  # that users call
     "Study": ("run", "status", "table", "compared", "report"),
     "Task": ("monitor", "files", "batch", "loader", "transfer_batch_to_device"),
     "SequenceModel": ("forward", "load_from_checkpoint"),
+    "Card": ("reproduced_by",),
+    "ZooModel": ("forward", "features", "encode", "write"),
 }
 LIGHTNINGS = ("--trainer", "--checkpoint", "--optimizer", "--lr_scheduler")  # which change with its releases
 COMMANDS = {
@@ -64,6 +67,7 @@ COMMANDS = {
     "study status": (),
     "study report": (),
     "bench": (),
+    "zoo make": (),
 }
 
 

@@ -15,6 +15,7 @@ from byhand.explorer.load.text import random_input, read_input
 from byhand.files.run_folder import config_of
 
 EXAMPLES = """examples:
+  byhand explore zoo:an_bn
   byhand explore runs/companies/version_0 --open
   byhand explore runs/lightning_logs/version_0/last.ckpt --save page.html
   byhand explore my_lstm.pt --input measurements.csv --sequence patient
@@ -34,8 +35,8 @@ def parser() -> argparse.ArgumentParser:
         "checkpoint",
         type=Path,
         metavar="CHECKPOINT",
-        help="of byhand fit or LSTM.py, or the folder of a run of theirs; a folder of save_pretrained, weights of an LSTM, GRU or RNN"
-        " (.pt, .safetensors, .keras, .weights.h5, .npz), or an ONNX model",
+        help="of byhand fit or LSTM.py, or the folder of a run of theirs; a folder of save_pretrained, zoo:NAME (all names: byhand zoo),"
+        " weights of an LSTM, GRU or RNN (.pt, .safetensors, .keras, .weights.h5, .npz), or an ONNX model",
     )
     made.add_argument(
         "--input",

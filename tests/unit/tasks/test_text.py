@@ -14,11 +14,11 @@ from generated import same
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from byhand.nn.sampling import draw
 from byhand.tasks import Text
 from byhand.tasks.task import IGNORE_INDEX, Batches
 from byhand.tasks.text.models import counting_bits, gzip_bits
 from byhand.tasks.text.reading import python_topics
-from byhand.tasks.text.sampling import draw
 from byhand.train import SequenceModel, train
 
 RHYME = "".join(f"{at} green bottles hanging on the wall, and if {at % 7} should fall\n" for at in range(200, 0, -1))

@@ -19,6 +19,7 @@ from byhand.explorer.load.frameworks import ENDINGS, of_frameworks
 from byhand.explorer.load.model import Trained
 from byhand.explorer.load.unreadable import needs_code, other_kind
 from byhand.explorer.load.weight_files import read_layer
+from byhand.explorer.load.zoo import name_in_zoo, of_zoo
 from byhand.files.archive import read_archive
 from byhand.files.regular_file import read_regular
 from byhand.files.run_folder import checkpoint_in, what_is_missing
@@ -49,6 +50,11 @@ def open_trained(
     Raises:
         ValueError, OSError: what was expected there; LoadError for a file or folder that is damaged.
     """
+    if (name := name_in_zoo(path)) is not None:
+        for option, value in {"layer": layer, "cell": cell, "layout": layout}.items():
+            if value is not None:
+                raise ValueError(f"--{option}: not of a model of the zoo, which is whole; got {path}: leave it out")
+        return of_zoo(name, count)
     if path.is_dir():
         if layout is not None:
             raise ValueError(f"--layout: expected a file of arrays by name (.npz), got the folder {path}: leave it out")

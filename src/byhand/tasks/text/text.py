@@ -28,21 +28,27 @@ import os
 from collections.abc import Mapping
 from functools import cached_property
 from math import isfinite, log2
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
 
+from byhand.nn.sampling import Predictor, sample
 from byhand.tasks.task import IGNORE_INDEX, Form, Part, Sequences, Task, at_least
 from byhand.tasks.text.models import counting_bits, gzip_bits
 from byhand.tasks.text.reading import python_topics, read_text
-from byhand.tasks.text.sampling import Predictor, sample
 
 if TYPE_CHECKING:
     from jaxtyping import Int
 
 LOG = logging.getLogger(__name__)
 SHARES: dict[Part, tuple[float, float]] = {"train": (0.0, 0.9), "val": (0.9, 0.95), "test": (0.95, 1.0)}
+
+
+class TextModel(Predictor, Protocol):
+    """One that says which characters it knows, as byhand.train.SequenceModel does."""
+
+    form: Form
 
 
 class Text(Task):
@@ -53,7 +59,7 @@ class Text(Task):
         steps: characters of a stream in a batch.
         batch_size: streams side by side.
         prompt: what `text` goes on from; if there is none, the end of the training part, which is not repeated.
-        characters: how many are written; see sampling.sample.
+        characters: how many are written; see byhand.nn.sampling.
         temperature: of writing: 1 as the model says, lower for likelier characters only, 0 always the likeliest.
         alphabet: the known characters, that of a model's form if it was trained on another text; None: those of the training part.
         seed: of what is written.
@@ -161,7 +167,7 @@ class Text(Task):
             "5-gram": {"bits": counting_bits(train, test, before, 5, symbols)},
         }
 
-    def text(self, model: Predictor) -> str:
+    def text(self, model: TextModel) -> str:
         """The prompt and what the model writes behind it. ValueError for a prompt with unknown characters, or a model of another text."""
         if model.form.alphabet != self.alphabet:
             raise ValueError(

@@ -10,13 +10,12 @@ import torch
 from lightning.pytorch.plugins.precision import DoublePrecision
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
-from torch.nn import functional as F
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from byhand.cells.names import choose
 from byhand.errors import LoadError
 from byhand.files.archive import read_archive
 from byhand.nn import LSTM
+from byhand.nn.headed import features_of, output_state, run_with_head
 from byhand.tasks.task import Form, Sequences
 from byhand.train.cli.declared import verified
 from byhand.train.model import accumulated
@@ -154,20 +153,13 @@ class SequenceModel(L.LightningModule):
             What the head gives, squashed: (batch, outputs), with a leading time if the form says every; and the states after
             the last step.
         """
-        x = self.features(input)
-        packed = x if lengths is None else pack_padded_sequence(x, lengths.cpu(), enforce_sorted=False)
-        y, after = self.lstm(packed, state)
-        if self.form.every:
-            read = pad_packed_sequence(y, total_length=len(x))[0] if isinstance(y, PackedSequence) else y
-        else:
-            last = short_memory(after)
-            read = torch.cat((last[-2], last[-1]), -1) if self.lstm.bidirectional else last[-1]
-        return self.goal.squash.apply(self.head(read)), after
+        read, after = run_with_head(self.lstm, self.head, self.features(input), lengths, state, every=self.form.every)
+        return self.goal.squash.apply(read), after
 
     def features(self, input: Tensor) -> Float[Tensor, "time batch features"]:
         if not self.form.symbols:
             return input
-        return F.one_hot(input, self.form.input_size).to(self.dtype) if self.embedding is None else self.embedding(input)
+        return features_of(input, self.form.input_size, self.embedding, self.head.weight.dtype)
 
     def gate_start(self, gate: str) -> float:
         """Where the settings have its bias start, on average; 0 where torch draws it."""
@@ -183,7 +175,7 @@ class SequenceModel(L.LightningModule):
     def carried_to(self, part: str, batch: Sequences) -> State | None:
         """The memories with which this batch starts; None where there are none, or not of as many sequences."""
         before = self.carried.get(part)
-        return before if before is not None and short_memory(before).shape[1] == batch.input.shape[1] else None
+        return before if before is not None and output_state(before).shape[1] == batch.input.shape[1] else None
 
     def carry_on(self, part: str, after: State) -> None:
         """Keep the memories for the part's next batch, if the task carries them."""
@@ -338,8 +330,3 @@ class SequenceModel(L.LightningModule):
 
     def on_predict_epoch_start(self) -> None:
         self.carried.pop("predict", None)
-
-
-def short_memory(state: State) -> Float[Tensor, "layers batch hidden"]:
-    """Of every layer and direction: all that a cell with one state has, else the first."""
-    return state if isinstance(state, Tensor) else state[0]

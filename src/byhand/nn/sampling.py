@@ -11,14 +11,12 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
-    from byhand.nn import LSTM
-    from byhand.tasks.task import Form
+    from byhand.nn.lstm import LSTM
 
 
 class Predictor(Protocol):
-    """What byhand.train.SequenceModel has."""
+    """What byhand.train.SequenceModel has, and byhand.zoo.ZooModel."""
 
-    form: Form
     lstm: LSTM
     head: nn.Linear
 
@@ -26,12 +24,12 @@ class Predictor(Protocol):
 
 
 def sample(
-    model: Predictor, start: Int[Tensor, " time"], count: int, *, temperature: float, seed: int, never: int
+    model: Predictor, start: Int[Tensor, " time"], count: int, *, temperature: float, seed: int, never: int | None = None
 ) -> Iterator[int]:
     """`count` symbols that go on from `start`, each drawn from what the model says behind all before.
 
     temperature: what the model's scores are divided by: 1 as it says, lower: likelier symbols only, 0: always the likeliest.
-    seed: of the draws. never: a symbol that is not drawn. ValueError if the model gives NaN, or is bidirectional.
+    seed: of the draws. never: a symbol that is not drawn, if there is one. ValueError if the model gives NaN, or is bidirectional.
     """
     source = torch.Generator().manual_seed(seed)
     device, stepper = model.head.weight.device, model.lstm.stepper(batch=1)
@@ -40,7 +38,8 @@ def sample(
         with torch.no_grad():
             y = stepper(model.features(symbols.to(device).unsqueeze(1)))
             found = model.head(y[-1])[0].double().cpu()
-        found[never] = -torch.inf
+        if never is not None:
+            found[never] = -torch.inf
         if found.isnan().any():
             raise ValueError("text: the model gives NaN; it has not been trained well: try a lower learning_rate")
         return found
