@@ -1,0 +1,55 @@
+"""Live pages of the explorer, and the still pictures that stand for them until they are seen."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("agg")
+import matplotlib.pyplot as plt  # noqa: E402
+from torch import nn  # noqa: E402
+
+import byhand  # noqa: E402
+from byhand import plots  # noqa: E402
+from byhand.files.atomic import write_whole  # noqa: E402
+from tools.gallery import png  # noqa: E402
+from tools.website.places import upwards  # noqa: E402
+
+DPI = 110
+
+
+@dataclass
+class Live:
+    """model, x, options: what byhand.explore is given. caption: one sentence. opens: the part of the address behind #."""
+
+    model: nn.Module
+    x: Any
+    options: dict[str, Any] = field(default_factory=dict)
+    caption: str = ""
+    opens: str = ""
+
+    def save(self, file: Path) -> None:
+        """Write the page, and its picture beside it: both of what the same run came to."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with byhand.use_engine("reference"), byhand.record(self.model) as trace:  # sooner than a compiler could begin
+            self.model(self.x)
+            byhand.explore(self.model, self.x, **self.options).save(file)
+        figure = plots.unit(trace, 0)
+        write_whole(file.with_suffix(".png"), png(figure, DPI))
+        plt.close(figure)
+
+
+def figure(name: str, page: str, caption: str, opens: str = "") -> str:
+    """The HTML of a live page: a picture with a link, which the site's script replaces by the page once it is in sight."""
+    address = f"{upwards(page)}live/{name}"
+    words = html.escape(caption)
+    where = f"{address}.html{'#' + opens if opens else ''}"
+    return (
+        f'<figure class="live" data-live="{html.escape(where)}" data-title="{words}">'
+        f'<a class="live-still" href="{html.escape(where)}"><img src="{address}.png" alt="{words}, as a picture" loading="lazy"></a>'
+        f'<figcaption>{words}. <a href="{html.escape(where)}">Open it in a page of its own</a></figcaption></figure>'
+    )
