@@ -16,7 +16,13 @@ import time
 
 from tools.website.places import BUILD, ROOT, SITE, SOURCE
 
-NEEDED = {"sphinx": "sphinx", "myst_nb": "myst-nb", "furo": "furo", "sphinx_copybutton": "sphinx-copybutton", "latex2mathml": "latex2mathml"}
+NEEDED = {
+    "sphinx": "sphinx",
+    "myst_nb": "myst-nb",
+    "furo": "furo",
+    "sphinx_copybutton": "sphinx-copybutton",
+    "latex2mathml": "latex2mathml",
+}
 
 
 def missing() -> list[str]:
@@ -25,7 +31,16 @@ def missing() -> list[str]:
 
 def install() -> None:
     """The group docs, at the versions of constraints.txt, into the environment that runs this."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint", "constraints.txt"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--constraint",
+        "constraints.txt",
+    ]
     subprocess.run([*command, "--group", "docs"], cwd=ROOT, check=True)
 
 
@@ -43,7 +58,18 @@ def build() -> int:
     say("sources")
     stage.Stage().all()
     say("Sphinx")
-    command = [sys.executable, "-m", "sphinx", "--builder", "html", "--fail-on-warning", "--keep-going", "--quiet", "--jobs", "auto"]
+    command = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "--builder",
+        "html",
+        "--fail-on-warning",
+        "--keep-going",
+        "--quiet",
+        "--jobs",
+        "auto",
+    ]
     command += ["--conf-dir", str(ROOT / "docs" / "site"), "--doctree-dir", str(BUILD / "doctrees"), str(SOURCE), str(SITE)]
     code = subprocess.run(command, cwd=ROOT, check=False).returncode
     say("links")

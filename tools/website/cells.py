@@ -56,7 +56,11 @@ def unit(cell: Cell) -> live.Live:
     torch.manual_seed(SEED)
     layer = byhand.LSTM(1, UNITS, cell=cell, dtype=torch.float64).eval()
     x = torch.cat([torch.tensor([0.0, 1.0, 1.0]), 0.3 * torch.randn(STEPS - 3)]).to(torch.float64).view(STEPS, 1, 1)
-    return live.Live(layer, x, {"features": ["x"], "title": cell.name}, f"{UNITS} units of {cell.name} read {STEPS} numbers")
+    return live.Live(layer, x, {"features": ["x"], "title": cell.name})
+
+
+def caption(name: str) -> str:
+    return f"Two units of {examples()[name][1].name} read {STEPS} numbers"
 
 
 def page() -> str:
@@ -67,7 +71,9 @@ def page() -> str:
     blocks += [section(name, *made[name]) for name in values]
     blocks += ["## Functions that make a cell", *(section(name, *made[name]) for name in made if name not in values)]
     blocks += ["## What a cell is", *(rst(f".. autoclass:: byhand.cells.{name}") for name in ("Noise",))]
-    blocks += ["{py:class}`byhand.Cell`, also as `byhand.cells.Cell`, is described with {doc}`the package's own names </reference/byhand>`."]
+    blocks += [
+        "{py:class}`byhand.Cell`, also as `byhand.cells.Cell`, is described with {doc}`the package's own names </reference/byhand>`."
+    ]
     return "\n\n".join(blocks) + "\n"
 
 

@@ -9,7 +9,15 @@ from urllib.parse import unquote, urlsplit
 
 from tools.website.places import SITE
 
-LOADED = {("script", "src"), ("img", "src"), ("iframe", "src"), ("link", "href"), ("source", "src"), ("video", "src"), ("object", "data")}
+LOADED = {
+    ("script", "src"),
+    ("img", "src"),
+    ("iframe", "src"),
+    ("link", "href"),
+    ("source", "src"),
+    ("video", "src"),
+    ("object", "data"),
+}
 NAMED = {"canonical", "author", "license"}  # links that a browser does not load
 WHOLE = "live"  # pages of the explorer, which are tested by themselves
 

@@ -14,7 +14,7 @@ import yaml
 from byhand.__main__ import COMMANDS, main
 from tools.website.places import ROOT
 
-WIDTH = "100"
+WIDTH = "88"
 SUBCOMMANDS = {"study": ("run", "status", "report")}
 LONG = 12  # lines of usage; beyond that the options below say the same
 
@@ -37,6 +37,7 @@ def help_of(command: str) -> str:
     if "takes no arguments" in refused.getvalue():
         return f"usage: byhand {command}"
     text = "\n".join(line.rstrip() for line in said.getvalue().strip().splitlines()).replace(str(Path.home()), "~")
+    text = re.sub(r"<function (\w+) at 0x\w+>", r"\1", "".join(one for one in text if one == "\n" or one.isprintable()))
     if not text:
         raise RuntimeError(f"byhand {command} --help: expected its options, got nothing")
     usage, _, rest = text.partition("\n\n")
@@ -46,7 +47,11 @@ def help_of(command: str) -> str:
 def pages() -> dict[str, str]:
     """reference/commands, and a page for each command."""
     rows = [f"| {{doc}}`byhand {name} </reference/commands/{file(name)}>` | {summary(name)} |" for name in names()]
-    index = ["# The command line", "`byhand COMMAND ...`, or `python -m byhand COMMAND ...`.", "\n".join(["| command | what it does |", "|---|---|", *rows])]
+    index = [
+        "# The command line",
+        "`byhand COMMAND ...`, or `python -m byhand COMMAND ...`.",
+        "\n".join(["| command | what it does |", "|---|---|", *rows]),
+    ]
     toctree = "\n".join(["```{toctree}", ":hidden:", "", *(f"commands/{file(name)}" for name in names()), "```"])
     made = {"reference/commands": "\n\n".join([*index, toctree]) + "\n"}
     for name in names():
@@ -60,7 +65,7 @@ def file(command: str) -> str:
 
 def summary(command: str) -> str:
     """The line of byhand --help, the example in it as code."""
-    text = COMMANDS[command.split()[0]][0]
+    text = COMMANDS[command.split(maxsplit=1)[0]][0]
     return re.sub(r"(?<=: )(byhand [^;]+)", r"`\1`", text)
 
 
@@ -83,7 +88,9 @@ def configs() -> str:
         shorter = f"`--quick` changes:\n\n```yaml\n{quick.read_text(encoding='utf-8').strip()}\n```" if quick.is_file() else ""
         blocks += [f"({path.stem})=\n## {path.stem}", described, f"```yaml\n{text.strip()}\n```", shorter]
     table = "\n".join(["| configuration | what it trains | task |", "|---|---|---|", *rows])
-    command = f"`byhand fit --config {(folder / 'adding.yaml').relative_to(ROOT).as_posix() if folder.parent == ROOT else 'adding'}`"
+    command = (
+        f"`byhand fit --config {(folder / 'adding.yaml').relative_to(ROOT).as_posix() if folder.parent == ROOT else 'adding'}`"
+    )
     opening = f"A training a task, each from half a minute to two on two cores: {command}; `--quick` makes it short."
     return "\n\n".join(["# Configurations", opening, table, *filter(None, blocks)]) + "\n"
 

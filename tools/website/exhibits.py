@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -22,7 +23,7 @@ def companies() -> Live:
     """The published unit on its two companies."""
     prices = torch.tensor(PRICES, dtype=torch.float64).T.unsqueeze(-1)
     named = {"features": ["price"], "items": ["company A", "company B"], "title": "Two companies"}
-    return Live(unit(), prices, named, "One unit with twelve published numbers reads the prices of two companies over four days")
+    return Live(unit(), prices, named)
 
 
 def grammar() -> Live:
@@ -57,8 +58,7 @@ def grammar() -> Live:
         "training": snapshots,
         "title": "A grammar with a long memory",
     }
-    words = "Twelve units learn the embedded Reber grammar: the last letter but one is known by who remembers the second"
-    return Live(lstm.eval(), one_hot(held_out.input[:steps, :4]), named, words)
+    return Live(lstm.eval(), one_hot(held_out.input[:steps, :4]), named)
 
 
 def one_hot(symbols: torch.Tensor) -> torch.Tensor:
@@ -78,7 +78,7 @@ def counter() -> Live:
     text = "aaaaaabbbbbb"
     x = torch.tensor([[float(letter == "a"), float(letter == "b")] for letter in text], dtype=torch.float64).unsqueeze(1)
     named = {"characters": text, "features": ["a", "b"], "title": "A counter in four numbers"}
-    return Live(lstm, x, named, "One unit set by hand to count: up with every a, down with every b, back at zero when they are as many")
+    return Live(lstm, x, named)
 
 
 def deep() -> Live:
@@ -88,12 +88,36 @@ def deep() -> Live:
     t = torch.arange(24.0).view(24, 1, 1)
     x = torch.cat([torch.sin(t / 2), torch.cos(t / 3), (t % 6 == 0).float()], dim=-1)
     named = {"features": ["sine", "cosine", "pulse"], "title": "Two layers, both directions"}
-    return Live(lstm, x, named, "Two layers of eight units, read from both ends: drawn weights, to see how layers feed each other")
+    return Live(lstm, x, named)
 
 
-EXHIBITS: dict[str, tuple[str, Callable[[], Live], tuple[str, ...]]] = {  # name -> heading, what makes it, the views that are shown
-    "companies": ("The companies", companies, ("unit", "tour", "ledger")),
-    "grammar": ("A grammar", grammar, ("layer", "training")),
-    "counter": ("A counter", counter, ("unit",)),
-    "deep": ("Layers", deep, ("layer",)),
+class Exhibit(NamedTuple):
+    """heading, caption: its words. make: the model and its input. views: of the explorer, those that the gallery shows."""
+
+    heading: str
+    caption: str
+    make: Callable[[], Live]
+    views: tuple[str, ...]
+
+
+EXHIBITS = {
+    "companies": Exhibit(
+        "The companies",
+        "One unit with twelve published numbers reads the prices of two companies over four days",
+        companies,
+        ("unit", "tour", "ledger"),
+    ),
+    "grammar": Exhibit(
+        "A grammar",
+        "Twelve units have learnt the embedded Reber grammar: to know the last letter but one, they remember the second",
+        grammar,
+        ("layer", "training"),
+    ),
+    "counter": Exhibit(
+        "A counter",
+        "One unit, set by hand, counts: up with every a, down with every b, and is back at zero when they are as many",
+        counter,
+        ("unit",),
+    ),
+    "deep": Exhibit("Layers", "Two layers of eight units with drawn weights, each read from both ends", deep, ("layer",)),
 }

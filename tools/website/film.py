@@ -5,6 +5,8 @@ The picture is complete as it stands, and moves once the site's script lets it: 
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 
 import byhand
@@ -57,7 +59,7 @@ def curve(memory: list[float]) -> str:
     low, high = min(line) - 0.05, max(line) + 0.05
     points = [(LEFT, height(0.0, low, high)), *((middle(k), height(value, low, high)) for k, value in enumerate(memory))]
     path = f"M{points[0][0]},{points[0][1]:.1f}"
-    for (x, y), (x2, y2) in zip(points, points[1:], strict=False):
+    for (x, y), (x2, y2) in pairwise(points):
         half = (x + x2) / 2
         path += f" C{half:.0f},{y:.1f} {half:.0f},{y2:.1f} {x2},{y2:.1f}"
     dots = "".join(
@@ -77,7 +79,9 @@ def day(number: int, seen: dict[str, list[float]]) -> str:
     """The four gauges of one day, its name and its price."""
     x, foot = middle(number), GAUGES + TALL
     first = x - (3 * GAP + WIDE) / 2
-    gauges = "".join(gauge(first + GAP * k, name, colour, seen[name][number]) for k, (name, (_, colour)) in enumerate(GATES.items()))
+    gauges = "".join(
+        gauge(first + GAP * k, name, colour, seen[name][number]) for k, (name, (_, colour)) in enumerate(GATES.items())
+    )
     return (
         f'<g class="film-day" style="--day:{number}">{gauges}'
         f'<text class="film-name" x="{x}" y="{foot + 56}">{DAYS[number]}</text>'
@@ -105,4 +109,7 @@ def figure(value: float) -> str:
 
 def legend() -> str:
     """What the letters mean."""
-    return "".join(f'<li><i style="background:{colour}"></i>{name}: {word}{" gate" * (name != "g")}</li>' for name, (word, colour) in GATES.items())
+    return "".join(
+        f'<li><i style="background:{colour}"></i>{name}: {word}{" gate" * (name != "g")}</li>'
+        for name, (word, colour) in GATES.items()
+    )

@@ -10,27 +10,25 @@ from typing import Any
 import matplotlib
 
 matplotlib.use("agg")
-import matplotlib.pyplot as plt  # noqa: E402
-from torch import nn  # noqa: E402
+import matplotlib.pyplot as plt
+from torch import nn
 
-import byhand  # noqa: E402
-from byhand import plots  # noqa: E402
-from byhand.files.atomic import write_whole  # noqa: E402
-from tools.gallery import png  # noqa: E402
-from tools.website.places import upwards  # noqa: E402
+import byhand
+from byhand import plots
+from byhand.files.atomic import write_whole
+from tools.gallery import png
+from tools.website.places import upwards
 
 DPI = 110
 
 
 @dataclass
 class Live:
-    """model, x, options: what byhand.explore is given. caption: one sentence. opens: the part of the address behind #."""
+    """model, x, options: what byhand.explore is given."""
 
     model: nn.Module
     x: Any
     options: dict[str, Any] = field(default_factory=dict)
-    caption: str = ""
-    opens: str = ""
 
     def save(self, file: Path) -> None:
         """Write the page, and its picture beside it: both of what the same run came to."""
@@ -51,5 +49,5 @@ def figure(name: str, page: str, caption: str, opens: str = "") -> str:
     return (
         f'<figure class="live" data-live="{html.escape(where)}" data-title="{words}">'
         f'<a class="live-still" href="{html.escape(where)}"><img src="{address}.png" alt="{words}, as a picture" loading="lazy"></a>'
-        f'<figcaption>{words}. <a href="{html.escape(where)}">Open it in a page of its own</a></figcaption></figure>'
+        f'<figcaption>{words}. <a href="{html.escape(where)}">Open it in a page of its own</a>.</figcaption></figure>'
     )

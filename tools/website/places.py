@@ -39,7 +39,15 @@ FOLDERS = {  # of pages; the longest that fits is taken
     "experiments/": "experiments/",
     "src/byhand/": "internals/",
 }
-DOCUMENTS = ("*.md", "docs/**/*.md", "docs/learn/*.ipynb", "main.ipynb", "LSTM.py", "experiments/*/README.md", "src/byhand/*/README.md")
+DOCUMENTS = (
+    "*.md",
+    "docs/**/*.md",
+    "docs/learn/*.ipynb",
+    "main.ipynb",
+    "LSTM.py",
+    "experiments/*/README.md",
+    "src/byhand/*/README.md",
+)
 INDEXES = {  # a folder, linked as such -> its page
     "configs": "reference/configs",
     "src/byhand/configs": "reference/configs",
@@ -128,16 +136,18 @@ class Links:
         """A link's address from a page."""
         if ELSEWHERE.match(target):
             return target
-        bare, hash, anchor = target.partition("#")
+        bare, mark, anchor = target.partition("#")
         path = self.path(bare, file)
         if path in self.pages:
-            return f"{upwards(page)}{self.pages[path]}.md{hash}{anchor}".replace(".md", suffix(path), 1)
+            return f"{upwards(page)}{self.pages[path]}.md{mark}{anchor}".replace(".md", suffix(path), 1)
         if path in INDEXES:
             return f"{upwards(page)}{INDEXES[path]}.md"
         if self.url is not None:
-            return f"{self.url}/{'tree' if (ROOT / path).is_dir() else 'blob'}/main/{path}{hash}{anchor}"
+            return f"{self.url}/{'tree' if (ROOT / path).is_dir() else 'blob'}/main/{path}{mark}{anchor}"
         if not (ROOT / path).is_file():
-            raise ValueError(f"{file}: expected a link to a file or to a folder with a page, got {target}; name its page in {__file__}")
+            raise ValueError(
+                f"{file}: expected a link to a file or to a folder with a page, got {target}; name its page in {__file__}"
+            )
         self.files.add(path)
         return f"{upwards(page)}source/{path}.md"
 
@@ -167,5 +177,3 @@ def parts(text: str) -> Iterator[tuple[str, bool]]:
         yield match[0], True
         end = match.end()
     yield text[end:], False
-
-

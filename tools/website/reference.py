@@ -49,7 +49,10 @@ def names() -> dict[str, list[Name]]:
     seen: dict[int, str] = {}
     found = {}
     for module in modules():
-        mine = [(f"{module}.{name}", getattr(importlib.import_module(module), name)) for name in importlib.import_module(module).__all__]
+        mine = [
+            (f"{module}.{name}", getattr(importlib.import_module(module), name))
+            for name in importlib.import_module(module).__all__
+        ]
         for full in APART.get(module, ()):
             owner, _, name = full.rpartition(".")
             mine.append((full, getattr(importlib.import_module(owner), name)))
@@ -87,7 +90,9 @@ def documented() -> Iterator[str]:
 
 def pages() -> dict[str, str]:
     """Page -> its reStructuredText; byhand.cells has a page of its own making."""
-    return {f"reference/{page_name(module)}": page(module, listed) for module, listed in names().items() if module != "byhand.cells"}
+    return {
+        f"reference/{page_name(module)}": page(module, listed) for module, listed in names().items() if module != "byhand.cells"
+    }
 
 
 def page_name(module: str) -> str:
@@ -127,5 +132,7 @@ def first_line(value: Any) -> str:
 
 def index() -> str:
     """A table of all pages, a row a module."""
-    rows = [f"| {{doc}}`{one} </reference/{page_name(one)}>` | {first_line(importlib.import_module(one))} |" for one in modules()]
+    rows = [
+        f"| {{doc}}`{one} </reference/{page_name(one)}>` | {first_line(importlib.import_module(one))} |" for one in modules()
+    ]
     return "\n".join(["| module | what it has |", "|---|---|", *rows])

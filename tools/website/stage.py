@@ -5,12 +5,13 @@ What has not changed keeps its date, so that Sphinx reads again only what has.
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import json
 import re
 import shutil
 from collections.abc import Callable, Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from byhand.files.atomic import write_whole
 from tools.website import cells, commands, exhibits, film, live, reference, tables
@@ -18,7 +19,16 @@ from tools.website.places import BUILD, ROOT, SOURCE, Links, documents, reposito
 
 EXTRA = BUILD / "extra"
 MADE = re.compile(r"<!-- (live|made): ([\w/-]+)(?: view=(\w+))? -->")
-LANGUAGES = {".py": "python", ".sh": "bash", ".ts": "typescript", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".h": "cpp", ".json": "json"}
+LANGUAGES = {
+    ".py": "python",
+    ".sh": "bash",
+    ".ts": "typescript",
+    ".yaml": "yaml",
+    ".yml": "yaml",
+    ".toml": "toml",
+    ".h": "cpp",
+    ".json": "json",
+}
 LESSON = """# The lesson: LSTM.py
 
 One file, the equations above the lines that mirror them. Change it; that is what it is for.
@@ -33,8 +43,9 @@ It needs `torch` and `lightning`, nothing of byhand. {{doc}}`main` goes through 
 {source}
 ```
 """
+TITLES = {"README.md": "Overview", "docs/rosetta.md": "Rosetta", "docs/gallery.md": "Figures"}
 # So that a notebook's explorer is a page of the site. It is put before the notebook's cells and leaves no trace in them.
-SHOWN = '''\
+SHOWN = """\
 import hashlib, html, json, pathlib
 from byhand.explorer import Explorer
 from byhand.explorer.hosts.page import page
@@ -47,7 +58,7 @@ def _shown(explorer):
     return (f'<figure class="live" data-live="{{where}}" data-title="{{title}}"><a class="live-still" href="{{where}}">{{title}}: live</a>'
             f'<figcaption>{{title}}. <a href="{{where}}">Open it in a page of its own</a></figcaption></figure>')
 Explorer._repr_mimebundle_ = lambda self, **more: {{"text/html": _shown(self), "text/plain": repr(self)}}
-'''
+"""
 
 
 class Stage:
@@ -69,26 +80,31 @@ class Stage:
 
     def all(self) -> None:
         """Everything; what was there of earlier and is no more, is removed."""
-        for file, page in self.pages.items():
-            self.document(file, page)
-        for page, text in self.generated().items():
-            self.write(page, self.with_made(text, page))
-        for file in sorted(self.links.files):
-            self.write(f"source/{file}.md", shown(file))
+        sources = self.sources()
+        for name, text in sources.items():
+            self.write(name, without_empty(text, name, sources))
         for file in sorted(self.links.pictures):
             self.write(f"pictures/{file}", (ROOT / file).read_bytes())
         for path in [*self.folder.rglob("*")]:
             if path.is_file() and path not in self.files:
                 path.unlink()
 
-    def document(self, file: str, page: str) -> None:
+    def sources(self) -> dict[str, str]:
+        """File of the site's source -> its text."""
+        found = dict(self.document(file, page) for file, page in self.pages.items())
+        found |= {name: self.with_made(text, name) for name, text in generated().items()}
+        return found | {f"source/{file}.md": shown(file) for file in sorted(self.links.files)}
+
+    def document(self, file: str, page: str) -> tuple[str, str]:
+        """A document of the repository: the file that it becomes, and its text."""
         text = (ROOT / file).read_text(encoding="utf-8")
         if file.endswith(".ipynb"):
-            self.write(f"{page}.ipynb", self.notebook(text, file, page))
-        elif file.endswith(".py"):
-            self.write(f"{page}.md", LESSON.format(source=text.rstrip()))
-        else:
-            self.write(f"{page}.md", self.with_made(self.links.rewritten(text, file, page) + foot(file), page))
+            return f"{page}.ipynb", self.notebook(text, file, page)
+        if file.endswith(".py"):
+            return f"{page}.md", LESSON.format(source=text.rstrip())
+        if file in TITLES:
+            text = re.sub(r"\A# .*", f"# {TITLES[file]}", text)
+        return f"{page}.md", self.with_made(self.links.rewritten(text, file, page) + foot(file), page)
 
     def notebook(self, text: str, file: str, page: str) -> str:
         """Without outputs, for it is run; an explorer in it becomes a page."""
@@ -114,15 +130,31 @@ class Stage:
             kind, name, view = match.groups()
             if kind == "made":
                 return MAKERS[name]()
-            return live.figure(name, page, captions()[name], f"view={view}" if view else "")
+            return live.figure(name, page, caption(name), f"view={view}" if view else "")
 
         return MADE.sub(put, text)
 
-    def generated(self) -> dict[str, str]:
-        """The pages that no document is: file -> its text."""
-        markdown = {"reference/cells": cells.page(), "reference/configs": commands.configs(), "gallery/live": gallery()}
-        markdown |= commands.pages() | tables.benchmarks()
-        return {f"{page}.md": text for page, text in markdown.items()} | {f"{page}.rst": text for page, text in reference.pages().items()}
+
+def generated() -> dict[str, str]:
+    """The pages that no document is: file -> its text."""
+    markdown = {"reference/cells": cells.page(), "reference/configs": commands.configs(), "gallery/live": gallery()}
+    markdown |= commands.pages() | tables.benchmarks()
+    return {f"{page}.md": text for page, text in markdown.items()} | {
+        f"{page}.rst": text for page, text in reference.pages().items()
+    }
+
+
+def without_empty(text: str, name: str, sources: Iterable[str]) -> str:
+    """Without the patterns of its tables of contents that no page fits: a place for what may come is no mistake."""
+    folder = PurePosixPath(name).parent
+
+    def kept(match: re.Match[str]) -> str:
+        lines = match[0].split("\n")
+        named = {f"{folder / line}" for line in lines}
+        others = [page for one in sources if (page := str(PurePosixPath(one).with_suffix(""))) not in named and one != name]
+        return "\n".join(line for line in lines if "*" not in line or fnmatch.filter(others, str(folder / line)))
+
+    return re.sub(r"^```\{toctree\}\n.*?^```$", kept, text, flags=re.DOTALL | re.MULTILINE)
 
 
 def foot(file: str) -> str:
@@ -145,21 +177,23 @@ def shown(file: str) -> str:
 
 def gallery() -> str:
     """The page of live models."""
-    blocks = ["# Live", "Each of these computes in your browser, with byhand's own program of the cell. It starts when it is seen."]
-    for name, (heading, _, views) in exhibits.EXHIBITS.items():
-        blocks.append(f"## {heading}")
-        blocks += [f"### {view.capitalize()}\n\n<!-- live: {name} view={view} -->" if len(views) > 1 else f"<!-- live: {name} view={view} -->" for view in views]
+    blocks = [
+        "# Live",
+        "Each of these computes in your browser, with byhand's own program of the cell. It starts when it is seen.",
+    ]
+    for name, one in exhibits.EXHIBITS.items():
+        blocks.append(f"## {one.heading}")
+        for view in one.views:
+            blocks += [f"### {view.capitalize()}"] * (len(one.views) > 1)
+            blocks.append(f"<!-- live: {name} view={view} -->")
     return "\n\n".join(blocks) + "\n"
 
 
-def captions() -> dict[str, str]:
-    """Live page -> its sentence."""
-    if not CAPTIONS.is_file():
-        raise FileNotFoundError(f"{CAPTIONS}: expected the live pages first")
-    return json.loads(CAPTIONS.read_text(encoding="utf-8"))
+def caption(name: str) -> str:
+    """The sentence of a live page."""
+    return cells.caption(name.removeprefix("cells/")) if name.startswith("cells/") else exhibits.EXHIBITS[name].caption
 
 
-CAPTIONS = BUILD / "captions.json"
 MAKERS: dict[str, Callable[[], str]] = {"film": film.svg, "legend": film.legend, "modules": reference.index}
 
 
@@ -173,20 +207,16 @@ def live_pages() -> bool:
         ]
     )
     mark = EXTRA / "live" / ".made-of"
-    if mark.is_file() and mark.read_text() == state and CAPTIONS.is_file():
+    if mark.is_file() and mark.read_text() == state:
         return False
     for folder in ("cells", "."):
         for path in [*(EXTRA / "live" / folder).glob("*.*")]:
             path.unlink()
     (EXTRA / "live").mkdir(parents=True, exist_ok=True)
-    made: dict[str, Callable[[], live.Live]] = {name: make for name, (_, make, _) in exhibits.EXHIBITS.items()}
+    made: dict[str, Callable[[], live.Live]] = {name: one.make for name, one in exhibits.EXHIBITS.items()}
     made |= {f"cells/{name}": (lambda cell=cell: cells.unit(cell)) for name, (_, cell) in cells.examples().items()}
-    words = {}
     for name, make in made.items():
-        one = make()
-        one.save(EXTRA / "live" / f"{name}.html")
-        words[name] = one.caption
-    write_whole(CAPTIONS, json.dumps(words, ensure_ascii=False).encode())
+        make().save(EXTRA / "live" / f"{name}.html")
     mark.write_text(state)
     return True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import statistics
 from pathlib import Path
 
 from tools.website.places import ROOT
@@ -52,7 +53,9 @@ def benchmarks() -> dict[str, str]:
     for name in ordered:
         for path in suites[name]:
             found = rows_of(path)
-            rows.append([f"{{doc}}`/benchmarks/{name}`", found[0]["cpu"], found[0]["threads"], found[0]["date"][:10], str(len(found))])
+            rows.append(
+                [f"{{doc}}`/benchmarks/{name}`", found[0]["cpu"], found[0]["threads"], found[0]["date"][:10], str(len(found))]
+            )
     listed = "\n".join(["```{toctree}", ":hidden:", "", "speed", *ordered, "```"])
     opening = (
         "Every number here was written by `byhand bench`, which measures byhand and its baseline in the same process, in turn."
@@ -80,8 +83,29 @@ def suite(name: str, files: list[Path]) -> str:
             values = [f"{number(one[part])} {unit}" for part in ("median", "least", "most")]
             faster = f"{float(one['faster']):.2f}x {one['baseline']}" if one["faster"] else ""
             shown.append([one["case"], one["quantity"], one["contender"], one["engine"], one["precision"], *values, faster])
-        blocks += folded(shown)
+        blocks += [table(summary(found)), *folded(shown)]
     return "\n\n".join(blocks) + "\n"
+
+
+def summary(found: list[dict[str, str]]) -> list[list[str]]:
+    """What the rows come to, of each layer and quantity: the geometric mean of its ratios to the baseline, and the worst."""
+    ratios: dict[tuple[str, str], list[float]] = {}
+    for one in found:
+        if one["contender"] != one["baseline"] and one["faster"]:
+            ratios.setdefault((one["quantity"], one["contender"]), []).append(float(one["faster"]))
+    head = ["what", "layer", "cases", "geometric mean", "worst", "best"]
+    return [
+        head,
+        *(
+            [
+                what,
+                layer,
+                str(len(those)),
+                *(f"{value:.2f}x" for value in (statistics.geometric_mean(those), min(those), max(those))),
+            ]
+            for (what, layer), those in ratios.items()
+        ),
+    ]
 
 
 def folded(rows: list[list[str]]) -> list[str]:

@@ -87,15 +87,22 @@ class Task(L.LightningDataModule):
             it is shared out.
         seed: draws the data, or their order.
 
+    Attributes:
+        form: what it asks of a model.
+        monitor: the metric that selects the best checkpoint, the one of its lowest value.
+        writes: what byhand predict makes: "csv", a table of `rows`, or "text", what the method text(model) gives.
+        files: the options that name files, or folders of such.
+        baselines: baseline -> metric, without its part -> its value on the test part.
+
     Raises:
         ValueError: `batch_size` is below 1, or `seed` below 0.
     """
 
     form: Form
-    monitor = "val_loss"  # the metric that selects the best checkpoint: the lowest value
-    writes: Literal["csv", "text"] = "csv"  # what predict makes: a table of `rows`, or what the method text(model) gives
-    files: tuple[str, ...] = ()  # the options that name files, or folders of such
-    baselines: Mapping[str, Mapping[str, float]]  # baseline -> metric, without its part -> value on the test part
+    monitor = "val_loss"
+    writes: Literal["csv", "text"] = "csv"
+    files: tuple[str, ...] = ()
+    baselines: Mapping[str, Mapping[str, float]]
 
     def __init__(self, batch_size: int, seed: int) -> None:
         super().__init__()
