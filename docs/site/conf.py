@@ -64,6 +64,7 @@ html_show_sourcelink = False
 html_show_sphinx = False
 html_copy_source = False
 html_show_search_summary = False  # it fetches each page, which a browser does not allow from file://
+templates_path = [str(HERE / "templates")]
 html_theme_options = {"navigation_with_keys": False}
 pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
@@ -72,10 +73,19 @@ copybutton_prompt_is_regexp = True
 os.environ.setdefault("MPLBACKEND", "agg")
 
 
-def escape(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    lines[:] = as_rst(lines)
+def escape(*given: Any) -> None:
+    """Of a docstring, the last argument, in place."""
+    given[-1][:] = as_rst(given[-1])
+
+
+def levels(*given: Any) -> None:
+    """Furo's headings in the sidebar say no level, which a screen reader asks for."""
+    context = given[3]
+    tree = context.get("furo_navigation_tree", "")
+    context["furo_navigation_tree"] = tree.replace('role="heading"', 'role="heading" aria-level="2"')
 
 
 def setup(app: Any) -> None:
+    app.connect("html-page-context", levels, priority=900)  # after furo
     app.connect("autodoc-process-docstring", escape, priority=100)  # before napoleon, at 500
     mathml(app)

@@ -16,7 +16,7 @@ from tools.companies_document import unit
 
 GATES = {"f": ("forget", FORGET), "i": ("input", INPUT), "g": ("candidate", CANDIDATE), "o": ("output", OUTPUT)}
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday")
-WIDTH, HEIGHT = 880, 400
+WIDTH, HEIGHT = 880, 396
 LEFT, COLUMN = 80, 200
 CURVE, GAUGES, TALL = (36, 150), 190, 110  # the curve's top and foot; the gauges' top and height
 WIDE, GAP = 24, 38
@@ -84,8 +84,8 @@ def day(number: int, seen: dict[str, list[float]]) -> str:
     )
     return (
         f'<g class="film-day" style="--day:{number}">{gauges}'
-        f'<text class="film-name" x="{x}" y="{foot + 56}">{DAYS[number]}</text>'
-        f'<text class="film-price" x="{x}" y="{foot + 78}">price {figure(PRICES[0][number])}</text></g>'
+        f'<text class="film-name" x="{x}" y="{foot + 58}">{DAYS[number]}</text>'
+        f'<text class="film-price" x="{x}" y="{foot + 86}">price {figure(PRICES[0][number])}</text></g>'
     )
 
 

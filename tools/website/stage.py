@@ -13,6 +13,8 @@ import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 
+import torch
+
 from byhand.files.atomic import write_whole
 from tools.website import cells, commands, exhibits, film, live, reference, tables
 from tools.website.places import BUILD, ROOT, SOURCE, Links, documents, repository_url
@@ -215,8 +217,11 @@ def live_pages() -> bool:
     (EXTRA / "live").mkdir(parents=True, exist_ok=True)
     made: dict[str, Callable[[], live.Live]] = {name: one.make for name, one in exhibits.EXHIBITS.items()}
     made |= {f"cells/{name}": (lambda cell=cell: cells.unit(cell)) for name, (_, cell) in cells.examples().items()}
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # these are small: two threads would wait for each other
     for name, make in made.items():
         make().save(EXTRA / "live" / f"{name}.html")
+    torch.set_num_threads(threads)
     mark.write_text(state)
     return True
 

@@ -71,6 +71,13 @@
     }
   }
 
+  /** Furo's two drawers are told apart by name. */
+  function landmarks() {
+    document.querySelector(".sidebar-drawer")?.setAttribute("aria-label", "Site");
+    document.querySelector(".toc-drawer")?.setAttribute("aria-label", "Page");
+  }
+
+  landmarks();
   watchLive();
   watchTheme();
   film();
