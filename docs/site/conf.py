@@ -71,6 +71,9 @@ copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
 os.environ.setdefault("MPLBACKEND", "agg")
+# Notebooks run in a folder of their own, and import what they do in a clone.
+PATHS = [str(ROOT / "src"), str(ROOT), str(ROOT / "docs" / "learn"), os.environ.get("PYTHONPATH", "")]
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, PATHS))
 
 
 def escape(*given: Any) -> None:

@@ -32,6 +32,7 @@ KINDS = (  # a page of each kind, looked at in every way
     "search",
     "genindex",
 )
+KINDS = tuple(name for name in KINDS if not name.startswith("source/") or (SITE / f"{name}.html").is_file())  # none with a URL
 SIZES = {"wide": {"width": 1280, "height": 720}, "narrow": {"width": 360, "height": 740}}
 IFRAMES = "iframe.live-frame"
 

@@ -71,10 +71,8 @@ def counter() -> Live:
     with torch.no_grad():
         for parameter in lstm.parameters():
             parameter.zero_()
-        gates = lstm.gates()
-        lstm.bias_ih_l0.fill_(8.0)  # all gates open
-        lstm.bias_ih_l0[2] = 0.0  # but the candidate, third of i f g o
-        gates["g"].weight_x.copy_(torch.tensor([[0.1, -0.1]]))
+        lstm.get_parameter("bias_ih_l0").copy_(torch.tensor([12.0, 12.0, 0.0, 12.0]))  # i f g o: all gates open
+        lstm.gates()["g"].weight_x.copy_(torch.tensor([[0.1, -0.1]]))
     text = "aaaaaabbbbbb"
     x = torch.tensor([[float(letter == "a"), float(letter == "b")] for letter in text], dtype=torch.float64).unsqueeze(1)
     named = {"characters": text, "features": ["a", "b"], "title": "A counter in four numbers"}

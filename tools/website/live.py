@@ -36,8 +36,15 @@ class Live:
         with byhand.use_engine("reference"), byhand.record(self.model) as trace:  # sooner than a compiler could begin
             self.model(self.x)
             byhand.explore(self.model, self.x, **self.options).save(file)
-        figure = plots.unit(trace, 0)
-        write_whole(file.with_suffix(".png"), png(figure, DPI))
+        write_whole(file.with_suffix(".png"), picture(trace))
+
+
+def picture(trace: byhand.Trace) -> bytes:
+    """What unit 0 did, as a PNG."""
+    figure = plots.unit(trace, 0)
+    try:
+        return png(figure, DPI)
+    finally:
         plt.close(figure)
 
 

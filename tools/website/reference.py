@@ -13,7 +13,7 @@ import byhand
 APART = {  # public names of modules that have no page: they stand on another's
     "byhand": ("byhand.nn.stepper.Stepper",),
 }
-HIDDEN = ("byhand.nn", "byhand.ir")  # their public names are byhand's own; the rest is for those who work on byhand
+HIDDEN = ("byhand.nn", "byhand.ir", "byhand.configs")  # whose public names are byhand's own, or files: see commands.configs
 NESTED = ("byhand.train.callbacks",)
 LAYER = ("forward", "gates", "reset_parameters", "flatten_parameters", "all_weights")
 METHODS = {  # what users call, of classes that have more public methods than that; of all others every documented one

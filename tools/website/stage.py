@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 import torch
 
 from byhand.files.atomic import write_whole
-from tools.website import cells, commands, exhibits, film, live, reference, tables
+from tools.website import cells, commands, exhibits, film, live, reference, tables, zoo
 from tools.website.places import BUILD, ROOT, SOURCE, Links, documents, repository_url
 
 EXTRA = BUILD / "extra"
@@ -183,6 +183,9 @@ def gallery() -> str:
         "# Live",
         "Each of these computes in your browser, with byhand's own program of the cell. It starts when it is seen.",
     ]
+    blocks += ["## The zoo"] * bool(zoo.names())
+    for name in zoo.names():
+        blocks += [f"### {name}", f"<!-- live: zoo/{name} -->"]
     for name, one in exhibits.EXHIBITS.items():
         blocks.append(f"## {one.heading}")
         for view in one.views:
@@ -193,7 +196,10 @@ def gallery() -> str:
 
 def caption(name: str) -> str:
     """The sentence of a live page."""
-    return cells.caption(name.removeprefix("cells/")) if name.startswith("cells/") else exhibits.EXHIBITS[name].caption
+    kind, _, rest = name.partition("/")
+    if rest:
+        return cells.caption(rest) if kind == "cells" else zoo.caption(rest)
+    return exhibits.EXHIBITS[name].caption
 
 
 MAKERS: dict[str, Callable[[], str]] = {"film": film.svg, "legend": film.legend, "modules": reference.index}
@@ -205,13 +211,14 @@ def live_pages() -> bool:
         [
             *(ROOT / "src" / "byhand").rglob("*.py"),
             *(ROOT / "src" / "byhand" / "explorer" / "static").iterdir(),
-            *(Path(module.__file__ or "") for module in (cells, exhibits, live)),
+            *(Path(module.__file__ or "") for module in (cells, exhibits, live, zoo)),
+            *(ROOT / "src" / "byhand" / "zoo").glob("models/*"),
         ]
     )
     mark = EXTRA / "live" / ".made-of"
     if mark.is_file() and mark.read_text() == state:
         return False
-    for folder in ("cells", "."):
+    for folder in ("cells", "zoo", "."):
         for path in [*(EXTRA / "live" / folder).glob("*.*")]:
             path.unlink()
     (EXTRA / "live").mkdir(parents=True, exist_ok=True)
@@ -221,6 +228,8 @@ def live_pages() -> bool:
     torch.set_num_threads(1)  # these are small: two threads would wait for each other
     for name, make in made.items():
         make().save(EXTRA / "live" / f"{name}.html")
+    for name in zoo.names():
+        zoo.save(name, EXTRA / "live" / "zoo" / f"{name}.html")
     torch.set_num_threads(threads)
     mark.write_text(state)
     return True
