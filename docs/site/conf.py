@@ -1,6 +1,7 @@
 """Sphinx's configuration of the site. tools/website stages its sources in build/source and builds it: make docs."""
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -81,14 +82,20 @@ def escape(*given: Any) -> None:
     given[-1][:] = as_rst(given[-1])
 
 
-def levels(*given: Any) -> None:
-    """Furo's headings in the sidebar say no level, which a screen reader asks for."""
+SIGNATURE = re.compile(r'<dt class="sig .*?</dt>', re.DOTALL)
+LINES = {"<dl>": '<span class="sig-lines">', "</dl>": "</span>", "<dd>": '<span class="sig-line">', "</dd>": "</span>"}
+
+
+def tidy(*given: Any) -> None:
+    """What a screen reader asks for: levels of furo's headings in the sidebar; and signatures that are no lists of definitions."""
     context = given[3]
+    lines = re.compile("|".join(LINES))
+    context["body"] = SIGNATURE.sub(lambda found: lines.sub(lambda tag: LINES[tag[0]], found[0]), context.get("body", ""))
     tree = context.get("furo_navigation_tree", "")
     context["furo_navigation_tree"] = tree.replace('role="heading"', 'role="heading" aria-level="2"')
 
 
 def setup(app: Any) -> None:
-    app.connect("html-page-context", levels, priority=900)  # after furo
+    app.connect("html-page-context", tidy, priority=900)  # after furo
     app.connect("autodoc-process-docstring", escape, priority=100)  # before napoleon, at 500
     mathml(app)
