@@ -4,10 +4,10 @@ PYTHON_IN = $(VENV)/bin/python
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check unit test lint format notebook outputs gallery explorer zoo statquest bench libraries prebuilt wheels constraints
+.PHONY: help setup run check unit test lint format notebook outputs gallery docs docs-check explorer zoo statquest bench libraries prebuilt wheels constraints
 
 help: ## these lines
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 setup: ## the whole development environment, in .venv (another: VENV=folder; a Python of your choice: PYTHON=python3.12)
 	@tools/setup.sh
@@ -48,6 +48,13 @@ outputs: setup ## run main.ipynb and keep its outputs in it, and its picture in 
 gallery: setup ## redraw the pictures of docs/gallery.md
 	$(PYTHON_IN) tools/gallery.py
 
+docs: setup ## build the site into build/site, offline: python -m webbrowser build/site/index.html (options: DOCS=--clean)
+	$(PYTHON_IN) -m tools.website --install $(DOCS)
+
+docs-check: docs ## then open every page of it in a browser: accessible, no wider than a phone, searchable from the disk
+	tools/browser.sh
+	BYHAND_SITE=build/site $(PYTHON_IN) -m pytest tests/site
+
 explorer: ## build the explorer's page out of frontend (needs node and npm)
 	cd frontend && npm ci --no-audit --no-fund && npm run check && npm run build
 
@@ -71,5 +78,6 @@ wheels: setup ## into dist: the pure wheel, and one for each system whose kernel
 	$(PYTHON_IN) tools/wheels.py
 
 constraints: setup ## write the versions that are installed into constraints.txt
+	$(PYTHON_IN) -m pip install --quiet --constraint constraints.txt --group docs
 	{ sed -n 1p constraints.txt; $(PYTHON_IN) -m pip freeze --all --exclude-editable | sed 's/+cpu$$//' | sort -f; } > constraints.new
 	mv constraints.new constraints.txt

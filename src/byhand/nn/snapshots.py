@@ -54,6 +54,7 @@ class Snapshots:
 
     @property
     def epochs(self) -> list[int]:
+        """The epochs of the snapshots that are kept, ascending."""
         return [snapshot.epoch for snapshot in self.kept]
 
     def take(self, epoch: int, lstm: nn.Module, loss: float | None = None, *, head: nn.Module | None = None) -> None:

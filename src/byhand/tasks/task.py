@@ -87,21 +87,26 @@ class Task(L.LightningDataModule):
             it is shared out.
         seed: draws the data, or their order.
 
+    Attributes:
+        form: what it asks of a model.
+        about: what its models do, in words that go on after "An LSTM that", as in "reads a text and ..."; empty: not said.
+        monitor: the metric that selects the best checkpoint, the one of its lowest value.
+        writes: what byhand predict makes: "csv", a table of `rows`, or "text", what the method text(model) gives.
+        files: the options that name files, or folders of such.
+        outputs: what each number that a model gives is called, or each class; None: they have no names.
+        baselines: baseline -> metric, without its part -> its value on the test part.
+
     Raises:
         ValueError: `batch_size` is below 1, or `seed` below 0.
     """
 
     form: Form
-    about: str = (
-        ""  # what its models do, in words that go on after "An LSTM that", as in "reads a text and ..."; empty: not said
-    )
-    monitor = "val_loss"  # the metric that selects the best checkpoint: the lowest value
-    writes: Literal["csv", "text"] = "csv"  # what predict makes: a table of `rows`, or what the method text(model) gives
-    files: tuple[str, ...] = ()  # the options that name files, or folders of such
-    outputs: Sequence[str] | None = (
-        None  # what each number that a model gives is called, or each class; None: they have no names
-    )
-    baselines: Mapping[str, Mapping[str, float]]  # baseline -> metric, without its part -> value on the test part
+    about: str = ""
+    monitor = "val_loss"
+    writes: Literal["csv", "text"] = "csv"
+    files: tuple[str, ...] = ()
+    outputs: Sequence[str] | None = None
+    baselines: Mapping[str, Mapping[str, float]]
 
     def __init__(self, batch_size: int, seed: int) -> None:
         super().__init__()

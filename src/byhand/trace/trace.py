@@ -35,6 +35,7 @@ class Trace(Mapping[str, Tensor]):
         raise unknown("the trace", name, list(self))
 
     def __getitem__(self, name: str) -> Float[Tensor, "time batch hidden"]:
+        """The values of a site at every step, as in trace["l0.f"]. UnknownSiteError, which lists the sites, if it has none so named."""
         run, site = self._find(name)
         return run.value(site)
 
