@@ -12,8 +12,8 @@ import torch
 
 from byhand.errors import LoadError
 from byhand.files.run_folder import checkpoint_in, what_is_missing
+from byhand.nn.sampling import sample
 from byhand.tasks.task import at_least
-from byhand.tasks.text.sampling import sample
 from byhand.train.callbacks.progress import until_nobody_reads
 from byhand.train.cli.resume import read_kept
 from byhand.train.model.sequence_model import SequenceModel
