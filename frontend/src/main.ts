@@ -137,7 +137,7 @@ function render({ model, el }: { model: WidgetModel; el: HTMLElement }): () => v
   const hide = (): void => {
     const name = model.get("kept");
     for (const one of document.querySelectorAll<HTMLElement>("[data-byhand-kept]"))
-      if (name && one.dataset.byhandKept === name) one.hidden = true;
+      if (name && one.dataset.byhandKept === name) one.style.display = "none"; // hidden would lose to its own style
   };
   const follow = (): void => {
     const store = mounted?.store;
