@@ -1,8 +1,11 @@
 """Models of the zoo in a real browser: their pages compute what the models answer, and hold up like all others."""
 
+import re
+
 import pytest
 import torch
 from browser import NARROW, WIDE, picture, scrolls_sideways, violations
+from statsmodels.datasets import sunspots
 
 from byhand import zoo
 from byhand.__main__ import main
@@ -27,8 +30,8 @@ def test_a_page_answers_what_its_model_answers(name, tmp_path, open_page):
     else:  # the string is at its end, and T is all that may come
         assert values[-1] > 0.5 and model.symbols[-1] == "T"
     page = open_page(path, fragment="")  # as a stranger opens it: the card says what it is, and what is worth a look
-    assert model.card.about in page.locator(".start").inner_text()
-    assert model.card.look in page.locator(".start").inner_text()
+    words = " ".join(page.locator(".start-card").inner_text().split())
+    assert f"{model.card.about} Worth a look: {model.card.look}" in words
 
 
 @pytest.mark.parametrize(("viewport", "scheme"), [(WIDE, "light"), (WIDE, "dark"), (NARROW, "light")])
@@ -38,3 +41,18 @@ def test_a_page_is_sound_at_every_size(viewport, scheme, tmp_path, open_page):
     page = open_page(path, fragment="view=layer", viewport=viewport, color_scheme=scheme)
     assert not scrolls_sideways(page) and violations(page) == []
     picture(page, f"zoo-an-bn-{viewport['width']}-{scheme}")
+
+
+def test_an_answer_stands_in_the_unit_of_its_data(tmp_path, open_page):
+    path, model = tmp_path / "page.html", zoo.load("sunspots")
+    assert main(["explore", "zoo:sunspots", "--save", str(path)]) == 0
+    mean, spread = model.form.scale
+    for item, year in ((3, 1965), (0, 1962)):
+        assert model.form.sequences[item].endswith(f"for {year}")
+        with torch.no_grad():
+            said = float(model(model.example.input[:, item : item + 1])[0]) * spread + mean
+        counted = sunspots.load_pandas().data.set_index("YEAR").SUNACTIVITY[year]
+        page = open_page(path, fragment=f"view=unit&item={item}&time=39")
+        words = page.locator(".dock").inner_text()
+        found = [float(one.replace("−", "-")) for one in re.findall(r"after step 39: ([−\d.]+), should be ([−\d.]+)", words)[0]]
+        assert found == pytest.approx([said, counted], rel=2e-3)

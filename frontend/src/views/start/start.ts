@@ -34,11 +34,13 @@ export function makeStart(store: Store, answer: (patch: Partial<State>) => void)
   );
   const play = button("Play with it", "outlined", () => answer({ view: "unit" }));
   const close = iconButton("close", "close (Esc)", () => answer({ view: "unit" }));
+  const [sentence, rest] = apart(doc.about ?? doc.title);
   const card = make(
     "section",
     { class: "start-card", "aria-label": "start" },
     make("p", { class: "start-title" }, doc.title),
-    make("h2", {}, doc.about),
+    make("h2", {}, sentence),
+    ...(rest ? [make("p", { class: "start-more" }, rest)] : []),
     make("div", { class: "start-ways" }, tour, play),
     close,
   );
@@ -65,6 +67,12 @@ export function makeStart(store: Store, answer: (patch: Partial<State>) => void)
       picture.destroy();
     },
   };
+}
+
+/** The first sentence, and all that follows it. */
+function apart(text: string): [string, string] {
+  const end = text.search(/[.!?] /) + 1;
+  return end ? [text.slice(0, end), text.slice(end + 1)] : [text, ""];
 }
 
 function button(text: string, kind: string, act: () => void): HTMLButtonElement {

@@ -60,12 +60,11 @@ def shown(model: zoo.ZooModel, count: int) -> dict[str, Any]:
 
 
 def targets_of(model: zoo.ZooModel, count: int, steps: int) -> Targets:
-    """The right answers to the first sequences of its example; of a table in its own unit."""
+    """The right answers to the first sequences of its example; of a table with what takes them to its own unit."""
     form, target = model.form, model.example.target
     if form.every:
         return Targets(target[:steps, :count])
     if form.scale is None:
         return Targets(target[:count])
     mean, spread = form.scale
-    asked = target[:count].flatten(1).double() * spread + mean
-    return Targets(asked, [spread] * form.outputs, [mean] * form.outputs)
+    return Targets(target[:count].flatten(1), [spread] * form.outputs, [mean] * form.outputs)
