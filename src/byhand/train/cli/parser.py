@@ -40,8 +40,18 @@ class Parser(LightningArgumentParser):
         if type(action) is ActionTypeHint:
             action.__class__ = Option
         elif action.nargs == 0:  # a flag, which a file gives a value
-            action.type = yaml_text.value
+            action.type = Flag()
         return action
+
+
+class Flag:
+    """The type of a flag, by the name that the help gives it."""
+
+    def __call__(self, word: Any) -> Any:
+        return yaml_text.value(word)
+
+    def __repr__(self) -> str:
+        return "bool"
 
 
 class Option(ActionTypeHint):
