@@ -39,7 +39,7 @@ POINTER = """() => {
   dot.style.cssText = 'position:fixed;z-index:99999;width:18px;height:18px;margin:-9px;border-radius:50%;'
     + 'background:rgb(20 80 122 / 55%);box-shadow:0 0 0 3px #fff8;pointer-events:none;display:none';
   document.body.append(dot);
-  addEventListener('pointermove', (e) => { 
+  addEventListener('pointermove', (e) => {
     Object.assign(dot.style, { display: '', left: e.clientX + 'px', top: e.clientY + 'px' });
   }, true);
 }"""
