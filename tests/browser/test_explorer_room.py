@@ -58,6 +58,18 @@ def test_what_matters_is_in_sight_together(open_page: Opener, part: str, size: s
     picture(page, f"room-{part.replace(' ', '-')}-{size}")
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_letting_go_stands_beside_holding(open_page: Opener, size: str) -> None:
+    page = open_page(Example().document, viewport=dict(zip(("width", "height"), SIZES[size], strict=True)))
+    page.get_by_role("button", name="shut").first.click()
+    settle(page)
+    worked, shut, go = (
+        page.locator(one).first.bounding_box() for one in (".worked", ".hold button", ".hold button:has-text('let go')")
+    )
+    assert go["y"] == pytest.approx(shut["y"], abs=1)
+    assert go["x"] + go["width"] <= worked["x"] + worked["width"] and go["y"] + go["height"] <= worked["y"] + worked["height"]
+
+
 def test_more_terms_scroll_inside_and_the_result_stays(open_page: Opener) -> None:
     page = open_page(Example(hidden=64).document, fragment="view=unit&time=2&node=f", viewport={"width": 1280, "height": 720})
     more = page.locator(".worked .more")
