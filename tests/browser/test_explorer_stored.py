@@ -62,12 +62,14 @@ def notebook(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_page_of_a_notebook_is_live(chromium: Any, notebook: Path) -> None:
     page, watched = opened(chromium, notebook / "page.html")
     frame = inside(page)
-    assert frame.evaluate(f"{STORE}.state.time") == 0
+    frame.get_by_role("button", name="Play with it").click()
+    last = frame.evaluate(f"{STORE}.state.time")
+    assert last == frame.evaluate(f"{STORE}.model.doc.items[0].steps") - 1, "of the most telling sequence"
     frame.locator(".view").focus() if frame.locator(".view[tabindex]").count() else frame.locator("body").click(
         position={"x": 3, "y": 3}
     )
-    page.keyboard.press("ArrowRight")
-    frame.wait_for_function(f"{STORE}.state.time === 1")
+    page.keyboard.press("ArrowLeft")
+    frame.wait_for_function(f"{STORE}.state.time === {last - 1}")
     frame.get_by_role("button", name="shut").first.click()
     frame.wait_for_function(f"{STORE}.state.edits.length === 1")
     page.wait_for_timeout(500)  # longer than it waits to write its address, which a frame has not

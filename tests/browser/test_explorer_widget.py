@@ -82,7 +82,7 @@ def lab(tmp_path: Path) -> Iterator[str]:
         yield until(address, 60)
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(180)
 
 
 def started(page: Any) -> bool:

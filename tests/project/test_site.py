@@ -143,7 +143,7 @@ def test_a_pattern_that_nothing_fits_is_left_out() -> None:
 
 def test_links_lead_to_pages() -> None:
     links = Links(documents(), None)
-    text = "[a](../LSTM.py), [b](tasks/adding.md#run-it), [c](../configs), `[d](x.md)`, [e](https://example.org), [f](#here)"
+    text = "[a](../LSTM.py), [b](tasks/adding.md#run-it), [c](../src/byhand/configs), `[d](x.md)`, [e](https://example.org), [f](#here)"
     assert links.rewritten(text, "docs/training.md", "guides/training") == (
         "[a](../learn/lesson.md), [b](../tasks/adding.md#run-it), [c](../reference/configs.md), `[d](x.md)`,"
         " [e](https://example.org), [f](#here)"

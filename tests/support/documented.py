@@ -19,6 +19,8 @@ NOT_RUN = {
     r"torchrun |.*--trainer\.strategy ddp": "several processes: test_two_processes.py",
     r"srun |exec ": "needs a batch system",
     r"byhand study run study\.yaml": "as that of docs/studies.md",
+    r"byhand zoo make": "trains for minutes: test_zoo_command.py",
+    r"python -m http\.server": "is Python's own, and serves until Ctrl-C",
 }
 
 # In place of what a page leaves open.

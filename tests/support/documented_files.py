@@ -51,6 +51,7 @@ def carried_files(folder: Path) -> None:
     shapes = {"kernel": (3, 15), "recurrent_kernel": (5, 15), "bias": (2, 15)}
     np.savez(folder / "weights.npz", **{f"rnn/{name}": np.ones(shape) for name, shape in shapes.items()})
     (folder / "measurements.csv").write_text("1,2,3\n4,5,6\n")
+    torch.save(nn.GRU(3, 5).state_dict(), folder / "gru.pt")
 
 
 def explorer_files(folder: Path) -> None:

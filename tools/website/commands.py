@@ -15,7 +15,7 @@ from byhand.__main__ import COMMANDS, main
 from tools.website.places import ROOT
 
 WIDTH = "88"
-SUBCOMMANDS = {"study": ("run", "status", "report")}
+SUBCOMMANDS = {"study": ("run", "status", "report"), "zoo": ("", "make")}
 LONG = 12  # lines of usage; beyond that the options below say the same
 
 
@@ -70,9 +70,8 @@ def summary(command: str) -> str:
 
 
 def configurations() -> Path:
-    """The folder of the configurations: in the package, or in the repository's root."""
-    inside = ROOT / "src" / "byhand" / "configs"
-    return inside if inside.is_dir() else ROOT / "configs"
+    """The folder of the configurations."""
+    return ROOT / "src" / "byhand" / "configs"
 
 
 def configs() -> str:

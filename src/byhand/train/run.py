@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import Callback
 
 from byhand.tasks.task import Task
 from byhand.train.callbacks.callbacks import Reproducible
+from byhand.train.callbacks.interruption import interruptions
 from byhand.train.cli.quiet import Unprofiled, without_advice
 from byhand.train.model.sequence_model import SequenceModel
 
@@ -75,7 +76,7 @@ def train(
         callbacks=[Reproducible(seed), *callbacks],
     )
     options.update(trainer or {})
-    with without_advice():
+    with without_advice(), interruptions():
         runner = L.Trainer(**options)
         start = time.perf_counter()
         runner.fit(model, datamodule=task)

@@ -115,6 +115,11 @@ class ZooModel(nn.Module):
             )
         return self.form.symbols
 
+    @property
+    def says_next(self) -> bool:
+        """Whether it answers each symbol with the one that comes next."""
+        return self.form.symbols is not None and self.form.every and self.form.outputs == len(self.form.symbols)
+
     def encode(self, text: str) -> Int[Tensor, "time 1"]:
         """Read a text as the numbers of its symbols.
 
@@ -153,7 +158,7 @@ class ZooModel(nn.Module):
             ValueError: there is a symbol that it does not know.
         """
         symbols, start = self.symbols, self.encode(prompt)[:, 0]
-        if not self.form.every or self.form.outputs != len(symbols):
+        if not self.says_next:
             raise TypeError(
                 f"{self.card.name}: expected a model that says what comes next, as an_bn; this one gives other answers"
             )

@@ -58,6 +58,8 @@ class Trained:
     @property
     def says_next(self) -> bool:
         """Whether it answers each symbol with the one that comes next."""
+        if (of_its_own := getattr(self.model, "says_next", None)) is not None:
+            return bool(of_its_own)
         form = getattr(self.model, "form", None)
         return self.alphabet is not None and form is not None and (form.goal == "next_symbol" or bool(form.alphabet))
 

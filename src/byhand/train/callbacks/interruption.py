@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,19 @@ class Interrupted(Exception):  # noqa: N818 (it is no error)
     def __init__(self, signal: int) -> None:
         super().__init__()
         self.signal = signal
+
+
+@contextmanager
+def interruptions() -> Iterator[None]:
+    """Ctrl-C is a KeyboardInterrupt here as elsewhere, which Lightning makes an exit of."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, before)
+            raise KeyboardInterrupt from None
+        raise
 
 
 class Last(Checkpoint):

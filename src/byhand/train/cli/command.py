@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 import warnings
@@ -21,7 +20,7 @@ from byhand import configs
 from byhand.tasks import Task
 from byhand.train.callbacks.callbacks import GateMonitor, Reproducible, StopOnNaN
 from byhand.train.callbacks.checkpoint_files import Best, WholeCheckpoints
-from byhand.train.callbacks.interruption import Interrupted, Interruptible, Last, Terminable
+from byhand.train.callbacks.interruption import Interrupted, Interruptible, Last, Terminable, interruptions
 from byhand.train.callbacks.losses import Losses
 from byhand.train.callbacks.peers import is_lost_peer, lost_peer
 from byhand.train.callbacks.predictions import Predictions
@@ -251,19 +250,6 @@ def only(subcommand: str) -> Iterator[None]:
         yield
     finally:
         Command.typed = ""
-
-
-@contextmanager
-def interruptions() -> Iterator[None]:
-    """Ctrl-C is a KeyboardInterrupt here as elsewhere, which Lightning makes an exit of."""
-    before = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    except SystemExit as error:
-        if isinstance(error.__context__, KeyboardInterrupt):
-            signal.signal(signal.SIGINT, before)
-            raise KeyboardInterrupt from None
-        raise
 
 
 @contextmanager
