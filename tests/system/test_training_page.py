@@ -17,16 +17,14 @@ SHORT = ["--trainer.limit_train_batches", "2", "--trainer.limit_val_batches", "1
 
 
 def test_what_is_typed_works(tmp_path: Path, here: Here) -> None:
-    """In the order of the page, each training cut short."""
+    """In the order of the page, each training cut short. (Those of a text, which say what they read, in test_installed.py.)"""
     for name, first in (("sales", 0), ("newer", 200)):
         days = [f"{date(2024, 1, 1) + timedelta(at)},{at % 7 + at % 3}" for at in range(first, first + 300)]
         (tmp_path / f"{name}.csv").write_text("\n".join(["date,sales", *days]) + "\n")
-    (tmp_path / "book.txt").write_text("The rain in Spain stays mainly in the plain. " * 100)
-    alone = [shlex.split(line)[1:] for line in TYPED if "ddp" not in line]
+    alone = [shlex.split(line)[1:] for line in TYPED if "ddp" not in line and "text" not in line]
     assert len(alone) >= 6 and len(GOES_ON) == 1
     for words in alone:
-        text = ("--quick", "--trainer.val_check_interval", "1") if "text" in words else ()
-        out = here(tmp_path, *words, *((*SHORT, *text, "--trainer.max_epochs", "1") if words[0] == "fit" else ()))
+        out = here(tmp_path, *words, *((*SHORT, "--trainer.max_epochs", "1") if words[0] == "fit" else ()))
         assert ("its scales are kept: sales: " in out) == ("--fine_tune" in words)
     assert (tmp_path / "answers.csv").read_text().count("\n") > 100
     out = here(tmp_path, *shlex.split(GOES_ON[0]), *SHORT, "--trainer.max_epochs", "2")
