@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import date
 from typing import Any
@@ -34,11 +35,15 @@ def stage(page: Any) -> int:
 
 
 def keep(page: Any, solved: list[int]) -> None:
-    """As if these stages had been solved here before."""
-    page.evaluate("(solved) => localStorage.setItem('byhand tour', JSON.stringify(solved))", solved)
-    page.reload()
-    page.wait_for_selector(".view > *")
-    settle(page)
+    """As if these stages had been solved here before. What is stored just before a page is loaded again may come too late for it."""
+    for _ in range(5):
+        page.evaluate("(solved) => localStorage.setItem('byhand tour', JSON.stringify(solved))", solved)
+        page.reload()
+        page.wait_for_selector(".view > *")
+        settle(page)
+        if page.evaluate("localStorage.getItem('byhand tour')") == json.dumps(solved, separators=(",", ":")):
+            return
+    raise AssertionError("the browser keeps nothing, or the page has taken it away")
 
 
 def code_of(page: Any, name: str) -> str:

@@ -82,7 +82,11 @@ def lab(tmp_path: Path) -> Iterator[str]:
         yield until(address, 60)
     finally:
         process.terminate()
-        process.wait(180)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:  # it waits for a kernel that has not answered yet
+            process.kill()
+            process.wait()
 
 
 def started(page: Any) -> bool:

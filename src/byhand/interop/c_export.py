@@ -18,12 +18,9 @@ from byhand.interop.c_out.source import Network, source
 from byhand.interop.c_out.weights import laid_out
 from byhand.interop.parity import ParityReport
 from byhand.nn import LSTM
+from byhand.nn.modes import evaluating
 
 KINDS = {torch.float32: "float", torch.float64: "double"}
-KEYWORDS = re.compile(
-    "auto|break|case|char|const|continue|default|do|double|else|enum|extern|float|for|goto|if|inline|int|long|register|restrict|return|"
-    "short|signed|sizeof|static|struct|switch|typedef|union|unsigned|void|volatile|while"
-)
 
 
 def export_c(
@@ -52,33 +49,51 @@ def export_c(
 
     Raises:
         TypeError: The layer is no byhand.LSTM, or the head no linear layer.
-        ValueError: The layer has two directions or reads from the end, another number type, a cell that is not computed unit by unit; the
+        ValueError: The layer has two directions or reads from the end, another number type or device, hooks or a forward of its own, a
+            cell that is not computed unit by unit; the
             head does not fit; or the name is none that C takes.
         RuntimeError: The compiled file gives other values, with the figures; nothing is left. Or a record, edit or use_engine is open.
         CompilerError: With `certify`, there is no compiler to certify with.
         OSError: The file cannot be written.
     """
     path = Path(file)
-    network = network_of(layer, head, name_of(path, name))
-    text = source(network, path.name)
-    report = certified(text, network, layer.stepper(), next(layer.parameters()).dtype) if certify else None
+    check_layer(layer)
+    with evaluating(layer):  # or reading a parametrised weight, such as one of spectral_norm, would move it on
+        network = network_of(layer, head, name_of(path, name))
+        text = source(network, path.name)
+        report = certified(text, network, layer.stepper(), next(layer.parameters()).dtype) if certify else None
     if report is not None and not report.ok:
         raise RuntimeError(f"export_c: {path.name} gives other values than the layer, and was not written:\n{report}")
     write_whole(path, text.encode())
     return report
 
 
-def network_of(layer: LSTM, head: Any, name: str) -> Network:
-    """All that is written. TypeError, ValueError."""
+def check_layer(layer: Any) -> None:
+    """TypeError, ValueError for what a file would get wrong, and RuntimeError where somebody watches or changes layers."""
     if not isinstance(layer, LSTM):
         raise TypeError(f"export_c expected a byhand.LSTM, got a {type(layer).__name__}: byhand.load_weights(...) makes one")
     if not unobserved():
         raise RuntimeError("export_c expected no open record, edit or use_engine around it: call it outside the block")
-    dtype = next(layer.parameters()).dtype
-    if dtype not in TOLERANCE:
-        raise ValueError(f"export_c expected float32 or float64, got {dtype}: export_c(copy.deepcopy(layer).float(), ...)")
     if layer.bidirectional or any(one.reverse for one in layer.sublayers):
         raise ValueError("export_c expected a layer that reads forward alone: a step cannot know what comes after it")
+    if type(layer).forward is not LSTM.forward:
+        raise ValueError(f"export_c expected byhand's own layers, got a {type(layer).__name__} with a forward of its own")
+    if layer._forward_hooks or layer._forward_pre_hooks:
+        raise ValueError(
+            "export_c expected a layer without hooks, which the file would not call: remove them (of a pruned layer with"
+            " torch.nn.utils.prune.remove)"
+        )
+    for name, value in layer.named_parameters():
+        if value.dtype not in TOLERANCE or value.device.type != "cpu":
+            raise ValueError(
+                f"export_c expected float32 or float64 on the cpu, got {name} in {value.dtype} on {value.device}:"
+                " export_c(copy.deepcopy(layer).float().cpu(), ...)"
+            )
+
+
+def network_of(layer: LSTM, head: Any, name: str) -> Network:
+    """All that is written. ValueError for a cell that is not computed unit by unit; TypeError, ValueError for the head."""
+    dtype = next(layer.parameters()).dtype
     with torch.no_grad():
         try:
             layers = [laid_out(call) for call in layer.first_calls(1)]
@@ -99,7 +114,11 @@ def head_of(head: Any, layer: LSTM, dtype: torch.dtype) -> tuple[Tensor, Tensor 
     if head is None:
         return None
     pair = (head.weight, head.bias) if isinstance(head, nn.Linear) else head
-    if not isinstance(pair, tuple) or len(pair) != 2 or not all(isinstance(one, Tensor) for one in pair if one is not None):
+    if (
+        not isinstance(pair, tuple)
+        or len(pair) != 2
+        or not (isinstance(pair[0], Tensor) and isinstance(pair[1], Tensor | None))
+    ):
         raise TypeError(f"export_c expected head: a torch.nn.Linear, or its weight and bias, got {type(head).__name__}")
     weight, bias = pair
     width = layer.proj_size or layer.hidden_size
@@ -117,8 +136,8 @@ def head_of(head: Any, layer: LSTM, dtype: torch.dtype) -> tuple[Tensor, Tensor 
 def name_of(path: Path, name: str | None) -> str:
     """The prefix of all names. ValueError."""
     made = re.sub(r"\W+", "_", path.stem, flags=re.ASCII).strip("_") if name is None else name
-    if name is None and (not made or made[0].isdigit() or KEYWORDS.fullmatch(made)):
+    if name is None and (not made or made[0].isdigit()):
         made = f"lstm_{made}".rstrip("_")
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", made) or KEYWORDS.fullmatch(made):
-        raise ValueError(f"export_c expected name: letters, digits and _, beginning with a letter, no word of C; got {made!r}")
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", made):
+        raise ValueError(f"export_c expected name: letters, digits and _, beginning with a letter; got {made!r}")
     return made

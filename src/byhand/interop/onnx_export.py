@@ -20,8 +20,8 @@ from byhand.interop.onnx_out.nodes import load
 from byhand.interop.onnx_out.sizes import settings
 from byhand.interop.onnx_out.writing import written
 from byhand.interop.parity import ParityReport
-from byhand.interop.probing import evaluating
 from byhand.nn import LSTM, LSTMCell
+from byhand.nn.modes import evaluating
 
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-12}
 LOOSEST = {torch.float32: 1e-3, torch.float64: 1e-9}  # of a model that makes more of a rounding of its input

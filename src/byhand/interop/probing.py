@@ -5,8 +5,7 @@ A bare copy of the layer is run: its class, attributes and weights as they are, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -60,19 +59,6 @@ def weight_names(module: nn.Module) -> list[str]:
 def first_weight(module: nn.Module) -> Tensor:
     """A parameter, what a parametrisation makes, or a plain tensor."""
     return getattr(module, weight_names(module)[0])
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Eval mode, in which reading a parametrised weight moves nothing (spectral_norm's vectors); afterwards each part as it was."""
-    modes = [(part, part.training) for part in module.modules()]
-    for part, _ in modes:
-        part.training = False
-    try:
-        yield
-    finally:
-        for part, mode in modes:
-            part.training = mode
 
 
 def bare(module: nn.Module, *, tamed: bool) -> nn.Module:

@@ -23,11 +23,12 @@ from byhand.files.regular_file import read_regular
 from byhand.interop import relatives
 from byhand.interop.choosing import chosen, shortened
 from byhand.interop.computed import plain
-from byhand.interop.probing import evaluating, plain_class, weight_names
+from byhand.interop.probing import plain_class, weight_names
 from byhand.interop.relatives import relative_of
 from byhand.interop.stacks import weights_of
 from byhand.interop.torch_names import State, layer_of_state, layers_in, tensors_in
 from byhand.nn import LSTM
+from byhand.nn.modes import evaluating
 
 MODES = {"LSTM": cells.lstm, "GRU": cells.gru, "RNN_TANH": cells.rnn}
 KNOWN = (nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell)

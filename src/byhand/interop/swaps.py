@@ -12,10 +12,11 @@ from torch.nn.utils import parametrize
 
 from byhand import cells
 from byhand.cells import Cell
-from byhand.interop.probing import evaluating, plain_class
+from byhand.interop.probing import plain_class
 from byhand.interop.torch_layers import TWINS, torchs_of, twin
 from byhand.nn import LSTM, LSTMCell
 from byhand.nn.config import OURS
+from byhand.nn.modes import evaluating
 
 
 class Kind(NamedTuple):

@@ -15,9 +15,10 @@ from torch import nn
 from byhand.cells.outside_modes import run_outside_modes
 from byhand.interop import probing
 from byhand.interop.conversion_report import Converted, Report
-from byhand.interop.probing import Allowance, Measured, evaluating, plain_class
+from byhand.interop.probing import Allowance, Measured, plain_class
 from byhand.interop.swaps import KINDS, Swap, plan_back, plan_there, restore, swap
 from byhand.nn import LSTM, LSTMCell
+from byhand.nn.modes import evaluating
 
 
 def convert(model: nn.Module, *, back: bool = False, keep_class: bool = False, check: bool = True) -> Report:

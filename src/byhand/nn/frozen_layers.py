@@ -17,6 +17,7 @@ from byhand.nn.config import Config
 from byhand.nn.inputs import bare
 from byhand.nn.lstm import LSTM
 from byhand.nn.lstm_cell import ARGUMENTS, LSTMCell
+from byhand.nn.modes import evaluating
 from byhand.nn.reverse import ReverseLSTM
 from byhand.nn.stepper import Stepper
 
@@ -180,14 +181,9 @@ def plain(layer: LSTM | LSTMCell) -> LSTM | LSTMCell:
         made: LSTM | LSTMCell = kind.blank(Config.of(layer)._replace(learn_initial_state=False, dropout=0.0), torch.float32)
     else:
         made = LSTMCell(**{name: getattr(layer, name) for name in ARGUMENTS}, device="meta")
-    modes = {module: module.training for module in layer.modules()}
-    try:
-        layer.eval()  # or reading a parametrised weight, such as one of spectral_norm, would move it on
+    with evaluating(layer):
         for name in list(made._parameters):
             made._parameters[name] = nn.Parameter(getattr(layer, name).detach().clone(), requires_grad=False)
-    finally:
-        for module, training in modes.items():
-            module.training = training
     return made.eval()
 
 

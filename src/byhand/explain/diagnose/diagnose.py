@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -35,6 +34,7 @@ from byhand.explain.gradient_paths import cells_of, main_state
 from byhand.explain.lookup import along_time, in_order, name_of
 from byhand.explain.progress import progress
 from byhand.nn import LSTM, LSTMCell
+from byhand.nn.modes import evaluating
 from byhand.trace.layers import layers
 from byhand.trace.record import record
 from byhand.trace.run import Run, steps_of
@@ -164,18 +164,6 @@ def tensors(output: Any) -> Iterator[Tensor]:
     elif isinstance(output, list | tuple):
         for one in output:
             yield from tensors(one)
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """In evaluation mode, and afterwards each module as it was."""
-    before = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in before:
-            module.training = training
 
 
 def layer_findings(model: nn.Module, call: Call, items: Sequence[Any], scalar: Scalar) -> Iterator[Finding]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from byhand.explain.execution import run as run_with
 from byhand.explain.lookup import place_among
 from byhand.explorer.document.call_site import Given, call_document, head_inputs, listening
 from byhand.nn import LSTM
+from byhand.nn.modes import evaluating
 from byhand.trace import Trace
 from byhand.trace.layers import layers, places
 from byhand.trace.record import record
@@ -193,15 +193,3 @@ def packed_up(lstm: LSTM, x: Any, lengths: Any) -> PackedSequence:
     if given.shape != (batch,) or not bool(((given >= 1) & (given <= steps)).all()):
         raise ValueError(f"explore expected {batch} lengths from 1 to {steps}, got {given.tolist()}")
     return pack_padded_sequence(x, given, batch_first=lstm.batch_first, enforce_sorted=False)
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Everything in eval mode inside the block: what is drawn at random could not be computed again."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence, pad_sequence
 
 from byhand.engine.observe import unwatched
-from byhand.explorer.document.recording import evaluating
+from byhand.nn.modes import evaluating
 
 if TYPE_CHECKING:
     from byhand.explorer.document.recording import Recording
