@@ -46,6 +46,7 @@ def test_a_page_is_sound_at_every_size(viewport, scheme, tmp_path, open_page):
 def test_an_answer_stands_in_the_unit_of_its_data(tmp_path, open_page):
     path, model = tmp_path / "page.html", zoo.load("sunspots")
     assert main(["explore", "zoo:sunspots", "--save", str(path)]) == 0
+    assert model.form.scale is not None
     mean, spread = model.form.scale
     for item, year in ((3, 1965), (0, 1962)):
         assert model.form.sequences[item].endswith(f"for {year}")
