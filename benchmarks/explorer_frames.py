@@ -1,4 +1,4 @@
-"""How fast the explorer's page is: first paint, frames while scrubbing, size of the file, for 4 layers x 512 units x 1,000 steps.
+"""How fast the explorer's page is: first paint, frames while scrubbing, holds, size of the file, for 4 layers x 512 units x 1,000 steps.
 
     python -m benchmarks.explorer_frames [--layers 4] [--hidden 512] [--steps 1000] [--view layer]
 
@@ -38,6 +38,12 @@ SCRUB = """frames => new Promise(done => {
   };
   requestAnimationFrame(frame);
 })"""
+HOLD = """([time, unit]) => new Promise(done => {
+  const { store } = document.querySelector('#byhand-explorer').byhand, start = performance.now();
+  store.edit({ kind: 'site', on: true, place: 'l0', site: 'f', unit, time, value: 0 });
+  requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now() - start)));
+})"""
+HOLDS = 5  # of different units, so that none is taken over from another
 PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? NaN"
 
 
@@ -52,10 +58,12 @@ def main() -> None:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
             measured(browser, file, options)  # the first page also starts the browser
-            paint, drawn, frames = measured(browser, file, options)
+            paint, drawn, frames, holds = measured(browser, file, options)
             browser.close()
     print(f"{options.layers} x {options.hidden} units x {options.steps} steps, {options.view} view")
     print(f"file {size:.2f} MiB, first paint {paint:.0f} ms, maps drawn {drawn:.0f} ms")
+    for when, times in holds.items():
+        print(f"a gate held {when}, until it is drawn: median {at(times, 0.5):.0f} ms, at most {max(times):.0f} ms")
     print(f"{len(frames)} frames while scrubbing: median {at(frames, 0.5):.1f} ms, 95 % within {at(frames, 0.95):.1f} ms")
 
 
@@ -76,17 +84,23 @@ def chromium() -> str:
     return found
 
 
-def measured(browser: Any, file: Path, options: Any) -> tuple[float, float, list[float]]:
-    """First paint and first map, in ms from when the page was asked for, and the ms from frame to frame while scrubbing."""
+def measured(browser: Any, file: Path, options: Any) -> tuple[float, float, list[float], dict[str, list[float]]]:
+    """First paint and first map, in ms from when the page was asked for; the ms from frame to frame while scrubbing, and of holds."""
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     page.goto(f"{file.as_uri()}#view={options.view}")
     if options.view == "layer":
         page.wait_for_function(MAPS_DRAWN, polling=5)
     drawn = page.evaluate("performance.now()")
     page.wait_for_timeout(500)
-    found = page.evaluate(PAINT), drawn, page.evaluate(SCRUB, options.frames)
+    frames = page.evaluate(SCRUB, options.frames)
+    holds: dict[str, list[float]] = {}
+    for name, time in (("at all steps", None), ("at a step in the middle", options.steps // 2)):
+        for index in range(HOLDS):
+            holds.setdefault(name, []).append(page.evaluate(HOLD, [time, index * (options.hidden - 1) // HOLDS]))
+            page.wait_for_timeout(200)
+    paint = page.evaluate(PAINT)
     page.close()
-    return found
+    return paint, drawn, frames, holds
 
 
 def at(values: list[float], share: float) -> float:

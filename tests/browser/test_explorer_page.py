@@ -53,6 +53,18 @@ def test_opens_and_asks_for_nothing_but_itself(open_page: Opener, served: bool) 
     assert watched.asked == [page.url.split("#")[0]]
 
 
+LATER = """text => new Promise(done => setTimeout(() => {
+  try { done(text === null ? typeof new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)) : eval(text)); }
+  catch (error) { done(error.name); }
+}))"""  # later: what Playwright runs at once may do what the page may not
+
+
+def test_its_script_may_make_webassembly_and_no_text_may_become_script(open_page: Opener) -> None:
+    page = open_page(documents.companies())
+    assert page.evaluate(LATER, None) == "object"
+    assert page.evaluate(LATER, "1 + 1") == "EvalError"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_view_of_every_kind_of_model(open_page: Opener, kind: str) -> None:
     document = KINDS[kind]()

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 STATIC = Path(__file__).parents[1] / "static"
-POLICY = (  # nothing is loaded from anywhere; pictures are what the page itself draws, to be saved
-    "default-src 'none'; script-src 'sha256-{script}'; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none';"
-    " form-action 'none'"
+POLICY = (  # nothing is loaded from anywhere; its one script may make its products' WebAssembly; pictures are what it draws, to be saved
+    "default-src 'none'; script-src 'sha256-{script}' 'wasm-unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:;"
+    " base-uri 'none'; form-action 'none'"
 )
 PAGE = """<!doctype html>
 <html lang="en">
