@@ -6,6 +6,7 @@ import { make } from "./dom/elements";
 import { makeModel } from "./model/network";
 import { makeShell, message } from "./shell/shell";
 import { fragmentOf, stateOf } from "./state/address";
+import { OPEN, type Opened } from "./state/opened";
 import { answered, isAnswered, opening } from "./state/opening";
 import { makeStore, type OwnStore } from "./state/store";
 import type { State } from "./state/types";
@@ -49,6 +50,12 @@ export function mount(element: HTMLElement, doc: Doc | string | null, options: M
     mounted = { store: null, destroy: () => root.remove() };
   }
   (element as Host).byhand = mounted;
+  root.addEventListener(OPEN, (event) => {
+    const { doc: other, fragment } = (event as CustomEvent<Opened>).detail;
+    mounted.destroy();
+    if (options.address && location.protocol !== "about:") history.replaceState(null, "", `#${fragment}`);
+    mount(element, other, { ...options, state: fragment });
+  });
   return mounted;
 }
 

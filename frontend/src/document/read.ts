@@ -71,7 +71,7 @@ function levels(packed: Packed, count: number, view: DataView): Float64Array {
 }
 
 /** A float16 by its bits: sign, five of the exponent, ten of the fraction. */
-function half(bits: number): number {
+export function half(bits: number): number {
   const [sign, exponent, fraction] = [bits & 0x8000 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
   if (exponent === 0) return sign * fraction * 2 ** -24;
   if (exponent === 31) return fraction ? NaN : sign * Infinity;

@@ -26,6 +26,7 @@ export interface HeaderParts {
   save: HTMLElement;
   link: (() => Promise<string>) | null; // copies the address, gives what to say; null: there is none
   help: () => void;
+  open: (() => void) | null; // asks for a file with a model; null: the page opens none
   say: (text: string) => void;
   id: string;
   enter: () => void; // into the view: the keys are meant for it
@@ -53,10 +54,12 @@ export function makeHeader(store: Store, parts: HeaderParts): View {
   const table = iconButton("table", "data table (t)", () => store.set({ table: !store.state.table }));
   const link = iconButton("link", "copy a link to what you see", () => void parts.link?.().then(parts.say));
   link.hidden = !parts.link;
+  const file = iconButton("open", "open a model: .safetensors, .onnx", () => parts.open?.());
+  file.hidden = !parts.open;
   const theme = iconButton("auto", "theme", () => store.set({ theme: nextTheme(store.state.theme) }));
   const help = iconButton("help", "keyboard and help (?)", parts.help);
   const tools = make("div", { class: "tools", role: "toolbar", "aria-label": "tools" });
-  tools.append(undo, redo, link, parts.save, table, theme, help);
+  tools.append(undo, redo, link, parts.save, file, table, theme, help);
   const choose = make("div", { class: "choose" }, items.element, places.element, unit.element);
   const element = make("header", { class: "head" }, brand, choose, tabs.element, tools);
 

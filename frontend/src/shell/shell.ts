@@ -9,6 +9,7 @@ import { makeDrawer } from "../panels/drawer";
 import { makeHeader } from "../panels/header";
 import { makeHelp } from "../panels/help";
 import { pressed } from "../panels/keys";
+import { makeOpenFile } from "../panels/open_file";
 import { saveMenu } from "../panels/save";
 import { summary } from "../panels/summary";
 import { makeTimeBar } from "../panels/timebar";
@@ -49,6 +50,7 @@ export function makeShell(root: HTMLElement, store: OwnStore, options: ShellOpti
   const live = make("div", { class: "unseen", role: "status", "aria-live": "polite" });
   const panel = make("div", { class: "view", role: "tabpanel", id: `${id}-view`, tabindex: -1 });
   const help = makeHelp();
+  const file = options.link && makeOpenFile(root);
   const say = sayer(toast);
   const copy = (text: string, what: string): void => void copied(text, what, root).then(say);
 
@@ -58,6 +60,7 @@ export function makeShell(root: HTMLElement, store: OwnStore, options: ShellOpti
     save: saveMenu(store, panel),
     link: options.link && (() => copied(options.link!(), "the link", root)),
     help: () => help.showModal(),
+    open: file && (() => file.show()),
     say,
   });
   const drawer = makeDrawer(store);
@@ -72,7 +75,7 @@ export function makeShell(root: HTMLElement, store: OwnStore, options: ShellOpti
     panel,
   );
   const dock = make(options.link ? "footer" : "div", { class: "dock" }, changes.element, time.element);
-  root.replaceChildren(header.element, main, drawer.element, dock, toast, live, help);
+  root.replaceChildren(header.element, main, drawer.element, dock, toast, live, help, ...(file ? [file.element] : []));
   const edges = measured(root, { head: header.element, dock });
 
   let announcement = 0;
@@ -120,6 +123,7 @@ export function makeShell(root: HTMLElement, store: OwnStore, options: ShellOpti
     card?.destroy();
     look.destroy();
     edges.disconnect();
+    file?.destroy();
     window.clearTimeout(announcement);
     options.keys.removeEventListener("keydown", key);
     root.removeEventListener("pointerdown", down, true);
