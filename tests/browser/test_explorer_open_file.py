@@ -80,7 +80,7 @@ def test_what_the_page_cannot_open_it_says_in_one_message(open_page: Opener, nam
     title = page.locator(".title").first.inner_text()
     page.get_by_role("button", name="open a model").click()
     page.get_by_label("a file with a model").set_input_files(given(name, content))
-    page.wait_for_function("document.querySelector('.open-said').textContent.includes('was not opened')", polling=50)
+    page.wait_for_function("() => document.querySelector('.open-said').textContent.includes('was not opened')", polling=50)
     assert reason in page.locator(".open-said").inner_text()
     page.keyboard.press("Escape")
     assert page.locator(".title").first.inner_text() == title

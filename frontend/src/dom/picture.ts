@@ -30,17 +30,25 @@ export interface Corner {
   top: number;
 }
 
+export interface Picture {
+  svg: string;
+  width: number;
+  height: number;
+  colour: string; // behind it all
+}
+
 /** The element as it is shown now. */
-export function pictureOf(element: HTMLElement): { svg: string; width: number; height: number } {
+export function pictureOf(element: HTMLElement): Picture {
   element.dispatchEvent(new CustomEvent(PICTURE, { bubbles: true }));
   for (const inner of element.querySelectorAll(".layer-view")) inner.dispatchEvent(new CustomEvent(PICTURE));
   const box = element.getBoundingClientRect();
   const [width, height] = [Math.max(1, Math.ceil(box.width)), Math.max(1, Math.ceil(box.height))];
   const root = makeSvg("svg", { xmlns: NAMESPACE, width, height, viewBox: `0 0 ${width} ${height}` });
   root.append(makeSvg("title", {}, element.dataset["panel"] ?? "byhand"));
-  root.append(makeSvg("rect", { width, height, fill: behind(element) }));
+  const colour = behind(element);
+  root.append(makeSvg("rect", { width, height, fill: colour }));
   draw(element, root, box);
-  return { svg: new XMLSerializer().serializeToString(root), width, height };
+  return { svg: new XMLSerializer().serializeToString(root), width, height, colour };
 }
 
 /** The first colour that is not see-through, from the element up. */
@@ -168,11 +176,20 @@ function svgCopy(element: SVGSVGElement, box: DOMRect, corner: Corner): SVGEleme
   return copy;
 }
 
-/** The picture in dots, `sharp` for each pixel of the page. */
-export async function dotsOf({ svg, width, height }: { svg: string; width: number; height: number }, sharp = 2): Promise<Blob> {
+export interface Shown extends Picture {
+  picture: HTMLImageElement; // decoded: it can be drawn
+}
+
+export async function shownAs(of: Picture): Promise<Shown> {
   const picture = new Image();
-  picture.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
+  picture.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(of.svg)}`;
   await picture.decode();
+  return { ...of, picture };
+}
+
+/** The picture in dots, `sharp` for each pixel of the page. */
+export async function dotsOf(of: Picture, sharp = 2): Promise<Blob> {
+  const { picture, width, height } = await shownAs(of);
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [width * sharp, height * sharp];
   canvas.getContext("2d")?.drawImage(picture, 0, 0, canvas.width, canvas.height);

@@ -1,10 +1,11 @@
-/** The menu that saves: any panel as SVG or PNG, the current values as CSV. All of it is made in the page. */
+/** The menu that saves: any panel as SVG or PNG, the view as a film of its steps, values as CSV. All of it is made in the page. */
 
 import "./save.css";
 import { make, write } from "../dom/elements";
 import { dotsOf, pictureOf } from "../dom/picture";
 import type { Store } from "../state/types";
 import { layerCsv, unitCsv } from "./csv";
+import { type FilmKind, film } from "./film";
 
 /** panel: the view that is shown. Parts of it with the attribute data-panel="NAME" can be saved on their own. */
 export function saveMenu(store: Store, panel: HTMLElement | (() => HTMLElement)): HTMLElement {
@@ -23,7 +24,8 @@ export function saveMenu(store: Store, panel: HTMLElement | (() => HTMLElement))
       entry("values of this unit, CSV", () => keep(unitCsv(store), fileName(store, `unit-${store.state.unit}`, "csv"))),
       entry("values of this layer, CSV", () => keep(layerCsv(store), fileName(store, "layer", "csv"))),
     ];
-    list.replaceChildren(make("div", { class: "save-panels" }, ...rows), make("div", { class: "save-values" }, ...values), said);
+    const films = make("div", { class: "save-row" }, make("span", {}, "film of this view"), filmed("gif", "GIF"), filmed("webm", "WebM"));
+    list.replaceChildren(make("div", { class: "save-panels" }, ...rows, films), make("div", { class: "save-values" }, ...values), said);
     write(said, "");
     list.hidden = false;
     button.setAttribute("aria-expanded", "true");
@@ -47,6 +49,19 @@ export function saveMenu(store: Store, panel: HTMLElement | (() => HTMLElement))
     svg.setAttribute("aria-label", `${name} as SVG`);
     png.setAttribute("aria-label", `${name} as PNG`);
     return make("div", { class: "save-row" }, make("span", {}, name), svg, png);
+  }
+
+  function filmed(kind: FilmKind, label: string): HTMLButtonElement {
+    const button = entry(label, async () => {
+      const made = await film(store, view, kind, {
+        progress: (done, all) => write(said, `Step ${done} of ${all}; Esc stops it`),
+        stopped: () => Boolean(list.hidden),
+      });
+      if (!made) throw new Error("it was stopped");
+      return keep(made, fileName(store, `${store.state.view} film`, kind));
+    });
+    button.setAttribute("aria-label", `film of this view as ${label}`);
+    return button;
   }
 
   function entry(label: string, action: () => string | Promise<string>): HTMLButtonElement {
