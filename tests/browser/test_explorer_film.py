@@ -1,6 +1,8 @@
 """Films that the page makes of its views: GIF and WebM, in a real browser."""
 
 import io
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -8,8 +10,11 @@ from typing import Any
 import documents
 import numpy
 import pytest
+import torch
 from browser import Opener, violations
 from PIL import Image, ImageSequence
+
+import byhand
 
 
 def film(page: Any, kind: str) -> bytes:
@@ -39,6 +44,24 @@ def test_a_webm_is_one(open_page: Opener) -> None:
     assert content[:4] == b"\x1aE\xdf\xa3"  # the Extensible Binary Meta Language, in which WebM is written
     assert b"webm" in content[:64]
     assert len(content) > 5_000
+
+
+PYTHON = """
+import byhand, sys, torch
+byhand.explore(byhand.LSTM(2, 3), torch.randn(5, 1, 2)).film(sys.argv[1], fragment="view=layer", width=900)
+"""
+
+
+def test_python_makes_the_same_film(tmp_path: Path) -> None:
+    path = tmp_path / "film.gif"
+    subprocess.run(
+        [sys.executable, "-c", PYTHON, str(path)], check=True
+    )  # a process of its own, for this one has a browser already
+    with Image.open(path) as made:
+        assert made.n_frames == 5
+        assert 700 < made.size[0] <= 900
+    with pytest.raises(ValueError, match=r"\.gif or \.webm"):
+        byhand.explore(byhand.LSTM(2, 3), torch.randn(5, 1, 2)).film(tmp_path / "film.mp4")
 
 
 def test_escape_stops_a_film_and_leaves_the_page_as_it_was(open_page: Opener) -> None:

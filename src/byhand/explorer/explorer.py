@@ -45,6 +45,31 @@ class Explorer:
         write_whole(path, page(self.document).encode())
         return path
 
+    def film(self, file: str | Path, *, fragment: str = "view=unit", width: int = 1280, height: int = 800) -> Path:
+        """Write a film of a view, one frame a step, whole or not at all: at most 120 steps, evenly chosen, over about eight seconds.
+
+        The page itself makes it, in a Chromium that is not seen; needs playwright (`pip install playwright`). In an open page the menu Save
+        does the same.
+
+        Args:
+            file: its ending says what it becomes: .gif or .webm.
+            fragment: what is filmed, as the page's address has it behind #: "view=layer&item=1".
+            width: of the page, in pixels.
+            height: of the page, in pixels; the film is as high as the view.
+
+        Returns:
+            The file.
+
+        Raises:
+            ValueError: the file has another ending.
+            ModuleNotFoundError: playwright is not installed.
+            FileNotFoundError: no Chromium was found.
+            OSError: the file cannot be written.
+        """
+        from byhand.explorer.hosts.film import film  # noqa: PLC0415 (few need it)
+
+        return film(page(self.document), file, fragment=fragment, width=width, height=height)
+
     def serve(self, port: int = 0, *, open_browser: bool = False) -> None:
         """Show it at http://127.0.0.1:PORT, a free port if 0, to this machine only, until Ctrl-C.
 
