@@ -4,7 +4,19 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const source = join(dirname(fileURLToPath(import.meta.url)), "src");
-const ORDER = [["document"], ["text"], ["model"], ["state"], ["dom"], ["charts", "diagram"], ["panels"], ["views"], ["shell"], ["main.ts"]];
+const ORDER = [
+  ["document"],
+  ["text"],
+  ["model"],
+  ["train"],
+  ["state"],
+  ["dom"],
+  ["charts", "diagram"],
+  ["panels"],
+  ["views"],
+  ["shell"],
+  ["main.ts"],
+];
 const floor = (path) => ORDER.findIndex((names) => names.includes(path.replaceAll("\\", "/").split("/")[0]));
 
 let wrong = 0;

@@ -1,0 +1,32 @@
+/** A trained network becomes the page's own: what hears this event opens the document in its place. */
+
+import type { Doc, PlayDoc } from "../../document/schema";
+import { Session } from "../../train/session";
+
+export const OPEN = "byhand-open";
+
+export interface Opened {
+  doc: Doc;
+  fragment: string; // of its address
+}
+
+export function open(from: Element, detail: Opened): void {
+  from.dispatchEvent(new CustomEvent<Opened>(OPEN, { bubbles: true, detail }));
+}
+
+const sessions = new WeakMap<PlayDoc, Session>(); // a document made of a training brings the same PlayDoc along
+
+export function sessionOf(play: PlayDoc): Session {
+  let found = sessions.get(play);
+  if (!found) sessions.set(play, (found = new Session(play, ownScript())));
+  return found;
+}
+
+const EXPORTS = /export\s*\{[^{}]*\};?\s*$/; // at the end, where esbuild writes them
+
+/** The script that runs here, which stands in the page (build.mjs writes its first words), as a worker takes it: no module, for a
+ *  page from the disk may not have one as a worker. */
+function ownScript(): string | null {
+  const found = [...document.scripts].find(({ text }) => text.startsWith("/* byhand explorer"));
+  return found ? `"use strict";\n${found.text.replace(EXPORTS, "")}` : null;
+}
