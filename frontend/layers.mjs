@@ -9,6 +9,7 @@ const ORDER = [
   ["files"],
   ["text"],
   ["model"],
+  ["train"],
   ["state"],
   ["dom"],
   ["charts", "diagram"],

@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 from byhand.explorer import Snapshots, explore  # noqa: E402
 from byhand.explorer.cli import words_of  # noqa: E402
+from byhand.explorer.document.play import play_document  # noqa: E402
 from byhand.explorer.load.checkpoint import lesson_lstm, open_trained, read  # noqa: E402
 from byhand.train.cli.quiet import without_advice  # noqa: E402
 from LSTM import LSTMbyHand, companies  # noqa: E402
@@ -84,7 +85,9 @@ def main() -> int:
             snapshots, weights = trained_again(content, options.seed)
         same = all(torch.equal(weights[name], value) for name, value in content["state_dict"].items())
         given = trained.options | trained.example | {"title": trained.title, "training": snapshots if same else None}
-        explore(trained.model, given.pop("x"), **given).save(options.page)
+        shown = explore(trained.model, given.pop("x"), **given)
+        shown.document["play"] = play_document()
+        shown.save(options.page)
     except (ValueError, TypeError, OSError) as problem:
         parser.error(words_of(problem))
     lapse = (

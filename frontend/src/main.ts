@@ -10,6 +10,7 @@ import { OPEN, type Opened } from "./state/opened";
 import { answered, isAnswered, opening } from "./state/opening";
 import { makeStore, type OwnStore } from "./state/store";
 import type { State } from "./state/types";
+import { serve } from "./train/host";
 import { companies } from "./views/tour/companies";
 
 export interface MountOptions {
@@ -67,7 +68,7 @@ function open(root: HTMLElement, doc: Doc, options: MountOptions): Mounted {
   const addressed = options.address && location.protocol !== "about:"; // a frame whose page stands in another has no address
   const first = (addressed && location.hash) || (options.state ?? "");
   const model = makeModel(doc);
-  const isNew = !first && !isAnswered(doc);
+  const isNew = !first && !doc.play?.first && !isAnswered(doc);
   const store = makeStore(model, first ? stateOf(doc, first) : opening(model));
   const keys = options.address ? document : root;
   const link = addressed ? (): string => `${location.href.split("#")[0]}#${fragmentOf(doc, store.state)}` : null;
@@ -174,7 +175,8 @@ function startPage(): void {
   mount(element, data.textContent, { address: true });
 }
 
-if (typeof document !== "undefined") {
+if ("DedicatedWorkerGlobalScope" in globalThis) serve(globalThis as unknown as Parameters<typeof serve>[0]);
+else if (typeof document !== "undefined") {
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", startPage);
   else startPage();
 }

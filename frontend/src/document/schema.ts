@@ -123,6 +123,20 @@ export interface CallDoc {
   converted?: boolean; // its layers are torch's own: what is shown is a copy by byhand.convert
 }
 
+/** What training in the page needs beyond the script. */
+export interface PlayDoc {
+  first: boolean; // the page opens with it
+  cells: Record<string, PlayCellDoc>; // by the name in the page's address
+  lesson: { seed: number; numbers: Record<string, number[]> }; // LSTM.py's start for that seed
+}
+
+export interface PlayCellDoc {
+  title: string;
+  cell: CellDoc; // with its program
+  held: Program; // of byhand.cells.held(cell): with p.hold_SITE and p.value_SITE
+  biases: number; // of each gate: 1, or 2 as torch has them
+}
+
 export interface Doc {
   schema: 1;
   title: string;
@@ -140,4 +154,5 @@ export interface Doc {
   why_not: string | null; // why it does not
   notices: string[]; // thinning and the like, to be shown
   training: TrainingDoc | null;
+  play?: PlayDoc; // absent: there is no training in this page
 }

@@ -3,7 +3,7 @@
 import { makeSvg } from "./elements";
 import type { Corner } from "./picture";
 
-const ruler = document.createElement("canvas").getContext("2d");
+let ruler: CanvasRenderingContext2D | null = null; // made when it is needed: in a worker there is no document
 
 /** The text at its lines' places; as wide as it was, whatever font the reader's machine puts in its place. */
 export function text(node: Text, into: SVGElement, style: CSSStyleDeclaration, corner: Corner): void {
@@ -42,6 +42,7 @@ function write(into: SVGElement, words: string, box: DOMRect, style: CSSStyleDec
   const shown = (style.textTransform === "uppercase" ? words.toUpperCase() : words).replace(/\s+/g, " ");
   const tidy = shown.trim();
   if (!tidy) return;
+  ruler ??= document.createElement("canvas").getContext("2d");
   if (ruler) ruler.font = `${style.fontStyle} ${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
   const measured = ruler?.measureText(tidy);
   const [up, down] = [measured?.fontBoundingBoxAscent ?? 0.8, measured?.fontBoundingBoxDescent ?? 0.2];

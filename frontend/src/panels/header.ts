@@ -13,13 +13,17 @@ const TABS: [ViewName, string][] = [
   ["layer", "Layer"],
   ["ledger", "Ledger"],
   ["training", "Training"],
+  ["play", "Play"],
 ];
+
+/** Views that show a model of their own, not the document's. */
+export const OWN_MODEL: ViewName[] = ["tour", "play"];
 
 const THEMES: State["theme"][] = ["auto", "light", "dark"];
 
 /** The views that there are of this document, in the order of their tabs. */
 export function viewsOf(doc: Doc): ViewName[] {
-  return TABS.map(([view]) => view).filter((view) => view !== "training" || doc.training);
+  return TABS.map(([view]) => view).filter((view) => (view !== "training" || doc.training) && (view !== "play" || doc.play));
 }
 
 export interface HeaderParts {
@@ -68,7 +72,7 @@ export function makeHeader(store: Store, parts: HeaderParts): View {
     items.update(state.item);
     places.update(doc.layers.findIndex((layer) => layer.place === state.place));
     unit.update();
-    for (const part of [choose, undo, redo, table]) part.hidden = state.view === "tour"; // which has a model of its own
+    for (const part of [choose, undo, redo, table]) part.hidden = OWN_MODEL.includes(state.view);
     tabs.update();
     undo.disabled = !store.canUndo();
     redo.disabled = !store.canRedo();

@@ -1,7 +1,7 @@
 /** The keyboard: what a key does, unless something that has the focus wants it for itself. */
 
 import type { Store } from "../state/types";
-import { viewsOf } from "./header";
+import { OWN_MODEL, viewsOf } from "./header";
 import { stepBy, togglePlay } from "./timebar";
 
 export const KEYS: [keys: string, what: string][] = [
@@ -11,7 +11,7 @@ export const KEYS: [keys: string, what: string][] = [
   ["↑ ↓", "another unit; on a gate, memory or input of the picture: change it"],
   ["Del", "on a part of the picture: let go of it, as a double click does"],
   ["Space", "play, pause"],
-  ["1 … 5", "the views, in the order of their tabs"],
+  ["1 … 9", "the views, in the order of their tabs"],
   ["u", "undo; Shift u: redo (or Ctrl z, Ctrl Shift z)"],
   ["t", "data table"],
   ["c", "show the original too, or not"],
@@ -32,19 +32,19 @@ const PRESSED = "button, a[href], summary, [role=button], [role=checkbox], [role
 export function pressed(store: Store, event: KeyboardEvent, help: () => void): boolean {
   const target = event.target instanceof Element ? event.target : null;
   if (event.defaultPrevented || event.altKey || target?.closest("dialog")) return false;
-  if (event.ctrlKey || event.metaKey) return store.state.view !== "tour" && !target?.closest(TYPED) && history(store, event);
+  if (event.ctrlKey || event.metaKey) return !OWN_MODEL.includes(store.state.view) && !target?.closest(TYPED) && history(store, event);
   if (event.key.startsWith("Arrow") || event.key === "Home" || event.key === "End") {
     return !target?.closest(ARROWS) && move(store, event);
   }
   if (target?.closest(TYPED) && !(target instanceof HTMLInputElement && target.type === "range")) return false;
   if (target?.closest(NUMBER) && event.key.length === 1) return false;
-  if (event.key === " ") return !target?.closest(PRESSED) && store.state.view !== "tour" && act(() => togglePlay(store));
-  if (/^[1-5]$/.test(event.key)) {
+  if (event.key === " ") return !target?.closest(PRESSED) && !OWN_MODEL.includes(store.state.view) && act(() => togglePlay(store));
+  if (/^[1-9]$/.test(event.key)) {
     const view = viewsOf(store.model.doc)[Number(event.key) - 1];
     return view !== undefined && act(() => store.set({ view, playing: false }));
   }
   if (event.key === "?") return act(help);
-  if (store.state.view === "tour") return false; // it has a model and a history of its own
+  if (OWN_MODEL.includes(store.state.view)) return false; // they have a model and a history of their own
   switch (event.key) {
     case "Escape":
       return store.state.table && act(() => store.set({ table: false }));
@@ -73,7 +73,7 @@ function history(store: Store, event: KeyboardEvent): boolean {
 }
 
 function move(store: Store, event: KeyboardEvent): boolean {
-  if (store.state.view === "tour") return false;
+  if (OWN_MODEL.includes(store.state.view)) return false;
   const far = event.shiftKey ? 10 : 1;
   const steps = store.model.doc.items[store.state.item].steps;
   const moves: Record<string, () => void> = {

@@ -6,7 +6,7 @@ import { glyph } from "../dom/icons";
 import type { MakeView, View } from "../dom/view";
 import { makeChangeList } from "../panels/changelist";
 import { makeDrawer } from "../panels/drawer";
-import { makeHeader } from "../panels/header";
+import { makeHeader, OWN_MODEL } from "../panels/header";
 import { makeHelp } from "../panels/help";
 import { pressed } from "../panels/keys";
 import { makeOpenFile } from "../panels/open_file";
@@ -17,6 +17,7 @@ import type { OwnStore } from "../state/store";
 import type { State, ViewName } from "../state/types";
 import { makeLayer } from "../views/layer/layer";
 import { makeLedger } from "../views/ledger/ledger";
+import { makePlay } from "../views/play/play";
 import { makeStart, type StartCard } from "../views/start/start";
 import { makeTour } from "../views/tour/tour";
 import { makeTraining } from "../views/training/training";
@@ -28,6 +29,7 @@ const VIEWS: Record<ViewName, MakeView> = {
   layer: makeLayer,
   ledger: makeLedger,
   training: makeTraining,
+  play: makePlay,
 };
 
 const QUIET = 500; // milliseconds without a change before a screen reader announces the step
@@ -95,10 +97,11 @@ export function makeShell(root: HTMLElement, store: OwnStore, options: ShellOpti
     if (panel.firstChild !== current.element) panel.replaceChildren(current.element);
     panel.setAttribute("aria-labelledby", `${id}-tab-${view}`);
     panel.dataset.view = view;
-    time.element.hidden = view === "tour";
+    time.element.hidden = OWN_MODEL.includes(view);
+    dock.hidden = view === "play";
     for (const part of [header, then, changes, time, current, drawer]) part.update();
     window.clearTimeout(announcement);
-    if (!store.state.playing && !card) announcement = window.setTimeout(() => write(live, summary(store)), QUIET);
+    if (!store.state.playing && !card && view !== "play") announcement = window.setTimeout(() => write(live, summary(store)), QUIET);
   };
 
   const look = lookAfter(root, store);
@@ -147,7 +150,7 @@ function measured(root: HTMLElement, parts: Record<string, HTMLElement>): Resize
 function meant(event: KeyboardEvent, close: () => void): boolean {
   const inside = event.target instanceof Element && event.target.closest("dialog");
   if (event.key === "Escape" && !event.defaultPrevented && !inside) close();
-  return /^[1-5?]$/.test(event.key);
+  return /^[1-9?]$/.test(event.key);
 }
 
 /** A view that fails says so in its place, and leaves the others working. */
@@ -193,7 +196,7 @@ function makeThenBar(store: OwnStore): View {
   const element = make("div", { class: "then-bar" }, text, back);
   const update = (): void => {
     const { snapshot, view } = store.state;
-    element.hidden = snapshot === null || view === "training" || view === "tour";
+    element.hidden = snapshot === null || view === "training" || OWN_MODEL.includes(view);
     if (snapshot !== null)
       write(text, `The weights as they were after epoch ${store.model.doc.training!.epochs[snapshot].toLocaleString("en")}.`);
   };

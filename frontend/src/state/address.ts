@@ -15,7 +15,7 @@ import type { Lesson, State, ViewName } from "./types";
  *  "off~" before it: switched off. What makes no sense is left out; numbers out of range are brought into it.
  */
 
-const VIEWS: ViewName[] = ["tour", "unit", "layer", "ledger", "training"];
+const VIEWS: ViewName[] = ["tour", "unit", "layer", "ledger", "training", "play"];
 
 const SORTS: Sort[] = ["number", "half-life", "saturation", "activity", "similarity"];
 
@@ -46,6 +46,7 @@ export function start(doc: Doc): State {
     span: null,
     table: false,
     theme: "auto",
+    play: "",
   };
 }
 
@@ -73,6 +74,7 @@ export function fragmentOf(doc: Doc, state: State): string {
   put("table", state.table ? 1 : 0, 0);
   put("compare", state.compare ? 1 : 0, 1);
   put("theme", state.theme, first.theme);
+  put("play", state.play, first.play);
   if (state.edits.length) parts.push(`edits=${state.edits.map(editWords).join(",")}`);
   return parts.join("&");
 }
@@ -92,7 +94,7 @@ export function stateOf(doc: Doc, fragment: string): State {
   const item = index("item", doc.items.length);
   const place = doc.layers.find((layer) => layer.place === text("place")) ?? doc.layers[0];
   const { steps } = doc.items[item];
-  const views = VIEWS.filter((view) => view !== "training" || doc.training);
+  const views = VIEWS.filter((view) => (view !== "training" || doc.training) && (view !== "play" || doc.play));
   const view = oneOf(views, text("view")) ?? views.find((one) => bare.includes(one)) ?? first.view;
   return {
     ...first,
@@ -110,6 +112,7 @@ export function stateOf(doc: Doc, fragment: string): State {
     table: text("table") === "1",
     compare: text("compare") !== "0",
     theme: oneOf(THEMES, text("theme")) ?? first.theme,
+    play: doc.play ? (text("play") ?? "") : "",
     edits: editsOf(doc, given.get("edits") ?? ""),
   };
 }

@@ -9,6 +9,7 @@ import type { State } from "./types";
 
 export function opening(model: Model): State {
   const first = start(model.doc);
+  if (model.doc.play?.first) return { ...first, view: "play" };
   const item = model.doc.items[model.doc.telling] ? model.doc.telling : 0;
   return { ...first, item, time: lastStep(model.doc, model.run(item, [], null), first.place) };
 }

@@ -2,7 +2,7 @@
 
 import type { Edit, Model, Run, Selection, Sort } from "../model/types";
 
-export type ViewName = "tour" | "unit" | "layer" | "ledger" | "training";
+export type ViewName = "tour" | "unit" | "layer" | "ledger" | "training" | "play";
 
 /** class: of the tour, no next stage before this one is solved, and a code at the end. check: where a teacher holds such codes up. */
 export type Lesson = "" | "class" | "check";
@@ -19,6 +19,7 @@ export interface State extends Selection {
   span: [number, number] | null; // brushed steps, both ends included
   table: boolean; // the data table is open
   theme: "auto" | "light" | "dark";
+  play: string; // what is trained in the page, as one word; "": nothing was chosen
 }
 
 export interface Store {

@@ -14,8 +14,9 @@ from typing import Any
 STATIC = Path(__file__).parents[1] / "static"
 POLICY = (  # nothing is loaded from anywhere; its one script may make its products' WebAssembly; pictures are what it draws, to be saved
     "default-src 'none'; script-src 'sha256-{script}' 'wasm-unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:;"
-    " base-uri 'none'; form-action 'none'"
+    " base-uri 'none'; form-action 'none';"
 )
+TRAINING = " worker-src blob:;"  # the page's own script, run a second time beside it, where the page trains
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -44,7 +45,7 @@ def page(document: Mapping[str, Any]) -> str:
     script = static("explorer.js").replace("</script", "<\\/script").replace("<!--", "\\x3C!--")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return PAGE.format(
-        policy=POLICY.format(script=digest),
+        policy=POLICY.format(script=digest) + (TRAINING if document.get("play") else ""),
         title=html.escape(visible(f"{document['title']} – byhand")),
         style=static("explorer.css").replace("</style", "<\\/style"),
         document=json_text(document),
