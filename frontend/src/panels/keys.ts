@@ -2,6 +2,7 @@
 
 import type { Store } from "../state/types";
 import { viewsOf } from "./header";
+import { writeOne, writes } from "./own/write";
 import { stepBy, togglePlay } from "./timebar";
 
 export const KEYS: [keys: string, what: string][] = [
@@ -11,8 +12,9 @@ export const KEYS: [keys: string, what: string][] = [
   ["↑ ↓", "another unit; on a gate, memory or input of the picture: change it"],
   ["Del", "on a part of the picture: let go of it, as a double click does"],
   ["Space", "play, pause"],
-  ["1 … 5", "the views, in the order of their tabs"],
+  ["1 … 9", "the views, in the order of their tabs"],
   ["u", "undo; Shift u: redo (or Ctrl z, Ctrl Shift z)"],
+  ["w", "the model writes one more character; at the end of your own text, or from the cursor on"],
   ["t", "data table"],
   ["c", "show the original too, or not"],
   ["?", "this help"],
@@ -39,7 +41,7 @@ export function pressed(store: Store, event: KeyboardEvent, help: () => void): b
   if (target?.closest(TYPED) && !(target instanceof HTMLInputElement && target.type === "range")) return false;
   if (target?.closest(NUMBER) && event.key.length === 1) return false;
   if (event.key === " ") return !target?.closest(PRESSED) && store.state.view !== "tour" && act(() => togglePlay(store));
-  if (/^[1-5]$/.test(event.key)) {
+  if (/^[1-9]$/.test(event.key)) {
     const view = viewsOf(store.model.doc)[Number(event.key) - 1];
     return view !== undefined && act(() => store.set({ view, playing: false }));
   }
@@ -52,6 +54,8 @@ export function pressed(store: Store, event: KeyboardEvent, help: () => void): b
       return act(() => store.undo());
     case "U":
       return act(() => store.redo());
+    case "w":
+      return writes(store) && act(() => store.set({ input: true })) && act(() => writeOne(store));
     case "t":
       return act(() => store.set({ table: !store.state.table }));
     case "c":

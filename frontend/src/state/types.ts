@@ -2,7 +2,7 @@
 
 import type { Edit, Model, Run, Selection, Sort } from "../model/types";
 
-export type ViewName = "tour" | "unit" | "layer" | "ledger" | "training";
+export type ViewName = "tour" | "unit" | "layer" | "ledger" | "training" | "text";
 
 /** class: of the tour, no next stage before this one is solved, and a code at the end. check: where a teacher holds such codes up. */
 export type Lesson = "" | "class" | "check";
@@ -18,6 +18,10 @@ export interface State extends Selection {
   sort: Sort;
   span: [number, number] | null; // brushed steps, both ends included
   table: boolean; // the data table is open
+  input: boolean; // the panel for a sequence of the reader's own is open
+  own: string | null; // that sequence (model/own.ts)
+  temperature: number; // at which the model writes on
+  seed: number; // of what is drawn then
   theme: "auto" | "light" | "dark";
 }
 
