@@ -29,7 +29,7 @@ from tools.companies_document import unit  # noqa: E402
 
 SIZES = {"1440x900": (1440, 900), "1280x720": (1280, 720), "360x740": (360, 740)}
 LOOKS = ("light", "dark")
-VIEWS = ("tour", "unit", "layer", "ledger", "training")
+VIEWS = ("tour", "unit", "layer", "ledger", "text", "training")
 SENTENCE = "the rain in spain falls mainly on the plain, and the wind in the willows whispers still"
 SHEET = 420  # pixels a view is high in a sheet
 

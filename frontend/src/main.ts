@@ -8,6 +8,7 @@ import { makeShell, message } from "./shell/shell";
 import { fragmentOf, stateOf } from "./state/address";
 import { OPEN, type Opened } from "./state/opened";
 import { answered, isAnswered, opening } from "./state/opening";
+import { ofTheModel } from "./state/own";
 import { makeStore, type OwnStore } from "./state/store";
 import type { State } from "./state/types";
 import { serve } from "./train/host";
@@ -96,7 +97,7 @@ function open(root: HTMLElement, doc: Doc, options: MountOptions): Mounted {
     options.onState?.(fragment);
   };
   const leave = store.subscribe(() => {
-    if (store.state.edits !== edits) options.onEdits?.((edits = store.state.edits));
+    if (store.state.edits !== edits) options.onEdits?.(ofTheModel(doc, (edits = store.state.edits)));
     timer ||= window.setTimeout(remember, PAUSE);
   });
   const changed = (): void => {
@@ -139,7 +140,7 @@ function render({ model, el }: { model: WidgetModel; el: HTMLElement }): () => v
       onState: (fragment) => tell("state", fragment),
       onEdits: (edits) => tell("edits", JSON.stringify(edits)),
     });
-    const edits = mounted.store?.state.edits ?? [];
+    const edits = mounted.store ? ofTheModel(mounted.store.model.doc, mounted.store.state.edits) : [];
     if (edits.length) tell("edits", JSON.stringify(edits));
   };
   const hide = (): void => {

@@ -14,7 +14,7 @@ from byhand import cells
 from byhand.explorer.hosts.page import STATIC, json_text, static
 from byhand.explorer.hosts.page import page as html_of
 
-VIEWS = ("tour", "unit", "layer", "ledger", "training")
+VIEWS = ("tour", "unit", "layer", "ledger", "text", "training")
 KINDS: dict[str, Callable[[], dict[str, Any]]] = {
     "companies": documents.companies,
     "text": documents.text,

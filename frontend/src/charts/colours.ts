@@ -8,7 +8,7 @@ export type Range = CellDoc["ranges"][string];
 export type Colour = readonly [number, number, number];
 
 /** The colours of the theme that is on (theme.css). zero: what 0 is drawn in. */
-export type Palette = Record<"f" | "i" | "g" | "o" | "brown" | "teal" | "zero" | "slate" | "ink-soft", Colour>;
+export type Palette = Record<"f" | "i" | "g" | "o" | "brown" | "teal" | "zero" | "slate" | "ink" | "ink-soft", Colour>;
 
 type Gate = "f" | "i" | "g" | "o";
 
@@ -140,7 +140,7 @@ export function lookOf(element: Element): string {
 
 export function paletteOf(element: Element): Palette {
   const style = getComputedStyle(element);
-  const names = ["f", "i", "g", "o", "brown", "teal", "zero", "slate", "ink-soft"] as const;
+  const names = ["f", "i", "g", "o", "brown", "teal", "zero", "slate", "ink", "ink-soft"] as const;
   return Object.fromEntries(names.map((name) => [name, colourFrom(style.getPropertyValue(`--${name}`))])) as Palette;
 }
 

@@ -24,6 +24,13 @@ export function unpack(packed: Packed): Numbers {
   return data;
 }
 
+/** Numbers that were made in the page, as if they had been packed. */
+export function given(data: Numbers, shape: number[]): Packed {
+  const packed: Packed = { shape, dtype: "f8", data: "" };
+  unpacked.set(packed, data);
+  return packed;
+}
+
 export function matrix(packed: Packed): Matrix {
   const columns = columnsOf(packed);
   const data = unpack(packed);

@@ -76,6 +76,14 @@ export interface ItemDoc {
   maps: Record<string, Record<string, MapDoc>> | null; // place -> site -> map; null: the page computes them
   head?: Packed | null; // steps × outputs, where the page does not compute
   answer?: ItemAnswerDoc | null;
+  own?: string; // made in the page: what was typed or drawn (model/own.ts)
+}
+
+/** The symbols that a model reads, and the input that each of them is. */
+export interface AlphabetDoc {
+  symbols: string[]; // as characters of items are written: "␣" for a space
+  other: number | null; // the one that stands for all that are not among them; null: there are no others
+  vectors: Packed | null; // symbols × inputs; null: one-hot
 }
 
 /** What the model is asked of a sequence. */
@@ -144,6 +152,7 @@ export interface Doc {
   telling: number; // the sequence to begin with: the one whose last output hangs most on its early steps
   name: string; // of the model, in the Python text that is offered: "lstm"
   features: string[] | null; // names of the inputs
+  alphabet?: AlphabetDoc | null; // null: the input is no text, or it is not known which symbols there are
   call: CallDoc | null; // null: not known
   cell: CellDoc;
   layers: LayerDoc[]; // l0, l0.reverse, l1, l1.reverse, ...

@@ -17,6 +17,7 @@ const PATHS = {
   forward: "m10 6 6 6-6 6",
   close: "M6 6l12 12 M18 6 6 18",
   copy: "M9 9h11v11H9Z M5 15H4V4h11v1",
+  pen: "M4 20l1-4.5L16.5 4a2 2 0 0 1 2.9 0l.6.6a2 2 0 0 1 0 2.9L8.5 19Z M14.5 6l3.5 3.5",
   warn: "M12 4 2.8 20h18.4Z M12 10v4 M12 17v.01",
 } as const;
 

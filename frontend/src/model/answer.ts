@@ -41,7 +41,8 @@ export function answerAt(doc: Doc, run: Run, time: number, most = 3): Answer | n
   const from = about && valuesOf(doc, about, run);
   if (!about || !from) return null;
   const item = doc.items[run.item].answer ?? null;
-  const at = askedAt(about, item, run.steps, time);
+  const own = doc.items[run.item].own !== undefined; // whose reader asks of every step
+  const at = own && about.at === "every" ? time : askedAt(about, item, run.steps, time);
   const step = from.steps === 1 ? 0 : at;
   if (step >= from.steps) return null;
   const right = targetsAt(doc, about, item, at);

@@ -5,9 +5,10 @@ import type { Doc, ItemDoc, LayerDoc, MapDoc, Packed } from "../document/schema"
 import { Sensitivity } from "./backward";
 import { initialEdits, inputEdits, siteEdits } from "./edits";
 import { headOf } from "./head";
+import { kept, runsOf } from "./kept_results";
 import { equationOf, foldedGates, type Plan, stepPlan } from "./program";
-import { before, type Done, levels, runLayer, siteNames, type Task } from "./recurrence";
-import { LazyRun, sideBySide } from "./run";
+import { before, type Done, LayerJob, levels, siteNames, type Task } from "./recurrence";
+import { type Job, LazyRun, sideBySide } from "./run";
 import { type Context, gateSum, termsOf } from "./terms";
 import type { Edit, Expression, Model, Run, Term, Values } from "./types";
 import { errorAt, row, valueAt } from "./values";
@@ -17,10 +18,6 @@ import { numberOf, WeightStore } from "./weights";
 export function makeModel(doc: Doc): Model {
   return new Network(doc);
 }
-
-const KEPT_RUNS = 6;
-
-const KEPT_LAYERS = 4;
 
 const AT_ONCE = 3e7; // multiplications that nobody sees: a run of no more is computed as a whole
 
@@ -34,6 +31,7 @@ class Network implements Model {
   private readonly equations = new Map<string, Expression>();
   private readonly sensitivity: Sensitivity | null;
   private readonly cost: number; // multiplications of a step
+  private readonly width: number; // numbers of a step
 
   constructor(readonly doc: Doc) {
     const { program } = doc.cell;
@@ -41,6 +39,7 @@ class Network implements Model {
     this.plan = doc.computed && program ? stepPlan(program, doc.cell) : null;
     this.folded = program ? foldedGates(program, doc.cell) : new Set();
     this.cost = doc.layers.reduce((all, one) => all + doc.cell.gates.length * one.hidden * (one.input + one.output), 0);
+    this.width = doc.layers.reduce((all, one) => all + doc.cell.sites.length * one.hidden, 0);
     this.sensitivity = doc.computed && program ? new Sensitivity(doc, program, this.plan!) : null;
   }
 
@@ -51,7 +50,7 @@ class Network implements Model {
     if (!found) found = this.plan ? this.compute(item, on, snapshot) : this.recorded(item);
     this.runs.delete(key); // and put at the end: the one longest unused goes first
     this.runs.set(key, found);
-    if (this.runs.size > KEPT_RUNS) this.runs.delete(this.runs.keys().next().value!);
+    while (this.runs.size > runsOf(found.steps * this.width)) this.runs.delete(this.runs.keys().next().value!);
     return found;
   }
 
@@ -61,7 +60,7 @@ class Network implements Model {
     const run = new LazyRun(item, this.inputOf(item, edits), levels(layers), {
       names: (layer) => siteNames(cell, Boolean(layer.weights?.projection)),
       initial: (layer) => this.initialOf(layer, item, edits),
-      sites: (layer, input) => this.runLayer(this.task(layer, input, item, edits, snapshot)),
+      job: (layer, input) => this.runLayer(this.task(layer, input, item, edits, snapshot)),
       head: (outputs) => headOf(this.weights.head(snapshot), outputs),
       output: cell.state[0],
     });
@@ -80,12 +79,20 @@ class Network implements Model {
     };
   }
 
-  private runLayer(task: Task): Record<string, Values> {
+  private runLayer(task: Task): Job {
     const { place } = task.layer;
-    const earlier = this.done.get(place) ?? [];
-    const done = runLayer(task, this.plan!, earlier);
-    this.done.set(place, [done, ...earlier.filter((one) => one.sites !== done.sites)].slice(0, KEPT_LAYERS));
-    return done.sites;
+    const job = new LayerJob(task, this.plan!, this.done.get(place) ?? []);
+    return {
+      sites: job.sites,
+      get share() {
+        return job.share;
+      },
+      advance: (milliseconds) => {
+        const done = job.advance(milliseconds);
+        if (done) this.done.set(place, kept([job, ...(this.done.get(place) ?? [])]));
+        return done;
+      },
+    };
   }
 
   private inputOf(item: number, edits: Edit[]): Values {
@@ -131,7 +138,7 @@ class Network implements Model {
     }
     const head = doc.head ? valuesOf(doc.head, doc.steps) : null;
     const ending = doc.answer?.value ? valuesOf(doc.answer.value, 1) : null;
-    return { ...run, head, ending, output: this.lastOf(run.places), done: true, advance: () => undefined };
+    return { ...run, head, ending, output: this.lastOf(run.places), done: true, advance: () => undefined, shareOf: () => 1 };
   }
 
   /** The last layer's outputs, where the maps hold all of them. */

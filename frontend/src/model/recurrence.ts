@@ -135,60 +135,86 @@ export function write(edits: SiteEdit[], name: string, values: Float64Array): vo
   }
 }
 
-/** The values of all sites at all steps. earlier: results of the same layer; what they share with this task, from the first step
+/** A layer's values, computed a slice at a time. earlier: results of the same layer; what they share with this task, from the first step
  *  on, is taken over from the one that shares most. */
-export function runLayer(task: Task, plan: Plan, earlier: Done[]): Done {
-  const { cell, layer, weights, input } = task;
-  const steps = input.steps;
-  let shared = 0;
-  let base: Done | null = null;
-  for (const other of earlier) {
-    const same = sharedSteps(task, other.task);
-    if (same > shared || base === null) [shared, base] = [same, other];
-  }
-  if (base && shared === steps) return { task, sites: base.sites };
+export class LayerJob {
+  readonly sites: Record<string, Values> = {};
+  private readonly machine: Machine;
+  private readonly feeder: Feeder;
+  private state: Record<string, Float64Array>;
+  private done = 0; // steps
 
-  const projected = weights.projection !== null;
-  const machine = new Machine(plan, layer.hidden);
-  const feeder = new Feeder(task, machine);
-  const output = cell.state[0];
-  const sites: Record<string, Values> = {};
-  for (const name of siteNames(cell, projected)) {
-    const width = projected && name === output ? layer.output : layer.hidden;
-    const error = layer.errors?.[name];
-    sites[name] = values(steps, width, error ? new Float64Array(width).fill(error) : null);
-  }
-
-  let state = { ...task.initial };
-  for (let done = 0; done < steps; done++) {
-    const time = layer.reverse ? steps - 1 - done : done;
-    if (done < shared) {
-      for (const name of Object.keys(sites)) row(sites[name], time).set(row(base!.sites[name], time));
-    } else {
-      feeder.feed(time, state);
-      machine.run(changeAt(task, time));
-      for (const site of cell.sites) row(sites[publicName(cell, projected, site)], time).set(machine.result(`site.${site}`));
-      if (projected) project(task, machine.result(`n.${output}`), row(sites[output], time), time);
+  constructor(
+    readonly task: Task,
+    plan: Plan,
+    earlier: Done[],
+  ) {
+    const { cell, layer, weights, input } = task;
+    const projected = weights.projection !== null;
+    this.machine = new Machine(plan, layer.hidden);
+    this.feeder = new Feeder(task, this.machine);
+    this.state = { ...task.initial };
+    let base: Done | null = null;
+    for (const other of earlier) {
+      const same = sharedSteps(task, other.task);
+      if (same > this.done) [this.done, base] = [same, other];
     }
-    state = statesAfter(cell, sites, time, machine, done < shared);
+    for (const name of siteNames(cell, projected)) {
+      const width = projected && name === cell.state[0] ? layer.output : layer.hidden;
+      const error = layer.errors?.[name];
+      this.sites[name] = base
+        ? continued(base.sites[name], input.steps, this.done, layer.reverse)
+        : values(input.steps, width, error ? new Float64Array(width).fill(error) : null);
+    }
+    if (base) this.state = Object.fromEntries(cell.state.map((name) => [name, row(this.sites[name], this.timeOf(this.done - 1))]));
   }
-  return { task, sites };
+
+  get share(): number {
+    return this.done / this.task.input.steps;
+  }
+
+  private timeOf(done: number): number {
+    return this.task.layer.reverse ? this.task.input.steps - 1 - done : done;
+  }
+
+  /** Computes for so long, at least one step; whether all is there. */
+  advance(milliseconds: number): boolean {
+    const { steps } = this.task.input;
+    const end = performance.now() + milliseconds;
+    while (this.done < steps) {
+      this.step(this.timeOf(this.done++));
+      if (this.done % LOOK === 0 && performance.now() > end) break;
+    }
+    return this.done === steps;
+  }
+
+  private step(time: number): void {
+    const { cell, weights } = this.task;
+    const projected = weights.projection !== null;
+    const output = cell.state[0];
+    this.feeder.feed(time, this.state);
+    this.machine.run(changeAt(this.task, time));
+    for (const site of cell.sites) row(this.sites[publicName(cell, projected, site)], time).set(this.machine.result(`site.${site}`));
+    if (projected) project(this.task, this.machine.result(`n.${output}`), row(this.sites[output], time), time);
+    this.state = statesAfter(cell, this.sites, time, this.machine);
+  }
+}
+
+const LOOK = 8; // steps between two looks at the clock
+
+/** A site's values for so many steps, of which those done are taken over: as they stand where they are all of them. */
+function continued(from: Values, steps: number, done: number, reverse: boolean): Values {
+  if (done === steps) return from.steps === steps ? from : { ...from, steps, data: from.data.subarray(0, steps * from.width) };
+  const found = values(steps, from.width, from.error);
+  const [first, last] = reverse ? [(steps - done) * from.width, steps * from.width] : [0, done * from.width];
+  found.data.set(from.data.subarray(first, last), first);
+  return found;
 }
 
 /** The states that the next step reads. All states are sites; a state without one of its own comes from the machine. */
-function statesAfter(
-  cell: CellDoc,
-  sites: Record<string, Values>,
-  time: number,
-  machine: Machine,
-  copied: boolean,
-): Record<string, Float64Array> {
-  const state: Record<string, Float64Array> = {};
-  for (const name of cell.state) {
-    if (name in sites) state[name] = row(sites[name], time);
-    else if (!copied) state[name] = machine.result(`n.${name}`).slice();
-  }
-  return state;
+function statesAfter(cell: CellDoc, sites: Record<string, Values>, time: number, machine: Machine): Record<string, Float64Array> {
+  const own = (name: string): Float64Array => (name in sites ? row(sites[name], time) : machine.result(`n.${name}`).slice());
+  return Object.fromEntries(cell.state.map((name) => [name, own(name)]));
 }
 
 function project(task: Task, from: Float64Array, out: Float64Array, time: number): void {
@@ -197,10 +223,11 @@ function project(task: Task, from: Float64Array, out: Float64Array, time: number
   write(now, task.cell.state[0], out);
 }
 
-/** How many steps, in the layer's own direction, two tasks have in common. */
+/** How many steps, in the layer's own direction, two tasks have in common; a text that goes on has all of the shorter one. */
 function sharedSteps(a: Task, b: Task): number {
-  const { steps, width } = a.input;
-  if (a.weights !== b.weights || b.input.steps !== steps || b.input.width !== width) return 0;
+  const { width } = a.input;
+  if (a.weights !== b.weights || b.input.width !== width || (a.layer.reverse && a.input.steps !== b.input.steps)) return 0;
+  const steps = Math.min(a.input.steps, b.input.steps);
   if (a.cell.state.some((name) => !a.cell.sites.includes(name) || !equal(a.initial[name], b.initial[name]))) return 0;
   const same = firstDifference(a.edits, b.edits, steps, a.layer.reverse);
   if (a.input === b.input) return same;

@@ -4,11 +4,20 @@ import type { LayerDoc } from "../document/schema";
 import type { Place, Run, Values } from "./types";
 import { row, values } from "./values";
 
+/** A layer that is being computed, a slice at a time. */
+export interface Job {
+  readonly sites: Record<string, Values>;
+  readonly share: number; // done, 0 to 1
+  advance(milliseconds: number): boolean; // whether all is there
+}
+
+const SLICE = 40; // milliseconds that the page may stand still
+
 /** How a layer is computed from what it reads, and the head from the last layer's outputs. */
 export interface Work {
   names(layer: LayerDoc): string[];
   initial(layer: LayerDoc): Record<string, Float64Array>;
-  sites(layer: LayerDoc, input: Values): Record<string, Values>;
+  job(layer: LayerDoc, input: Values): Job;
   head(outputs: Values): Values | null;
   output: string; // the site that the layer above reads
 }
@@ -64,19 +73,25 @@ export class LazyRun implements Run {
     return this.ended;
   }
 
+  shareOf(place: string): number {
+    const upTo = this.levels.slice(0, this.levels.findIndex((level) => level.some((one) => one.place === place)) + 1).flat();
+    return upTo.reduce((sum, one) => sum + this.places[one.place].share, 0) / upTo.length;
+  }
+
   get done(): boolean {
     return this.squashed !== undefined && Object.values(this.places).every((place) => place.ready);
   }
 
   advance(): void {
     const next = this.levels.flat().find(({ place }) => !this.places[place].ready);
-    if (next) void this.places[next.place].sites;
+    if (next) this.places[next.place].advance(SLICE);
     else void this.head;
   }
 }
 
 class LazyPlace implements Place {
   private found: Record<string, Values> | null = null;
+  private job: Job | null = null;
   private given: Record<string, Float64Array> | null = null;
 
   constructor(
@@ -103,8 +118,19 @@ class LazyPlace implements Place {
   }
 
   get sites(): Record<string, Values> {
-    this.found ??= this.work.sites(this.layer, this.input);
-    return this.found;
+    if (!this.found) this.advance(Infinity);
+    return this.found!;
+  }
+
+  get share(): number {
+    return this.found ? 1 : (this.job?.share ?? 0);
+  }
+
+  advance(milliseconds: number): void {
+    this.job ??= this.work.job(this.layer, this.input);
+    if (!this.job.advance(milliseconds)) return;
+    this.found = this.job.sites;
+    this.job = null;
   }
 }
 

@@ -30,6 +30,7 @@ export interface Run {
   readonly head: Values | null; // outputs of the head, steps × outputs
   readonly output: Values | null; // of the last layer, both directions side by side; null where not all of it is there
   readonly ending: Values | null; // of the head, or the last layer, where each direction has read all: one × outputs
+  shareOf(place: string): number; // of what a layer and those below it take to compute: how much is done, 0 to 1
   readonly done: boolean; // nothing is left to compute: what is read is there at once
   advance(): void; // compute some of what is left
 }

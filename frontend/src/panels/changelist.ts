@@ -8,7 +8,7 @@ import type { View } from "../dom/view";
 import type { Edit } from "../model/types";
 import { namesText, weightNames } from "../model/weight_names";
 import { sentence } from "../state/edit_list";
-import type { Store } from "../state/types";
+import { OWN_MODEL, type Store } from "../state/types";
 
 const LISTED = 6; // in the one line, which is cut off where it ends
 
@@ -43,7 +43,7 @@ export function makeChangeList(store: Store, copy: (text: string, what: string) 
 
   const update = (): void => {
     const { edits, view } = store.state;
-    element.hidden = !edits.length || view === "tour";
+    element.hidden = !edits.length || OWN_MODEL.includes(view);
     compare.checked = store.state.compare;
     fold.setAttribute("aria-expanded", String(!folded));
     element.classList.toggle("folded", folded);

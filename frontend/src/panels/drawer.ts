@@ -4,7 +4,7 @@ import "./drawer.css";
 import { make } from "../dom/elements";
 import { iconButton } from "../dom/icons";
 import type { View } from "../dom/view";
-import type { Store } from "../state/types";
+import { OWN_MODEL, type Store } from "../state/types";
 import { makeTable } from "./table";
 
 /** The focus goes in when it opens, and back to where it was when it closes. */
@@ -23,7 +23,7 @@ export function makeDrawer(store: Store): View {
   });
 
   function update(): void {
-    const open = store.state.table && store.state.view !== "tour";
+    const open = store.state.table && !OWN_MODEL.includes(store.state.view);
     const changed = open === element.hidden;
     const inside = element.contains(document.activeElement);
     element.hidden = !open;

@@ -3,9 +3,10 @@
 import "./header.css";
 import type { Doc } from "../document/schema";
 import { make, write } from "../dom/elements";
-import { type Icon, iconButton, setIcon } from "../dom/icons";
+import { glyph, type Icon, iconButton, setIcon } from "../dom/icons";
 import type { View } from "../dom/view";
-import type { State, Store, ViewName } from "../state/types";
+import { given, ownKind } from "../model/own";
+import { OWN_MODEL, type State, type Store, type ViewName } from "../state/types";
 
 const TABS: [ViewName, string][] = [
   ["tour", "Tour"],
@@ -13,11 +14,9 @@ const TABS: [ViewName, string][] = [
   ["layer", "Layer"],
   ["ledger", "Ledger"],
   ["training", "Training"],
+  ["text", "Text"],
   ["play", "Play"],
 ];
-
-/** Views that show a model of their own, not the document's. */
-export const OWN_MODEL: ViewName[] = ["tour", "play"];
 
 const THEMES: State["theme"][] = ["auto", "light", "dark"];
 
@@ -36,7 +35,7 @@ export interface HeaderParts {
   enter: () => void; // into the view: the keys are meant for it
 }
 
-export function makeHeader(store: Store, parts: HeaderParts): View {
+export function makeHeader(store: Store, parts: HeaderParts): View & { focusOwn(): void } {
   const { doc } = store.model;
   const title = make(parts.link ? "h1" : "h2", { class: "title" }, doc.title);
   title.title = doc.title;
@@ -44,8 +43,13 @@ export function makeHeader(store: Store, parts: HeaderParts): View {
   const items = chooser(
     "sequence",
     doc.items.map((item) => item.name),
-    (k) => store.set({ item: k, playing: false }),
+    (k) => store.set({ item: k < given(doc) ? k : doc.items.length, playing: false }),
   );
+  const own = make("button", { type: "button", class: "outlined own-button", "aria-label": "your own input" }, glyph("pen"));
+  own.append(make("span", {}, "Your own"));
+  own.title = ownKind(doc) === "text" ? "type a text of your own" : "draw a series of your own";
+  own.addEventListener("click", () => store.set({ input: !store.state.input }));
+  own.hidden = ownKind(doc) === null;
   const places = chooser(
     "layer",
     doc.layers.map((layer) => layer.place || "cell"),
@@ -64,12 +68,13 @@ export function makeHeader(store: Store, parts: HeaderParts): View {
   const help = iconButton("help", "keyboard and help (?)", parts.help);
   const tools = make("div", { class: "tools", role: "toolbar", "aria-label": "tools" });
   tools.append(undo, redo, link, parts.save, file, table, theme, help);
-  const choose = make("div", { class: "choose" }, items.element, places.element, unit.element);
+  const choose = make("div", { class: "choose" }, items.element, own, places.element, unit.element);
   const element = make("header", { class: "head" }, brand, choose, tabs.element, tools);
 
   const update = (): void => {
     const { state } = store;
-    items.update(state.item);
+    items.update(Math.min(state.item, given(doc)), state.own === null ? null : "your own");
+    own.setAttribute("aria-expanded", String(state.input));
     places.update(doc.layers.findIndex((layer) => layer.place === state.place));
     unit.update();
     for (const part of [choose, undo, redo, table]) part.hidden = OWN_MODEL.includes(state.view);
@@ -79,7 +84,7 @@ export function makeHeader(store: Store, parts: HeaderParts): View {
     table.setAttribute("aria-pressed", String(state.table));
     setIcon(theme, state.theme as Icon, `theme: ${state.theme === "auto" ? "as the system" : state.theme}`);
   };
-  return { element, update, destroy: () => undefined };
+  return { element, update, destroy: () => undefined, focusOwn: () => own.focus() };
 }
 
 function nextTheme(theme: State["theme"]): State["theme"] {
@@ -92,13 +97,21 @@ function mark(): HTMLElement {
   return make("span", { class: "mark", "aria-hidden": "true" }, ...dots);
 }
 
-function chooser(name: string, choices: string[], choose: (index: number) => void): { element: HTMLElement; update(index: number): void } {
+interface Chooser {
+  element: HTMLElement;
+  update(index: number, more?: string | null): void; // more: a choice behind the others
+}
+
+function chooser(name: string, choices: string[], choose: (index: number) => void): Chooser {
   const select = make("select", { "aria-label": name });
   select.append(...choices.map((choice, k) => new Option(choice.length > 60 ? `${choice.slice(0, 59)}…` : choice, String(k))));
   select.addEventListener("change", () => choose(select.selectedIndex));
   const element = make("label", { class: "chooser" }, make("span", {}, name), select);
   element.hidden = choices.length < 2;
-  const update = (index: number): void => {
+  const update = (index: number, more: string | null = null): void => {
+    if (more !== null && select.length === choices.length) select.append(new Option(more));
+    if (more === null && select.length > choices.length) select.remove(choices.length);
+    element.hidden = select.length < 2;
     if (select.selectedIndex !== index) select.selectedIndex = index;
   };
   return { element, update };

@@ -1,7 +1,8 @@
 /** The keyboard: what a key does, unless something that has the focus wants it for itself. */
 
-import type { Store } from "../state/types";
-import { OWN_MODEL, viewsOf } from "./header";
+import { OWN_MODEL, type Store } from "../state/types";
+import { viewsOf } from "./header";
+import { writeOne, writes } from "./own/write";
 import { stepBy, togglePlay } from "./timebar";
 
 export const KEYS: [keys: string, what: string][] = [
@@ -13,6 +14,7 @@ export const KEYS: [keys: string, what: string][] = [
   ["Space", "play, pause"],
   ["1 … 9", "the views, in the order of their tabs"],
   ["u", "undo; Shift u: redo (or Ctrl z, Ctrl Shift z)"],
+  ["w", "the model writes one more character; at the end of your own text, or from the cursor on"],
   ["t", "data table"],
   ["c", "show the original too, or not"],
   ["?", "this help"],
@@ -52,6 +54,8 @@ export function pressed(store: Store, event: KeyboardEvent, help: () => void): b
       return act(() => store.undo());
     case "U":
       return act(() => store.redo());
+    case "w":
+      return writes(store) && act(() => store.set({ input: true })) && act(() => writeOne(store));
     case "t":
       return act(() => store.set({ table: !store.state.table }));
     case "c":

@@ -3,7 +3,7 @@
 import { answerDoc } from "../model/answer";
 import { textOf } from "../model/answer_words";
 import { sayAt } from "../model/values";
-import type { Store } from "../state/types";
+import { OWN_MODEL, type Store } from "../state/types";
 import { visible } from "../text/format";
 import { inOrder, label } from "../text/labels";
 import { linesOf } from "./answer";
@@ -11,7 +11,7 @@ import { linesOf } from "./answer";
 export function summary(store: Store): string {
   const { doc } = store.model;
   const { place, unit, time, item, view } = store.state;
-  if (view === "tour") return "";
+  if (OWN_MODEL.includes(view)) return "";
   const run = store.run();
   const character = doc.items[item].characters?.[time];
   const here = character === undefined ? "" : `, “${visible(character)}”`;

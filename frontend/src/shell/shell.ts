@@ -6,22 +6,26 @@ import { glyph } from "../dom/icons";
 import type { MakeView, View } from "../dom/view";
 import { makeChangeList } from "../panels/changelist";
 import { makeDrawer } from "../panels/drawer";
-import { makeHeader, OWN_MODEL } from "../panels/header";
+import { makeHeader } from "../panels/header";
 import { makeHelp } from "../panels/help";
 import { pressed } from "../panels/keys";
 import { makeOpenFile } from "../panels/open_file";
+import { makeOwn } from "../panels/own/own";
 import { saveMenu } from "../panels/save";
 import { summary } from "../panels/summary";
 import { makeTimeBar } from "../panels/timebar";
 import type { OwnStore } from "../state/store";
-import type { State, ViewName } from "../state/types";
+import { OWN_MODEL, type State, type ViewName } from "../state/types";
 import { makeLayer } from "../views/layer/layer";
 import { makeLedger } from "../views/ledger/ledger";
 import { makePlay } from "../views/play/play";
 import { makeStart, type StartCard } from "../views/start/start";
+import { makeText } from "../views/text/text";
 import { makeTour } from "../views/tour/tour";
 import { makeTraining } from "../views/training/training";
 import { makeUnit } from "../views/unit/unit";
+import { copied, sayer } from "./toast";
+import { makeWaiting } from "./waiting";
 
 const VIEWS: Record<ViewName, MakeView> = {
   tour: makeTour,
@@ -29,6 +33,7 @@ const VIEWS: Record<ViewName, MakeView> = {
   layer: makeLayer,
   ledger: makeLedger,
   training: makeTraining,
+  text: makeText,
   play: makePlay,
 };
 
@@ -69,11 +74,14 @@ export function makeShell(root: HTMLElement, store: OwnStore, options: ShellOpti
   const changes = makeChangeList(store, copy);
   const time = makeTimeBar(store);
   const then = makeThenBar(store);
+  const waiting = makeWaiting(store);
+  const own = makeOwn(store, () => header.focusOwn());
   const main = make(
     options.link ? "main" : "div",
     { class: "main" },
     ...notices(doc.notices, doc.computed ? null : doc.why_not),
     then.element,
+    own.element,
     panel,
   );
   const dock = make(options.link ? "footer" : "div", { class: "dock" }, changes.element, time.element);
@@ -92,16 +100,19 @@ export function makeShell(root: HTMLElement, store: OwnStore, options: ShellOpti
   const update = (): void => {
     if (card?.passed()) answer({});
     const { view } = store.state;
-    if (!card && !views.has(view)) views.set(view, guarded(VIEWS[view], store));
-    const current = card ?? views.get(view)!;
+    const waits = !OWN_MODEL.includes(view) && waiting.waits();
+    if (!card && !waits && !views.has(view)) views.set(view, guarded(VIEWS[view], store));
+    const current = waits ? waiting : (card ?? views.get(view)!);
     if (panel.firstChild !== current.element) panel.replaceChildren(current.element);
     panel.setAttribute("aria-labelledby", `${id}-tab-${view}`);
     panel.dataset.view = view;
     time.element.hidden = OWN_MODEL.includes(view);
     dock.hidden = view === "play";
-    for (const part of [header, then, changes, time, current, drawer]) part.update();
+    if (waits) drawer.element.hidden = true;
+    for (const part of [header, then, own, changes, time, current, ...(waits ? [] : [drawer])]) part.update();
     window.clearTimeout(announcement);
-    if (!store.state.playing && !card && view !== "play") announcement = window.setTimeout(() => write(live, summary(store)), QUIET);
+    const silent = store.state.playing || card || waits || view === "play";
+    if (!silent) announcement = window.setTimeout(() => write(live, summary(store)), QUIET);
   };
 
   const look = lookAfter(root, store);
@@ -131,7 +142,7 @@ export function makeShell(root: HTMLElement, store: OwnStore, options: ShellOpti
     options.keys.removeEventListener("keydown", key);
     root.removeEventListener("pointerdown", down, true);
     for (const name of ["pointerup", "pointercancel"]) window.removeEventListener(name, up);
-    for (const part of [header, changes, time, drawer, ...views.values()]) part.destroy();
+    for (const part of [header, own, changes, time, drawer, ...views.values()]) part.destroy();
     root.replaceChildren();
   };
 }
@@ -216,32 +227,4 @@ function lookAfter(root: HTMLElement, store: OwnStore): { update(): void; destro
   const changed = (): void => store.refresh();
   dark.addEventListener("change", changed);
   return { update, destroy: () => dark.removeEventListener("change", changed) };
-}
-
-/** Copies, by whichever way the browser allows; gives what to say. */
-async function copied(text: string, what: string, root: HTMLElement): Promise<string> {
-  try {
-    await navigator.clipboard.writeText(text);
-    return `Copied ${what}.`;
-  } catch {
-    const field = make("textarea", { class: "unseen", "aria-hidden": "true", tabindex: -1 });
-    field.value = text;
-    const focused = document.activeElement;
-    root.append(field);
-    field.select();
-    const done = document.execCommand("copy");
-    field.remove();
-    if (focused instanceof HTMLElement) focused.focus();
-    return done ? `Copied ${what}.` : "The browser does not let this page copy.";
-  }
-}
-
-function sayer(toast: HTMLElement): (text: string) => void {
-  let timer = 0;
-  return (text) => {
-    toast.textContent = text;
-    toast.classList.add("shown");
-    window.clearTimeout(timer);
-    timer = window.setTimeout(() => toast.classList.remove("shown"), 2500);
-  };
 }

@@ -1,6 +1,7 @@
 import type { Doc } from "../document/schema";
-import { block, isWired, source } from "../model/layout";
-import type { Edit, Sort } from "../model/types";
+import type { Sort } from "../model/types";
+import { editsOf, editWords, unword, whole, word } from "./edit_words";
+import { fromLink, toLink } from "./own";
 import type { Lesson, State, ViewName } from "./types";
 
 /** The state in the page's address: "#view=unit&place=l0&unit=3&time=5&edits=l0.f~5~3~0". Only what differs from the start is written.
@@ -15,7 +16,7 @@ import type { Lesson, State, ViewName } from "./types";
  *  "off~" before it: switched off. What makes no sense is left out; numbers out of range are brought into it.
  */
 
-const VIEWS: ViewName[] = ["tour", "unit", "layer", "ledger", "training", "play"];
+const VIEWS: ViewName[] = ["tour", "unit", "layer", "ledger", "training", "text", "play"];
 
 const SORTS: Sort[] = ["number", "half-life", "saturation", "activity", "similarity"];
 
@@ -25,7 +26,7 @@ const THEMES: State["theme"][] = ["auto", "light", "dark"];
 
 export const STAGES = 10;
 
-const MOST_EDITS = 200;
+export const HOTTEST = 2; // as a temperature
 
 /** What is shown first. */
 export function start(doc: Doc): State {
@@ -45,6 +46,10 @@ export function start(doc: Doc): State {
     sort: "half-life",
     span: null,
     table: false,
+    input: false,
+    own: null,
+    temperature: 1,
+    seed: 0,
     theme: "auto",
     play: "",
   };
@@ -56,22 +61,27 @@ function usualTime(doc: Doc, view: ViewName, item: number): number {
 }
 
 /** The state as a fragment, without "#". */
-export function fragmentOf(doc: Doc, state: State): string {
+export function fragmentOf(doc: Doc, shown: State): string {
+  const state = toLink(doc, shown);
   const first = start(doc);
   const parts: string[] = [`view=${state.view}`, ...(state.lesson ? [state.lesson] : [])];
   const put = (name: string, value: unknown, usual: unknown): void => {
     if (value !== usual) parts.push(`${name}=${word(String(value))}`);
   };
+  put("own", state.own ?? "", "");
   put("item", state.item, first.item);
   put("place", state.place, first.place);
   put("unit", state.unit, first.unit);
-  put("time", state.time, usualTime(doc, state.view, state.item));
+  put("time", state.time, usualTime(doc, state.view, shown.item));
   put("node", state.node ?? "", "");
   put("stage", state.stage, first.stage);
   put("snapshot", state.snapshot ?? "", "");
   put("sort", state.sort, first.sort);
   put("span", state.span ? state.span.join("~") : "", "");
   put("table", state.table ? 1 : 0, 0);
+  put("input", state.input ? 1 : 0, 0);
+  put("temperature", state.temperature, first.temperature);
+  put("seed", state.seed, first.seed);
   put("compare", state.compare ? 1 : 0, 1);
   put("theme", state.theme, first.theme);
   put("play", state.play, first.play);
@@ -80,7 +90,7 @@ export function fragmentOf(doc: Doc, state: State): string {
 }
 
 /** The state in a fragment, with or without "#". Never throws. */
-export function stateOf(doc: Doc, fragment: string): State {
+export function stateOf(brought: Doc, fragment: string): State {
   const given = new Map<string, string>();
   const bare: string[] = [];
   for (const part of fragment.replace(/^#/, "").split("&")) {
@@ -88,17 +98,19 @@ export function stateOf(doc: Doc, fragment: string): State {
     if (at < 0) bare.push(part);
     if (at > 0) given.set(part.slice(0, at), part.slice(at + 1));
   }
-  const first = start(doc);
   const text = (name: string): string | null => (given.has(name) ? unword(given.get(name)!) : null);
+  const { doc, own, placed } = fromLink(brought, text("own"));
+  const first = start(doc);
   const index = (name: string, count: number): number => whole(text(name), count) ?? 0;
   const item = index("item", doc.items.length);
   const place = doc.layers.find((layer) => layer.place === text("place")) ?? doc.layers[0];
   const { steps } = doc.items[item];
   const views = VIEWS.filter((view) => (view !== "training" || doc.training) && (view !== "play" || doc.play));
   const view = oneOf(views, text("view")) ?? views.find((one) => bare.includes(one)) ?? first.view;
-  return {
+  return placed({
     ...first,
     view,
+    own,
     item,
     place: place.place,
     unit: index("unit", place.hidden),
@@ -110,18 +122,19 @@ export function stateOf(doc: Doc, fragment: string): State {
     sort: oneOf(SORTS, text("sort")) ?? first.sort,
     span: spanOf(text("span"), steps),
     table: text("table") === "1",
+    input: text("input") === "1",
+    temperature: within(text("temperature"), 0, HOTTEST) ?? first.temperature,
+    seed: whole(text("seed"), 2 ** 31) ?? first.seed,
     compare: text("compare") !== "0",
     theme: oneOf(THEMES, text("theme")) ?? first.theme,
     play: doc.play ? (text("play") ?? "") : "",
     edits: editsOf(doc, given.get("edits") ?? ""),
-  };
+  });
 }
 
-/** A whole number within 0 … count − 1; null if it is no number. */
-function whole(text: string | null, count: number): number | null {
-  const value = Number(text);
-  if (text === null || text === "" || Number.isNaN(value)) return null;
-  return Math.max(0, Math.min(count - 1, Math.round(value)));
+function within(text: string | null, low: number, high: number): number | null {
+  const value = text ? Number(text) : NaN;
+  return Number.isFinite(value) ? Math.max(low, Math.min(high, value)) : null;
 }
 
 function oneOf<Choice extends string>(choices: Choice[], text: string | null): Choice | null {
@@ -138,93 +151,4 @@ function spanOf(text: string | null, steps: number): [number, number] | null {
   const ends = (text ?? "").split("~").map((end) => whole(end, steps));
   if (ends.length !== 2 || ends[0] === null || ends[1] === null) return null;
   return [Math.min(ends[0], ends[1]), Math.max(ends[0], ends[1])];
-}
-
-function editWords(edit: Edit): string {
-  const words = (): (string | number)[] => {
-    switch (edit.kind) {
-      case "site":
-        return [edit.place ? `${edit.place}.${edit.site}` : edit.site, edit.time ?? "all", edit.unit ?? "all", edit.value];
-      case "input":
-        return ["x", edit.item, edit.time, edit.feature, edit.value];
-      case "weight":
-        return ["w", edit.place, edit.part, edit.row, edit.column, edit.value];
-      case "initial":
-        return ["s", edit.item, edit.place, edit.state, edit.unit, edit.value];
-    }
-  };
-  return [...(edit.on ? [] : ["off"]), ...words()].map((one) => word(String(one))).join("~");
-}
-
-function editsOf(doc: Doc, text: string): Edit[] {
-  if (!doc.computed) return [];
-  const found = text.split(",", MOST_EDITS).map((one) => editOf(doc, one.split("~").map(unword)));
-  return found.filter((edit) => edit !== null);
-}
-
-function editOf(doc: Doc, words: string[]): Edit | null {
-  const on = words[0] !== "off";
-  const [first, ...rest] = on ? words : words.slice(1);
-  const value = Number(rest.pop() || "x");
-  if (!Number.isFinite(value) || first === undefined) return null;
-  if (first === "x" && rest.length === 3) return inputOf(doc, on, rest, value);
-  if (first === "w" && rest.length === 4) return weightOf(doc, on, rest, value);
-  if (first === "s" && rest.length === 4) return initialOf(doc, on, rest, value);
-  return rest.length === 2 ? siteOf(doc, on, first, rest, value) : null;
-}
-
-function siteOf(doc: Doc, on: boolean, name: string, [when, which]: string[], value: number): Edit | null {
-  const dot = name.lastIndexOf(".");
-  const [place, site] = [name.slice(0, Math.max(dot, 0)), name.slice(dot + 1)];
-  const layer = doc.layers.find((one) => one.place === place);
-  if (!layer || !(doc.cell.sites.includes(site) || (site === "m" && layer.weights?.projection))) return null;
-  const longest = Math.max(...doc.items.map((item) => item.steps));
-  const [time, unit] = [whole(when, longest), whole(which, site === doc.cell.state[0] ? layer.output : layer.hidden)];
-  if ((time === null && when !== "all") || (unit === null && which !== "all")) return null;
-  return { on, kind: "site", place, site, value, time, unit };
-}
-
-function inputOf(doc: Doc, on: boolean, [which, when, what]: string[], value: number): Edit | null {
-  const item = whole(which, doc.items.length);
-  if (item === null) return null;
-  const time = whole(when, doc.items[item].steps);
-  const feature = whole(what, doc.items[item].input.shape[1] ?? 1);
-  return time === null || feature === null ? null : { on, kind: "input", item, time, feature, value };
-}
-
-function weightOf(doc: Doc, on: boolean, [place, part, across, along]: string[], value: number): Edit | null {
-  const layer = doc.layers.find((one) => one.place === place);
-  const weights = layer?.weights;
-  if (!weights) return null;
-  const vectors: Record<string, unknown> = weights.vectors;
-  const known = ["input", "recurrent", "bias_input", "bias_recurrent", "projection"].includes(part);
-  const packed = known ? weights[part as "input"] : Object.hasOwn(vectors, part) ? weights.vectors[part] : null;
-  if (!packed) return null;
-  const row = whole(across, packed.shape[0]);
-  const column = whole(along, packed.shape[1] ?? 1);
-  if (row === null || column === null) return null;
-  const read = part === "recurrent" ? source(doc.cell, layer, column) : null;
-  if (read && !isWired(doc.cell, doc.cell.gates[Math.floor(row / layer.hidden)], read.state, read.unit)) return null;
-  return { on, kind: "weight", place, part, row: block(doc.cell, layer, part, row).first, column, value };
-}
-
-function initialOf(doc: Doc, on: boolean, [which, place, state, one]: string[], value: number): Edit | null {
-  const item = whole(which, doc.items.length);
-  const layer = doc.layers.find((found) => found.place === place);
-  if (item === null || !layer || !doc.cell.state.includes(state)) return null;
-  const unit = whole(one, state === doc.cell.state[0] ? layer.output : layer.hidden);
-  return unit === null ? null : { on, kind: "initial", item, place, state, unit, value };
-}
-
-/** A word without the signs that join words. */
-function word(text: string): string {
-  return encodeURIComponent(text).replace(/~/g, "%7E");
-}
-
-function unword(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return "";
-  }
 }

@@ -4,6 +4,7 @@ import type { CallDoc, Doc, LayerDoc } from "../document/schema";
 import type { InitialEdit, InputEdit, SiteEdit, WeightEdit } from "../model/edits";
 import type { Edit } from "../model/types";
 import { moduleOf, torchName, weightNames } from "../model/weight_names";
+import { ofTheModel } from "./own";
 
 const USUAL: CallDoc = {
   around: null,
@@ -17,12 +18,13 @@ const USUAL: CallDoc = {
 
 /** snapshot: of the training, whose weights the page shows; null: those that the model has. */
 export function pythonOf(doc: Doc, edits: Edit[], snapshot: number | null = null): string {
-  const on = edits.filter((edit) => edit.on);
+  const all = edits.filter((edit) => edit.on);
+  const on = ofTheModel(doc, all);
   const sites = on.filter((edit) => edit.kind === "site");
   const weights = on.filter((edit) => edit.kind === "weight");
   const call = doc.call ?? USUAL;
   const { before, scope, line } = callOf(doc, call, on);
-  const lines: string[] = [];
+  const lines: string[] = on.length < all.length ? ["# Changes of what you typed or drew are left out: it is not in x."] : [];
   if (sites.length || call.converted) lines.push("import byhand");
   if (weights.length) lines.push("import torch");
   const packing = ["pad_packed_sequence", "pack_padded_sequence"].filter((name) =>

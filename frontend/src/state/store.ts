@@ -1,6 +1,7 @@
 /** The store: what the page remembers, its history, and its listeners. */
 
 import { targetOf } from "../model/edits";
+import { given, place } from "../model/own";
 import type { Edit, Model, Run } from "../model/types";
 import { lastStep } from "../model/values";
 import { start } from "./address";
@@ -18,7 +19,7 @@ const HISTORY = 200;
 
 const PAUSE = 1000; // milliseconds after which further turns of a wheel are a change of their own
 
-const REST = 40; // milliseconds between layers, in which the page answers its reader
+const REST = 20; // milliseconds between slices of a layer, in which the page answers its reader
 
 class PageStore implements Store {
   private past: Step[] = [];
@@ -52,13 +53,14 @@ class PageStore implements Store {
     return run;
   }
 
-  /** What no view has asked for yet is computed between frames, a layer at a time; then all of them draw once more. The original last. */
+  /** What no view has asked for yet is computed between frames, a slice at a time; then all of them draw once more. The original last. */
   private finish(): void {
     this.timer ||= setTimeout(() => {
       this.timer = 0;
       const waiting = [this.run(), this.original()].filter(({ done }) => !done);
+      const place = waiting[0]?.shareOf(this.current.place);
       waiting[0]?.advance();
-      if (waiting[0]?.done) this.tell();
+      if (waiting[0]?.done || place !== waiting[0]?.shareOf(this.current.place)) this.tell();
       if (waiting.some(({ done }) => !done)) this.finish();
     }, REST);
   }
@@ -182,7 +184,8 @@ function pick(state: State, keys: (keyof State)[]): Partial<State> {
 /** Brought into range: a shorter sequence has fewer steps, another place other units. */
 function fit({ doc }: Model, state: State): State {
   const within = (value: number, count: number): number => Math.max(0, Math.min(count - 1, Math.round(value) || 0));
-  const item = within(state.item, doc.items.length);
+  const placed = state.own !== null && state.item >= given(doc) ? place(doc, state.own) : null;
+  const item = placed ?? within(state.item, given(doc));
   const layer = doc.layers.find((one) => one.place === state.place) ?? doc.layers[0];
   const { steps } = doc.items[item];
   const span = state.span;
@@ -191,6 +194,7 @@ function fit({ doc }: Model, state: State): State {
   return {
     ...state,
     item,
+    own: state.own !== null && state.item >= given(doc) ? (placed === null ? null : state.own) : state.own,
     place: layer.place,
     unit: within(state.unit, layer.hidden),
     time: within(state.time, steps),

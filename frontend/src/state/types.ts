@@ -2,7 +2,10 @@
 
 import type { Edit, Model, Run, Selection, Sort } from "../model/types";
 
-export type ViewName = "tour" | "unit" | "layer" | "ledger" | "training" | "play";
+export type ViewName = "tour" | "unit" | "layer" | "ledger" | "training" | "text" | "play";
+
+/** Views that show a model of their own, not the document's. */
+export const OWN_MODEL: ViewName[] = ["tour", "play"];
 
 /** class: of the tour, no next stage before this one is solved, and a code at the end. check: where a teacher holds such codes up. */
 export type Lesson = "" | "class" | "check";
@@ -18,6 +21,10 @@ export interface State extends Selection {
   sort: Sort;
   span: [number, number] | null; // brushed steps, both ends included
   table: boolean; // the data table is open
+  input: boolean; // the panel for a sequence of the reader's own is open
+  own: string | null; // that sequence (model/own.ts)
+  temperature: number; // at which the model writes on
+  seed: number; // of what is drawn then
   theme: "auto" | "light" | "dark";
   play: string; // what is trained in the page, as one word; "": nothing was chosen
 }

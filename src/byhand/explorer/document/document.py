@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from byhand.explorer.document.about import checked, sentence
+from byhand.explorer.document.alphabet import alphabet_document
 from byhand.explorer.document.answer import answer_document
 from byhand.explorer.document.cell import cell_document, unknown_cell
 from byhand.explorer.document.converted import in_copy, with_our_layers
@@ -106,6 +107,9 @@ def document(
         "telling": most_telling(recording, all_items[: len(sequences)]),
         "name": name,
         "features": words,
+        "alphabet": None
+        if why_not is not None
+        else alphabet_document(model, recording, all_items[: len(sequences)], words, names),
         "call": recording.call | {"converted": True} if is_copy and recording.call else recording.call,
         "cell": cell,
         "layers": found_layers,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from byhand.tasks import Task
 
 STEPS = 2000  # of a longer sequence the first ones are shown
+CHARACTERS = 20_000  # of a longer text, which the page shows in lines
 
 
 @dataclass(frozen=True)
@@ -74,10 +75,10 @@ def visible(symbol: str) -> str:
     return {"\n": "↵", "\t": "⇥", " ": "␣"}.get(symbol, symbol)
 
 
-def cut(names: list[str], lengths: list[int]) -> list[str]:
+def cut(names: list[str], lengths: list[int], most: int = STEPS) -> list[str]:
     """What there is to say of sequences that are too long."""
-    long = [(name, length) for name, length in zip(names, lengths, strict=True) if length > STEPS]
-    return [f"of {name}, the first {STEPS} of {length} steps are here" for name, length in long]
+    long = [(name, length) for name, length in zip(names, lengths, strict=True) if length > most]
+    return [f"of {name}, the first {most} of {length} steps are here" for name, length in long]
 
 
 def uneven(lengths: list[int]) -> Tensor | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from byhand.explorer.load.model import STEPS, Alphabet, Trained, cut, uneven, visible
+from byhand.explorer.load.model import CHARACTERS, Alphabet, Trained, cut, uneven, visible
 from byhand.explorer.load.table import from_table
 
 TABLES = (".csv", ".tsv")
@@ -84,15 +84,15 @@ def from_text(path: Path, text: str, trained: Trained, alphabet: Alphabet) -> Re
                     f"{path}: {name}, column {column + 1}: {symbol!r} is no symbol of this model; {known(alphabet)}"
                 )
     items = [path.name] if len(lines) == 1 else list(lines)
-    lengths = [min(len(line), STEPS) for line in lines.values()]
+    lengths = [min(len(line), CHARACTERS) for line in lines.values()]
     x = torch.zeros(max(lengths), len(lines), dtype=torch.long)
     for row, line in enumerate(lines.values()):
-        x[: lengths[row], row] = torch.tensor([numbers.get(symbol, alphabet.other) for symbol in line[:STEPS]])
-    words = [[visible(symbol) for symbol in line[:STEPS]] for line in lines.values()]
+        x[: lengths[row], row] = torch.tensor([numbers.get(symbol, alphabet.other) for symbol in line[:CHARACTERS]])
+    words = [[visible(symbol) for symbol in line[:CHARACTERS]] for line in lines.values()]
     given = trained.shown_on(x, uneven(lengths)) | {"characters": words, "items": items}
     if trained.says_next:
-        given["targets"] = [following(line, numbers, alphabet.other)[:STEPS] for line in lines.values()]
-    notices = [*unknown(path.name, words, numbers), *cut(items, [len(line) for line in lines.values()])]
+        given["targets"] = [following(line, numbers, alphabet.other)[:CHARACTERS] for line in lines.values()]
+    notices = [*unknown(path.name, words, numbers), *cut(items, [len(line) for line in lines.values()], CHARACTERS)]
     return given, notices
 
 
