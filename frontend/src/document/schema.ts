@@ -163,5 +163,6 @@ export interface Doc {
   why_not: string | null; // why it does not
   notices: string[]; // thinning and the like, to be shown
   training: TrainingDoc | null;
+  beside?: Doc; // another model on the same input
   play?: PlayDoc; // absent: there is no training in this page
 }

@@ -11,6 +11,13 @@ import { row, values } from "./values";
 
 type Vector = Float64Array;
 
+/** A direction in which a state's change at one step is asked about. */
+export interface Seed {
+  state: string;
+  at: number;
+  vector: Vector;
+}
+
 export class Sensitivity {
   private readonly whole: Plan;
 
@@ -22,28 +29,25 @@ export class Sensitivity {
     this.whole = wholePlan(program);
   }
 
-  /** steps × features. tasks: of every place, as they were run. */
-  of(run: Run, tasks: Record<string, Task>, place: string, state: string, unit: number, at: number): Values {
+  /** steps × features. tasks: of every place, as they were run. seeds: by place, all of one level. */
+  of(run: Run, tasks: Record<string, Task>, seeds: Record<string, Seed>): Values {
     const groups = levels(this.doc.layers);
-    let level = groups.findIndex((group) => group.some((layer) => layer.place === place));
-    let found = this.through(tasks[place], run, { state, unit, at });
+    let level = groups.findIndex((group) => group.some((layer) => layer.place in seeds));
+    let found = summed(Object.entries(seeds).map(([place, seed]) => this.through(tasks[place], run, seed)));
     for (level -= 1; level >= 0; level--) {
       let offset = 0;
-      let sum: Values | null = null;
-      for (const layer of groups[level]) {
+      const parts = groups[level].map((layer) => {
         const part = columns(found, offset, layer.output);
         offset += layer.output;
-        const one = this.through(tasks[layer.place], run, part);
-        if (sum === null) sum = one;
-        else for (let k = 0; k < sum.data.length; k++) sum.data[k] += one.data[k];
-      }
-      found = sum!;
+        return this.through(tasks[layer.place], run, part);
+      });
+      found = summed(parts);
     }
     return found;
   }
 
   /** The derivative by a layer's input, given that of its outputs, or of one state at one step. */
-  private through(task: Task, run: Run, from: Values | { state: string; unit: number; at: number }): Values {
+  private through(task: Task, run: Run, from: Values | Seed): Values {
     const { cell, layer, weights, input } = task;
     const { steps } = input;
     const { sites, initial } = run.places[layer.place];
@@ -55,7 +59,7 @@ export class Sensitivity {
     for (let done = 0; done < steps; done++) {
       const time = layer.reverse ? done : steps - 1 - done;
       if ("data" in from) add(carried[output], row(from, time));
-      else if (from.at === time) carried[from.state][from.unit] += 1;
+      else if (from.at === time) add(carried[from.state], from.vector);
       if (cell.state.every((name) => carried[name].every((one) => one === 0))) continue;
       const last = before(layer, steps, time);
       const state: Record<string, Vector> = {};
@@ -105,6 +109,12 @@ export class Sensitivity {
       offset += states[name].length;
     }
   }
+}
+
+/** All of the same size. */
+function summed([first, ...others]: Values[]): Values {
+  for (const { data } of others) add(first.data, data);
+  return first;
 }
 
 /** One step backwards. */

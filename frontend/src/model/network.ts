@@ -2,7 +2,7 @@
 
 import { copied } from "../document/read";
 import type { Doc, ItemDoc, LayerDoc, MapDoc, Packed } from "../document/schema";
-import { Sensitivity } from "./backward";
+import { type Seed, Sensitivity } from "./backward";
 import { initialEdits, inputEdits, siteEdits } from "./edits";
 import { headOf } from "./head";
 import { kept, runsOf } from "./kept_results";
@@ -211,15 +211,39 @@ class Network implements Model {
   }
 
   listens(item: number, edits: Edit[], snapshot: number | null, place: string, state: string, unit: number, at: number): Values | null {
+    const vector = new Float64Array(this.widthOf(place, state));
+    vector[unit] = 1;
+    return this.derivative(item, edits, snapshot, { [place]: { state, at, vector } });
+  }
+
+  survives(item: number, edits: Edit[], snapshot: number | null, at: number): number[] | null {
+    const [state] = this.doc.cell.state;
+    const run = this.run(item, edits, snapshot);
+    const last = levels(this.doc.layers).at(-1)!;
+    if (!this.sensitivity) return null;
+    const outputs = last.map(({ place }) => row(run.places[place].sites[state], at));
+    const length = Math.hypot(...outputs.map((one) => Math.hypot(...one))) || 1;
+    const seeds = last.map(({ place }, k) => [place, { state, at, vector: outputs[k].map((value) => value / length) }]);
+    const found = this.derivative(item, edits, snapshot, Object.fromEntries(seeds))!;
+    return Array.from({ length: found.steps }, (_, time) => Math.hypot(...row(found, time)));
+  }
+
+  private widthOf(place: string, state: string): number {
+    const layer = this.doc.layers.find((one) => one.place === place)!;
+    return state === this.doc.cell.state[0] ? layer.output : layer.hidden;
+  }
+
+  /** steps × features: of the states in these directions, all of one level, by the input. */
+  private derivative(item: number, edits: Edit[], snapshot: number | null, seeds: Record<string, Seed>): Values | null {
     if (!this.sensitivity) return null;
     const run = this.run(item, edits, snapshot);
     const on = edits.filter((edit) => edit.on);
     const tasks: Record<string, Task> = {};
     for (const level of levels(this.doc.layers)) {
       for (const layer of level) tasks[layer.place] = this.task(layer, run.places[layer.place].input!, item, on, snapshot);
-      if (level.some((layer) => layer.place === place)) break; // what is above it does not matter
+      if (level.some((layer) => layer.place in seeds)) break; // what is above it does not matter
     }
-    return this.sensitivity.of(run, tasks, place, state, unit, at);
+    return this.sensitivity.of(run, tasks, seeds);
   }
 
   weight(place: string, part: string, row: number, column: number, edits: Edit[], snapshot: number | null): number {

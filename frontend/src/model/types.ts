@@ -55,6 +55,9 @@ export interface Model {
   equation(site: string): Expression;
   /** d state(at, unit) / d input(t, feature): steps × features; null where the page cannot compute it. */
   listens(item: number, edits: Edit[], snapshot: number | null, place: string, state: string, unit: number, at: number): Values | null;
+  /** How much of the last layer's outputs at a step comes from each input: the length of the derivative of their length by each step's
+   *  input; null where the page cannot compute it. */
+  survives(item: number, edits: Edit[], snapshot: number | null, at: number): number[] | null;
   weight(place: string, part: string, row: number, column: number, edits: Edit[], snapshot: number | null): number;
 }
 

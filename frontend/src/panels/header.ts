@@ -15,6 +15,7 @@ const TABS: [ViewName, string][] = [
   ["ledger", "Ledger"],
   ["training", "Training"],
   ["text", "Text"],
+  ["compare", "Compare"],
   ["play", "Play"],
 ];
 

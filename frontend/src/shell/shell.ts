@@ -16,6 +16,7 @@ import { summary } from "../panels/summary";
 import { makeTimeBar } from "../panels/timebar";
 import type { OwnStore } from "../state/store";
 import { OWN_MODEL, type State, type ViewName } from "../state/types";
+import { makeCompare } from "../views/compare/compare";
 import { makeLayer } from "../views/layer/layer";
 import { makeLedger } from "../views/ledger/ledger";
 import { makePlay } from "../views/play/play";
@@ -34,6 +35,7 @@ const VIEWS: Record<ViewName, MakeView> = {
   ledger: makeLedger,
   training: makeTraining,
   text: makeText,
+  compare: makeCompare,
   play: makePlay,
 };
 

@@ -16,7 +16,7 @@ import type { Lesson, State, ViewName } from "./types";
  *  "off~" before it: switched off. What makes no sense is left out; numbers out of range are brought into it.
  */
 
-const VIEWS: ViewName[] = ["tour", "unit", "layer", "ledger", "training", "text", "play"];
+const VIEWS: ViewName[] = ["tour", "unit", "layer", "ledger", "training", "text", "compare", "play"];
 
 const SORTS: Sort[] = ["number", "half-life", "saturation", "activity", "similarity"];
 
@@ -51,6 +51,7 @@ export function start(doc: Doc): State {
     temperature: 1,
     seed: 0,
     theme: "auto",
+    sides: "",
     play: "",
   };
 }
@@ -84,6 +85,7 @@ export function fragmentOf(doc: Doc, shown: State): string {
   put("seed", state.seed, first.seed);
   put("compare", state.compare ? 1 : 0, 1);
   put("theme", state.theme, first.theme);
+  put("sides", state.sides, first.sides);
   put("play", state.play, first.play);
   if (state.edits.length) parts.push(`edits=${state.edits.map(editWords).join(",")}`);
   return parts.join("&");
@@ -127,6 +129,7 @@ export function stateOf(brought: Doc, fragment: string): State {
     seed: whole(text("seed"), 2 ** 31) ?? first.seed,
     compare: text("compare") !== "0",
     theme: oneOf(THEMES, text("theme")) ?? first.theme,
+    sides: text("sides") ?? "",
     play: doc.play ? (text("play") ?? "") : "",
     edits: editsOf(doc, given.get("edits") ?? ""),
   });

@@ -2,7 +2,7 @@
 
 import type { Edit, Model, Run, Selection, Sort } from "../model/types";
 
-export type ViewName = "tour" | "unit" | "layer" | "ledger" | "training" | "text" | "play";
+export type ViewName = "tour" | "unit" | "layer" | "ledger" | "training" | "text" | "compare" | "play";
 
 /** Views that show a model of their own, not the document's. */
 export const OWN_MODEL: ViewName[] = ["tour", "play"];
@@ -26,6 +26,7 @@ export interface State extends Selection {
   temperature: number; // at which the model writes on
   seed: number; // of what is drawn then
   theme: "auto" | "light" | "dark";
+  sides: string; // the two that are compared: "trained~epoch0"; "": as at first
   play: string; // what is trained in the page, as one word; "": nothing was chosen
 }
 

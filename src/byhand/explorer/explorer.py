@@ -154,6 +154,20 @@ class Explorer:
         return [change for change in self.changes if change["kind"] == kind]
 
 
+def with_beside(made: dict[str, Any], beside: Explorer) -> dict[str, Any]:
+    """The document with another one in it. TypeError, ValueError unless that one is of as many sequences with as many steps."""
+    if not isinstance(beside, Explorer):
+        raise TypeError(f"beside: expected byhand.explore(other, x); got a {type(beside).__name__}")
+    steps, others = ([item["steps"] for item in one["items"]] for one in (made, beside.document))
+    if steps != others:
+        raise ValueError(f"beside: expected the same sequences, of {in_short(steps)} steps; got {in_short(others)}")
+    return made | {"beside": {name: value for name, value in beside.document.items() if name != "beside"}}
+
+
+def in_short(steps: list[int]) -> str:
+    return ", ".join(map(str, steps[:6])) + (", ..." if len(steps) > 6 else "")
+
+
 def without_kind(change: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in change.items() if name not in ("on", "kind")}
 
@@ -178,6 +192,7 @@ def explore(
     title: str | None = None,
     about: str | None = None,
     name: str = "lstm",
+    beside: Explorer | None = None,
 ) -> Explorer:
     """See every gate and memory of a model on its input, and change them: in a notebook, or as a page.
 
@@ -206,38 +221,38 @@ def explore(
         title: of the page.
         about: what the model does, in one sentence: the page opens with it. Made of its cell, sizes and input if not given.
         name: of the model in the Python lines that the page offers.
+        beside: another model on the same sequences, as byhand.explore(other, x) gives it: the view Compare shows both under one cursor.
 
     Returns:
         The explorer, which shows itself in a notebook; .save(file) and .serve() elsewhere.
 
     Raises:
-        TypeError: an argument is of the wrong type, there is no input, or `hx` or `lengths` are given for another model than a
-            byhand.LSTM, or a model with torch's layers cannot be copied.
+        TypeError: an argument is of the wrong type, there is no input, `beside` is no explorer, or `hx` or `lengths` are given for
+            another model than a byhand.LSTM, or a model with torch's layers cannot be copied.
         ValueError: there is no layer of byhand's or of torch's that can be converted, or the model calls none; or an argument does not
-            fit the model and its input.
+            fit the model and its input; or `beside` is of other sequences.
         IndexError: there is no such call.
         UnknownSiteError: there is no such layer.
         RuntimeError: a layer of torch's, converted, would compute something else.
     """
-    return Explorer(
-        document(
-            model,
-            x,
-            hx=hx,
-            lengths=lengths,
-            characters=characters,
-            features=features,
-            items=items,
-            head=head,
-            names=names,
-            squash=squash,
-            targets=targets,
-            training=training,
-            full=full,
-            layer=layer,
-            call=call,
-            title=title,
-            about=about,
-            name=name,
-        )
+    made = document(
+        model,
+        x,
+        hx=hx,
+        lengths=lengths,
+        characters=characters,
+        features=features,
+        items=items,
+        head=head,
+        names=names,
+        squash=squash,
+        targets=targets,
+        training=training,
+        full=full,
+        layer=layer,
+        call=call,
+        title=title,
+        about=about,
+        name=name,
     )
+    return Explorer(made if beside is None else with_beside(made, beside))
