@@ -79,5 +79,5 @@ wheels: setup ## into dist: the pure wheel, and one for each system whose kernel
 
 constraints: setup ## write the versions that are installed into constraints.txt
 	$(PYTHON_IN) -m pip install --quiet --constraint constraints.txt --group docs
-	{ sed -n 1p constraints.txt; $(PYTHON_IN) -m pip freeze --all --exclude-editable | sed 's/+cpu$$//' | sort -f; } > constraints.new
+	{ sed -n 1p constraints.txt; $(PYTHON_IN) -m pip freeze --all --exclude-editable --exclude triton | sed 's/+cpu$$//' | sort -f; } > constraints.new
 	mv constraints.new constraints.txt

@@ -23,6 +23,7 @@ OPTIONS: list[dict[str, Any]] = [
     {"bidirectional": True, "num_layers": 2},
 ]
 LENGTHS = [3, 7, 1]
+NO_GPU = "the input is on cpu, the engine runs on cuda"
 pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 
 
@@ -108,7 +109,12 @@ def test_gradients_of_gradients(without_a_compiler: None) -> None:
 def test_it_is_taken_where_there_is_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("byhand.engine.cpp.engine.refuses_cell", lambda *_: "no C++ compiler was found")
     layer, x = LSTM(3, 4), torch.randn(5, 2, 3)
-    assert engines(layer, x) == [("cpp", "no C++ compiler was found"), ("aten", "ready"), ("reference", "ready")]
+    assert engines(layer, x) == [
+        ("cpp", "no C++ compiler was found"),
+        ("aten", "ready"),
+        ("triton", NO_GPU),
+        ("reference", "ready"),
+    ]
     theirs = nn.LSTM(3, 4)
     theirs.load_state_dict(layer.state_dict())
     assert torch.equal(layer(x)[0], theirs(x)[0])

@@ -216,7 +216,7 @@ SCOPES: list[tuple[Callable[[], Any], type[Exception], str]] = [
         FloatingPointError,
         "l1 has nan in its parameter weight_hh",
     ),
-    (lambda: inside(use_engine("gpu")), ValueError, "use_engine expected one of 'cpp', 'aten', 'reference', got 'gpu'"),
+    (lambda: inside(use_engine("gpu")), ValueError, "use_engine expected one of 'cpp', 'aten', 'triton', 'reference', got 'gpu'"),
     (lambda: engines(nn.LSTM(3, 4), x), TypeError, "engines expected a byhand.LSTM, got a LSTM"),  # type: ignore[arg-type]
     (lambda: convert("model"), TypeError, "convert expected a module, got a str"),  # type: ignore[arg-type]
     (
@@ -320,6 +320,11 @@ def test_the_first_bad_value_in_order_of_computation_is_named() -> None:
 
 
 def test_an_engine_asked_for_by_name_is_used() -> None:
-    assert engines(layer, x) == [("cpp", "ready"), ("aten", "ready"), ("reference", "ready")]
+    assert engines(layer, x) == [
+        ("cpp", "ready"),
+        ("aten", "ready"),
+        ("triton", "the input is on cpu, the engine runs on cuda"),
+        ("reference", "ready"),
+    ]
     with use_engine("reference"):
         assert torch.equal(layer(x)[0], layer(x)[0])

@@ -12,11 +12,11 @@ from byhand.engine import aten, precision, reference, transforms
 from byhand.engine.call import Call, Result
 from byhand.engine.cpp import engine as cpp
 from byhand.engine.protocol import Engine, Prepared
+from byhand.engine.triton import engine as triton
 
-ENGINES: tuple[Engine, ...] = (cpp, aten, reference)
-LOW: tuple[Engine, ...] = (
-    cpp,
-)  # those that keep sums and states in float32 by themselves in bfloat16, where they do not refuse it
+ENGINES: tuple[Engine, ...] = (cpp, aten, triton, reference)
+# Those that keep sums and states in float32 by themselves in low precision, where they do not refuse it.
+LOW: tuple[Engine, ...] = (cpp, triton)
 _chosen: ContextVar[str | None] = ContextVar("engine", default=None)
 
 
@@ -34,11 +34,21 @@ def run(call: Call) -> Result:
     """Run the call, in the number type that is right for it, on the engine that was asked for by name, else on the first that does
     not refuse. RuntimeError if the one asked for refuses: nothing falls back silently.
     """
-    if call.input.dtype == torch.bfloat16 and not is_recorded(call):
-        for engine in LOW:
-            if _chosen.get() in (None, engine.name) and engine.refuses(call) is None:
-                return engine.run(call)
+    if call.input.dtype in precision.LOW and not is_recorded(call):
+        engine = first_in_low(call)
+        if engine is not None:
+            return engine.run(call)
     return precision.run(call, run_as_it_is)
+
+
+def first_in_low(call: Call) -> Engine | None:
+    """The engine that computes a call in low precision as it is; None if it is to be converted first, as it is for the first engine that
+    takes it and is not among LOW.
+    """
+    for engine in ENGINES:
+        if _chosen.get() in (None, engine.name) and engine.refuses(call) is None:
+            return engine if engine in LOW else None
+    return None
 
 
 def run_as_it_is(call: Call) -> Result:
@@ -81,12 +91,12 @@ def states(call: Call) -> list[tuple[str, str]]:
     """Every engine in order, with "ready" (in low precision "ready: ...", with the number types) or why it would not run this call."""
     words = precision.in_words(call)
     ready = "ready" if words is None else f"ready: {words}"
-    low = [engine for engine in LOW if call.input.dtype == torch.bfloat16 and engine.refuses(call) is None]
+    low = [engine for engine in LOW if call.input.dtype in precision.LOW and engine.refuses(call) is None]
     computed = precision.computed_in(call)
     with precision.exactly(call.input.device.type):
         asked = call if computed is None else precision.converted(call, computed)
         found = [(engine, engine.refuses(asked) or ready) for engine in ENGINES]
-    return [(engine.name, f"ready: {precision.IN_PAIRS}" if engine in low else words) for engine, words in found]
+    return [(engine.name, f"ready: {precision.in_pairs(call)}" if engine in low else words) for engine, words in found]
 
 
 @contextmanager

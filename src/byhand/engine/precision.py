@@ -4,7 +4,7 @@ In bfloat16 a memory that counts stops at 256, and a forget gate of 0.998 is 1. 
 step of a sequence to the last, and rounded once, when they are returned. Under autocast the weights are not rounded at all: the output
 has autocast's type, the states stay in the weights' own, so that they can be carried on from call to call.
 
-An engine among dispatch.LOW keeps sums and states so by itself in layers of bfloat16 that it does not refuse: those are not converted.
+An engine among dispatch.LOW keeps sums and states so by itself in layers of low precision that it does not refuse: those are not converted.
 """
 
 from __future__ import annotations
@@ -28,7 +28,13 @@ COMPUTED_IN = {
 }
 
 
-IN_PAIRS = "products of bfloat16, sums and states in float32, output in bfloat16"
+LOW = (torch.bfloat16, torch.float16)
+
+
+def in_pairs(call: Call) -> str:
+    """What is to be known of a call that an engine among dispatch.LOW computes as it is."""
+    own = name(call.input.dtype)
+    return f"products of {own}, sums and states in float32, output in {own}"
 
 
 def in_words(call: Call) -> str | None:

@@ -166,7 +166,7 @@ def gradient_names(call: Call) -> dict[str, Tensor]:
     weights = {name: getattr(call.weights, name) for name in call.weights._fields[:5]}
     vectors = dict(zip(call.cell.vectors, call.weights.vectors, strict=True))
     states = {f"first {name}": one for name, one in zip(call.cell.state, call.state, strict=True)}
-    return {name: one for name, one in ({"input": call.input} | weights | vectors | states).items() if one is not None}
+    return {name: one for name, one in ({"x": call.input} | weights | vectors | states).items() if one is not None}
 
 
 def hold(report: EngineReport, what: str, found: dict[str, Tensor], expected: dict[str, Tensor], dtype: torch.dtype) -> None:

@@ -1,0 +1,48 @@
+"""The GPU engine's kernels, compiled without a GPU: what they need of it, read from the compiled file."""
+
+import os
+import re
+import subprocess
+import sys
+from functools import cache
+
+import pytest
+from conftest import ROOT
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Triton is made for Linux")
+ROW = re.compile(r"\| (.+?) \| (\w+) \| (\w+) \| (\d*) ?\| (\d*) ?\| (\d*) ?\| (.+?) \|")
+
+
+@cache
+def budgets(*words: str) -> tuple[subprocess.CompletedProcess[str], list[tuple[str, ...]]]:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(["src", "."])}
+    environment.pop("TRITON_INTERPRET", None)
+    command = [sys.executable, "-W", "ignore", "tools/gpu_budgets.py", *words]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False)
+    return done, [match.groups() for match in ROW.finditer(done.stdout) if match[1] != "layer"]
+
+
+@pytest.mark.parametrize("arch", ["sm_80", "sm_86", "sm_90", "sm_100"])
+def test_no_kernel_of_the_table_spills_or_needs_more_than_the_engine_thinks(arch: str) -> None:
+    done, rows = budgets(arch)
+    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+    assert done.stdout.rstrip().endswith("none spills, none needs more than the engine thinks")
+    ran = [row for row in rows if row[2] != "refused"]
+    assert len(ran) >= 20 and {row[2] for row in ran} == {"forward", "backward"}
+    assert all(0 < int(row[3]) <= 255 and row[4] == "0" for row in ran)
+    limit = {"sm_80": 163, "sm_86": 99}.get(arch, 227)
+    assert all(int(row[5]) <= limit for row in ran)
+
+
+def test_the_table_of_the_docs_is_what_is_compiled() -> None:
+    _, rows = budgets("sm_90")
+    text = (ROOT / "docs/gpu.md").read_text()
+    assert [match.groups() for match in ROW.finditer(text) if match[1] != "layer"] == rows
+
+
+def test_an_unknown_gpu_is_refused_in_one_line() -> None:
+    done, _ = budgets("sm_1")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith(
+        "expected one or more of sm_80, sm_86, sm_89, sm_90, sm_100, sm_120, gfx942, got sm_1"
+    )

@@ -1,0 +1,226 @@
+"""Compile the GPU engine's kernels for GPUs that are not there, and read registers, spills and shared memory from what comes out.
+
+    python tools/gpu_budgets.py                    the table of docs/gpu.md, for sm_90
+    python tools/gpu_budgets.py sm_80 sm_86 sm_100 gfx942 --every
+    python tools/gpu_budgets.py sm_90 --cell gru
+
+No GPU is needed: Triton's wheel brings ptxas and cuobjdump. NVIDIA's compiler says how many registers a thread has and how many bytes of
+stack it uses, which is where spilled registers go; for AMD's the compiled file's own notes do. Ends with 1 where a kernel spills, or needs
+more than the engine thinks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+
+from byhand import cells
+from byhand.cells import Cell
+from byhand.engine.triton import limits
+from byhand.engine.triton.kernel import Kernel, options
+from byhand.engine.triton.values import Inputs
+
+SHARED = {
+    "sm_80": 163,
+    "sm_86": 99,
+    "sm_89": 99,
+    "sm_90": 227,
+    "sm_100": 227,
+    "sm_120": 99,
+    "gfx942": 64,
+}  # KB that a program may have
+NAMES = {torch.float64: "fp64", torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16", torch.int32: "i32"}
+
+
+class Entry(NamedTuple):
+    """Kernels to compile: of a cell in layers of `hidden` units."""
+
+    cell: Cell
+    hidden: int
+    dtype: torch.dtype
+    precision: str
+    projected: int | None = None
+
+    def __str__(self) -> str:
+        number = NAMES[self.dtype] if self.dtype != torch.float32 else f"fp32 {self.precision}"
+        return f"{self.cell.name} {self.hidden}{'' if self.projected is None else f' -> {self.projected}'} {number}"
+
+    def needed(self) -> int:
+        """What the engine thinks that it needs on the chip, in bytes."""
+        return limits.needed_on_chip(self.cell, self.hidden, self.projected, self.dtype)
+
+
+CELLS = (cells.lstm, cells.gru, cells.rnn, cells.peephole, cells.cifg, cells.slstm, cells.min_lstm, cells.lstm_1997)
+EVERY = (
+    *CELLS,
+    cells.no_forget_gate(cells.lstm),
+    cells.full_gate_recurrence(cells.peephole),
+    cells.zoneout(cells.lstm, h=0.2, c=0.3),
+)
+KINDS = (
+    (torch.bfloat16, "ieee"),
+    (torch.float16, "ieee"),
+    (torch.float32, "tf32"),
+    (torch.float32, "ieee"),
+    (torch.float64, "ieee"),
+)
+TABLE = (  # of docs/gpu.md
+    *(Entry(cells.lstm, hidden, torch.bfloat16, "ieee") for hidden in (32, 64, 96, 128)),
+    *(Entry(cells.lstm, hidden, torch.float32, "tf32") for hidden in (32, 64, 96)),
+    *(Entry(cells.lstm, hidden, torch.float32, "ieee") for hidden in (32, 64)),
+    *(Entry(cells.lstm, hidden, torch.float64, "ieee") for hidden in (32, 64)),
+    Entry(cells.lstm, 128, torch.bfloat16, "ieee", 64),
+    Entry(cells.gru, 64, torch.float32, "tf32"),
+    Entry(cells.peephole, 64, torch.float32, "tf32"),
+    Entry(cells.slstm, 64, torch.float32, "tf32"),
+    Entry(cells.lstm_1997, 32, torch.float32, "tf32"),
+)
+
+
+def entries(chosen: Iterable[Cell]) -> Iterator[Entry]:
+    """Every size at which blocks change, in every number type."""
+    for cell in chosen:
+        for dtype, precision in KINDS:
+            yield from (Entry(cell, hidden, dtype, precision) for hidden in (16, 32, 48, 64, 96, 128))
+            if not cell.reads_its_output:
+                yield Entry(cell, 64, dtype, precision, 32)
+
+
+class Usage(NamedTuple):
+    """What one compiled kernel needs: registers and spilled bytes a thread, bytes of shared memory a program."""
+
+    registers: int
+    spilled: int
+    shared: int
+    seconds: float
+
+
+def inputs_of(cell: Cell, hidden: int, dtype: torch.dtype, projected: int | None, *, ragged: bool = False) -> Inputs:
+    """Tensors without memory, 32 sequences of 100 steps."""
+    time, batch, gates, output = 100, 32, len(cell.gates), projected or hidden
+
+    def new(*shape: int, dtype: torch.dtype = dtype) -> torch.Tensor:
+        return torch.empty(shape, dtype=dtype, device="meta")
+
+    sums = torch.float64 if dtype == torch.float64 else torch.float32
+    read = sum(output if name == cell.state[0] else hidden for name in cell.sources)
+    return Inputs(
+        new(time, batch, gates * hidden, dtype=sums),
+        new(gates * hidden, read) if cell.sources else None,
+        new(gates * hidden),
+        None if projected is None else new(projected, hidden),
+        tuple(new(hidden) for _ in cell.vectors),
+        tuple(new(time, batch, hidden) for _ in cell.noise),
+        tuple(new(batch, output if i == 0 else hidden) for i in range(len(cell.state))),
+        new(batch, dtype=torch.int32) if ragged else None,
+        False,
+    )
+
+
+def arguments_of(kernel: Kernel, inputs: Inputs) -> dict[str, dict[str, Any]]:
+    """What both kernels are called with in training, by name."""
+    outputs = kernel.empty_outputs(inputs, keep=True)
+    time, batch, _ = inputs.product.shape
+    every = inputs.product.new_empty(time, batch, len(kernel.partition.preactivations) * kernel.hidden)
+    made = kernel.empty_gradients(inputs, every, [None] * len(inputs.state))
+    return {
+        "forward": kernel.forward_arguments(inputs, outputs, keep=True),
+        "backward": kernel.backward_arguments(inputs, outputs, every, outputs.given[0], made),
+    }
+
+
+def compiled(function: Any, given: dict[str, Any], arch: str, options: dict[str, Any]) -> tuple[Any, float]:
+    """Triton's compiled kernel, and how many seconds it took."""
+    signature, constants, attributes = {}, {}, {}
+    for place, name in enumerate(function.arg_names):
+        value = given.get(name)
+        if isinstance(value, torch.Tensor):
+            signature[name] = f"*{NAMES[value.dtype]}"
+            attributes[place,] = [["tt.divisibility", 16]]
+        elif isinstance(value, int) and not isinstance(value, bool) and name != "ROWS":
+            signature[name] = "i32"
+            if value % 16 == 0 and name not in ("T", "B"):
+                attributes[place,] = [["tt.divisibility", 16]]
+        else:
+            signature[name], constants[place,] = "constexpr", value
+    number = arch.removeprefix("sm_")
+    target = GPUTarget("cuda", int(number), 32) if number != arch else GPUTarget("hip", arch, 64)
+    began = time.perf_counter()
+    if target.backend == "hip":  # which has no such option
+        options = {name: value for name, value in options.items() if name != "maxnreg"}
+    source = ASTSource(fn=function, signature=signature, constexprs=constants, attrs=attributes)
+    made = triton.compile(source, target=target, options=options)
+    return made, time.perf_counter() - began
+
+
+def usage(made: Any, seconds: float) -> Usage:
+    """Read from the compiled file."""
+    if "amdgcn" in made.asm:
+        found = {name: int(value) for name, value in re.findall(r"\.(vgpr_\w*count):\s+(\d+)", made.asm["amdgcn"])}
+        return Usage(found["vgpr_count"], 4 * found["vgpr_spill_count"], made.metadata.shared, seconds)
+    tool = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "kernel.cubin"
+        file.write_bytes(made.asm["cubin"])
+        text = subprocess.run([tool, "--dump-resource-usage", file], capture_output=True, text=True, check=True).stdout
+    found = {name: int(value) for name, value in re.findall(r"(REG|STACK|LOCAL):(\d+)", text)}
+    return Usage(found["REG"], found["STACK"] + found["LOCAL"], made.metadata.shared, seconds)
+
+
+def used(entry: Entry, arch: str) -> Iterator[tuple[str, Usage]]:
+    """Both kernels of an entry."""
+    torch.backends.cudnn.rnn.fp32_precision = "tf32" if entry.precision == "tf32" else "ieee"  # type: ignore[attr-defined]
+    kernel = Kernel(entry.cell, entry.hidden, entry.projected)
+    inputs = inputs_of(entry.cell, entry.hidden, entry.dtype, entry.projected)
+    for name, given in arguments_of(kernel, inputs).items():
+        yield name, usage(*compiled(getattr(kernel.module, name), given, arch, options(kernel.axes, entry.dtype)))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("arch", nargs="*", default=["sm_90"], help=f"one or more of {', '.join(SHARED)}; sm_90 if not given")
+    parser.add_argument("--every", action="store_true", help="every cell at every size and in every number type")
+    parser.add_argument(
+        "--cell", choices=[cell.name for cell in CELLS], help="one cell, at every size and in every number type"
+    )
+    asked = parser.parse_args()
+    unknown = sorted(set(asked.arch) - set(SHARED))
+    if unknown:
+        parser.error(f"expected one or more of {', '.join(SHARED)}, got {', '.join(unknown)}")
+    if asked.cell or asked.every:
+        chosen: Iterable[Entry] = entries([cell for cell in EVERY if asked.cell in (None, cell.name)])
+    else:
+        chosen = TABLE
+    over = 0
+    print("| layer | GPU | kernel | registers | spilled bytes | shared KB | the engine thinks |\n|---|---|---|---|---|---|---|")
+    for entry, arch in ((entry, arch) for entry in chosen for arch in asked.arch):
+        needed = entry.needed()
+        if needed > SHARED[arch] << 10:
+            print(f"| {entry} | {arch} | refused | | | | {needed >> 10} of {SHARED[arch]} |", flush=True)
+            continue
+        for name, found in used(entry, arch):
+            shared = f"{found.shared / 1024:.0f} | {needed / 1024:.0f}"
+            print(f"| {entry} | {arch} | {name} | {found.registers} | {found.spilled} | {shared} |", flush=True)
+            over += found.spilled > 0 or found.shared > needed
+    print(
+        f"{over} kernels spill or need more than the engine thinks"
+        if over
+        else "none spills, none needs more than the engine thinks"
+    )
+    return over > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
