@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
+import collector  # it comes first: see there
 import lightning as L
 import postgres
 import pytest
@@ -62,6 +63,10 @@ LONG = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in LONG)
+
+
+def pytest_collection_finish() -> None:
+    collector.resume()
 
 
 def pytest_xdist_auto_num_workers() -> int:
