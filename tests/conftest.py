@@ -156,7 +156,9 @@ def run_here(script: Path, *words: str, cwd: Path) -> subprocess.CompletedProces
         try:
             runpy.run_path(str(script), run_name="__main__")
         except SystemExit as ended:
-            code = int(ended.code or 0)
+            if isinstance(ended.code, str):  # as Python does it
+                print(ended.code, file=error)
+            code = int(isinstance(ended.code, str) or ended.code or 0)
     return subprocess.CompletedProcess([str(script), *words], code, out.getvalue(), error.getvalue())
 
 
