@@ -2,6 +2,8 @@
 VENV ?= .venv
 PYTHON_IN = $(VENV)/bin/python
 export VENV
+# Containers often ask Python to write no bytecode: then each of the hundreds of programs that the tests start would compile byhand again.
+export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run check unit test lint format notebook outputs gallery docs docs-check explorer zoo statquest bench libraries prebuilt wheels constraints

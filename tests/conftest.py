@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
+import collector  # it comes first: see there
 import lightning as L
 import postgres
 import pytest
@@ -62,6 +63,10 @@ LONG = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in LONG)
+
+
+def pytest_collection_finish() -> None:
+    collector.resume()
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -151,7 +156,9 @@ def run_here(script: Path, *words: str, cwd: Path) -> subprocess.CompletedProces
         try:
             runpy.run_path(str(script), run_name="__main__")
         except SystemExit as ended:
-            code = int(ended.code or 0)
+            if isinstance(ended.code, str):  # as Python does it
+                print(ended.code, file=error)
+            code = int(isinstance(ended.code, str) or ended.code or 0)
     return subprocess.CompletedProcess([str(script), *words], code, out.getvalue(), error.getvalue())
 
 

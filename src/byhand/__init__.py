@@ -3,23 +3,26 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from byhand import cells
-from byhand.cells import Cell
-from byhand.engine.dispatch import use_engine
-from byhand.errors import LoadError
-from byhand.interop.flax_writer import to_flax
-from byhand.interop.keras_writer import to_keras
-from byhand.interop.load import load_weights
-from byhand.interop.state_dict import to_state_dict
-from byhand.interop.torch import convert
-from byhand.interop.torch_layers import TorchLSTM
-from byhand.nn import LSTM, LSTMCell
-from byhand.nn.engines import engines
-from byhand.nn.frozen import frozen
-from byhand.trace import Trace
-from byhand.trace.edit import at, edit
-from byhand.trace.finite import check_finite
-from byhand.trace.record import record
+from byhand.files.imports import uncollected
+
+with uncollected():  # of torch
+    from byhand import cells
+    from byhand.cells import Cell
+    from byhand.engine.dispatch import use_engine
+    from byhand.errors import LoadError
+    from byhand.interop.flax_writer import to_flax
+    from byhand.interop.keras_writer import to_keras
+    from byhand.interop.load import load_weights
+    from byhand.interop.state_dict import to_state_dict
+    from byhand.interop.torch import convert
+    from byhand.interop.torch_layers import TorchLSTM
+    from byhand.nn import LSTM, LSTMCell
+    from byhand.nn.engines import engines
+    from byhand.nn.frozen import frozen
+    from byhand.trace import Trace
+    from byhand.trace.edit import at, edit
+    from byhand.trace.finite import check_finite
+    from byhand.trace.record import record
 
 if TYPE_CHECKING:
     from byhand import explain, plots, zoo

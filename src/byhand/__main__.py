@@ -9,11 +9,19 @@ import importlib.util
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
+from types import ModuleType
+
+from byhand.files.imports import uncollected
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command that these words name, sys.argv's if None; gives the exit code: 2 for words that make no sense, 130 after Ctrl-C."""
+    if argv is None:
+        try:
+            return main(sys.argv[1:])
+        finally:
+            gc.freeze()  # Python would look through all that is there once more: half a second after torch, a second after Lightning
     words = _parser().parse_args(argv)
     if words.version:
         print("byhand", importlib.import_module("byhand").__version__)
@@ -33,15 +41,15 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def configs(arguments: list[str]) -> int:
-    return importlib.import_module("byhand.configs.cli").main(arguments)
+    return _module("byhand.configs.cli").main(arguments)
 
 
 def doctor(arguments: list[str]) -> int:
-    return importlib.import_module("byhand.doctor").main(arguments)
+    return _module("byhand.doctor").main(arguments)
 
 
 def bench(arguments: list[str]) -> int:
-    return importlib.import_module("byhand.benchmarks.bench").main(arguments)
+    return _module("byhand.benchmarks.bench").main(arguments)
 
 
 def training(command: str) -> Callable[[list[str]], int]:
@@ -51,8 +59,7 @@ def training(command: str) -> Callable[[list[str]], int]:
         missing = [name for name in ("lightning", "jsonargparse", "torchmetrics", "rich") if not importlib.util.find_spec(name)]
         if missing:
             return _refused(f"{command} needs {', '.join(missing)}, not installed here: pip install 'byhand[train]'")
-        with _imports_uncollected() if "lightning" not in sys.modules else nullcontext():
-            module = importlib.import_module(f"byhand.train.cli.{'write' if command == 'write' else 'command'}")
+        module = _module(f"byhand.train.cli.{'write' if command == 'write' else 'command'}")
         return module.main(arguments if command == "write" else [command, *arguments])
 
     return run
@@ -62,11 +69,11 @@ def study(arguments: list[str]) -> int:
     missing = [name for name in ("optuna", "scipy", "matplotlib", "lightning", "rich") if not importlib.util.find_spec(name)]
     if missing:
         return _refused(f"study needs {', '.join(missing)}, not installed here: pip install 'byhand[study]'")
-    return importlib.import_module("byhand.study.cli").main(arguments)
+    return _module("byhand.study.cli").main(arguments)
 
 
 def explore(arguments: list[str]) -> int:
-    return importlib.import_module("byhand.explorer.cli").main(arguments)
+    return _module("byhand.explorer.cli").main(arguments)
 
 
 def play(arguments: list[str]) -> int:
@@ -74,11 +81,11 @@ def play(arguments: list[str]) -> int:
 
 
 def zoo(arguments: list[str]) -> int:
-    return importlib.import_module("byhand.zoo.cli").main(arguments)
+    return _module("byhand.zoo.cli").main(arguments)
 
 
 def convert(arguments: list[str]) -> int:
-    return importlib.import_module("byhand.interop.command.cli").main(arguments)
+    return _module("byhand.interop.command.cli").main(arguments)
 
 
 # A command imports what it needs when it is run, so that all others start without.
@@ -109,6 +116,15 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
 }
 
 
+def _module(name: str) -> ModuleType:
+    """A command's module. What comes with it, half a million objects, is never looked through for garbage."""
+    if name not in sys.modules:
+        with uncollected():
+            importlib.import_module(name)
+        gc.freeze()
+    return sys.modules[name]
+
+
 def _parser() -> argparse.ArgumentParser:
     lines = [f"  {name:<10}{text}" for name, (text, _) in COMMANDS.items()]
     parser = argparse.ArgumentParser(
@@ -124,23 +140,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("command", nargs="?", help=argparse.SUPPRESS)
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     return parser
-
-
-@contextmanager
-def _imports_uncollected() -> Iterator[None]:
-    """Inside the block garbage is not collected; what was imported there is never looked through again.
-
-    Torch's and Lightning's are a million objects that stay until the end. To look through them while they come, and again when the
-    process ends, takes two seconds of every command.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        if was_enabled:
-            gc.enable()
 
 
 @contextmanager

@@ -31,6 +31,11 @@ LAYERS: dict[str, dict[str, Any]] = {
     "two both ways": {"num_layers": 2, "bidirectional": True},
     "no bias": {"bias": False},
 }
+SIZED = [  # how a layer is put together does not depend on where its weights are: the largest, which take longest, only plain
+    pytest.param(options, shape, id=f"{label}-{'x'.join(map(str, shape))}")
+    for label, options in LAYERS.items()
+    for shape in (SHAPES if label == "plain" else SHAPES[:-1])
+]
 
 
 def errors(found: Named, truth: Named) -> Named:
@@ -51,9 +56,8 @@ def assert_as_near_as_torch(theirs: nn.Module, ours: LSTM, x: Input, hx: Any) ->
         assert error <= 1.1 * wanted[name] + 1e-4, f"{name}: {error:.2e}, torch {wanted[name]:.2e}"
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "x".join(map(str, shape)))
-@pytest.mark.parametrize("options", LAYERS.values(), ids=LAYERS)
-@pytest.mark.parametrize(("cell", "torchs"), [(cells.lstm, nn.LSTM), (cells.gru, nn.GRU)], ids=str)
+@pytest.mark.parametrize(("options", "shape"), SIZED)
+@pytest.mark.parametrize(("cell", "torchs"), [(cells.lstm, nn.LSTM), (cells.gru, nn.GRU)], ids=["lstm", "gru"])
 def test_every_result_and_gradient_is_as_near_the_truth_as_torchs(
     cell: Cell, torchs: Any, options: dict[str, Any], shape: Shape
 ) -> None:
@@ -75,7 +79,7 @@ def test_packed_sequences_are_as_near_the_truth_as_torchs() -> None:
             assert_as_near_as_torch(theirs, ours, packed(torch.randn(9, 5, 5).to(BFLOAT16), [9, 2, 7, 1, 4]), hx)
 
 
-@pytest.mark.parametrize("name", ["lstm", "peephole", "gru", "full_gate_recurrence(lstm)", "min_lstm", "slstm"])
+@pytest.mark.parametrize("name", ["lstm", "peephole", "gru", "full_gate_recurrence(lstm)", "min_lstm"])
 @pytest.mark.parametrize("ragged", [False, True], ids=["full", "ragged"])
 def test_the_reference_engine_gives_the_same(name: str, ragged: bool) -> None:
     """Vectors, several states that the product reads, none; ragged lengths in both directions, given states."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from cases import CASES, as_tuple
-from pairs import ELEMENTWISE
+from pairs import SINGLE
 from torch import Tensor, nn
 
 import byhand
@@ -94,7 +94,7 @@ def test_a_forget_gate_near_one_forgets(way: str, engine: str) -> None:
         assert forgetting(nn.LSTM(1, 1, dtype=dtype))(torch.zeros(1000, 1, 1, dtype=dtype), given)[1][1].item() == 1.0
 
 
-@pytest.mark.parametrize("name", ELEMENTWISE)
+@pytest.mark.parametrize("name", SINGLE)
 @pytest.mark.parametrize("way", WAYS)
 def test_both_engines_give_the_same(way: str, name: str) -> None:
     dtype, around = WAYS[way]

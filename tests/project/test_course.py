@@ -5,7 +5,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import ROOT, run
+from conftest import ROOT, run_here
 
 LESSONS = sorted((ROOT / "docs" / "learn").glob("[0-9]-*.ipynb"))
 each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.stem)
@@ -51,9 +51,9 @@ def test_exercises_wait_for_an_answer(lesson: Path) -> None:
 
 @each_lesson
 def test_runs_and_takes_its_solutions(lesson: Path, tmp_path: Path) -> None:
-    tool = str(ROOT / "tools" / "notebook.py")
-    assert run("python", tool, str(lesson), "--with-answers", "solved.ipynb", cwd=tmp_path).returncode == 0
-    done = run("python", tool, "solved.ipynb", "--keep", cwd=tmp_path)
+    tool = ROOT / "tools" / "notebook.py"
+    assert run_here(tool, str(lesson), "--with-answers", "solved.ipynb", cwd=tmp_path).returncode == 0
+    done = run_here(tool, "solved.ipynb", "--keep", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     solved = nbformat.read(tmp_path / "solved.ipynb", as_version=4)
     for number, cell in exercises(solved).items():

@@ -9,9 +9,17 @@ import pytest
 from benchmarks import fit
 
 
-def test_both_contenders_train_alike(capsys: pytest.CaptureFixture[str]) -> None:
-    """An epoch of the table: the same number of steps, and the same loss to its last digit shown."""
+def test_both_contenders_train_alike(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An epoch of the table: the same number of steps, and the same loss to its last digit shown. What is not counted is not run."""
+    taken, asked = fit.taken, []
+
+    def counted(contender: str, name: str, limits: dict[str, int]) -> fit.Taken | None:
+        asked.append((contender, limits["max_steps"]))
+        return None if limits["max_steps"] == 2 else taken(contender, name, limits)
+
+    monkeypatch.setattr(fit, "taken", counted)
     fit.main(["table", "--rounds", "1", "--max_steps", "6"])
+    assert asked == [("nn.LSTM", 2), ("byhand", 2), ("nn.LSTM", 6), ("byhand", 6)]
     head, *rows = capsys.readouterr().out.splitlines()
     assert head.split() == ["seconds", "whole", "faster", "fit", "faster", "steps", "val_loss"]
     found = [re.split(r"\s+", row) for row in rows]

@@ -12,12 +12,12 @@ from pathlib import Path
 import nbformat
 import pytest
 import torch
-from conftest import ROOT, run
+from conftest import ROOT, run, run_here
 
 from LSTM import COMPANIES, LSTMbyHand
 from tools.notebook import with_formulas
 
-FILE = ROOT / "main.ipynb"
+FILE, TOOL = ROOT / "main.ipynb", ROOT / "tools/notebook.py"
 notebook = nbformat.read(FILE, as_version=4)
 CODE = {cell.id: cell for cell in notebook.cells if cell.cell_type == "code"}
 
@@ -104,7 +104,7 @@ def test_answers_are_folded_in_on_the_page(tmp_path: Path) -> None:
 
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(FOLDED)]), tmp_path / "folded.ipynb")
     (tmp_path / "dot.png").write_bytes(base64.b64decode(DOT))
-    done = run("python", str(ROOT / "tools/notebook.py"), "folded.ipynb", "--html", "page.html", cwd=tmp_path)
+    done = run_here(TOOL, "folded.ipynb", "--html", "page.html", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     with running() as browser:
         page = browser.new_page()
@@ -131,7 +131,7 @@ def test_formulas_are_drawn_on_the_page_without_a_network(tmp_path: Path) -> Non
     from browser import running  # noqa: PLC0415 (as above)
 
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(FORMULAS)]), tmp_path / "maths.ipynb")
-    done = run("python", str(ROOT / "tools/notebook.py"), "maths.ipynb", "--html", "page.html", cwd=tmp_path)
+    done = run_here(TOOL, "maths.ipynb", "--html", "page.html", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     with running() as browser:
         page = browser.new_page()
@@ -198,7 +198,7 @@ def check_names(rows: list[tuple[str, str, str]]) -> None:
 
 
 def test_a_class_gets_it_without_answers(tmp_path: Path) -> None:
-    done = run("python", str(ROOT / "tools/notebook.py"), str(FILE), "--without-answers", "class.ipynb", cwd=tmp_path)
+    done = run_here(TOOL, str(FILE), "--without-answers", "class.ipynb", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     found = nbformat.read(tmp_path / "class.ipynb", as_version=4)
     text = "".join(cell.source for cell in found.cells)
@@ -206,12 +206,12 @@ def test_a_class_gets_it_without_answers(tmp_path: Path) -> None:
     assert "**Where to go from here.**" in text and "How would you notice?" in text
     assert [cell.source for cell in found.cells if cell.cell_type == "code"] == [cell.source for cell in CODE.values()]
     nbformat.validate(found)
-    done = run("python", str(ROOT / "tools/notebook.py"), str(FILE), "--without-answers", str(FILE), cwd=tmp_path)
+    done = run_here(TOOL, str(FILE), "--without-answers", str(FILE), cwd=tmp_path)
     assert done.returncode == 2 and "expected a new file" in done.stderr
 
 
 def test_its_teacher_gets_it_solved(tmp_path: Path) -> None:
-    done = run("python", str(ROOT / "tools/notebook.py"), str(FILE), "--with-answers", "teacher.ipynb", cwd=tmp_path)
+    done = run_here(TOOL, str(FILE), "--with-answers", "teacher.ipynb", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     found = nbformat.read(tmp_path / "teacher.ipynb", as_version=4)
     nbformat.validate(found)
@@ -224,7 +224,7 @@ def test_its_teacher_gets_it_solved(tmp_path: Path) -> None:
     assert others == {cell.id: cell.source for cell in found.cells if cell.cell_type == "code" and cell.id in others}
     blank = nbformat.v4.new_code_cell("a = None\n\ncheck(1, a, 2)", id="exercise-1")
     nbformat.write(nbformat.v4.new_notebook(cells=[blank]), tmp_path / "unsolved.ipynb")
-    done = run("python", str(ROOT / "tools/notebook.py"), "unsolved.ipynb", "--with-answers", "x.ipynb", cwd=tmp_path)
+    done = run_here(TOOL, "unsolved.ipynb", "--with-answers", "x.ipynb", cwd=tmp_path)
     assert done.returncode == 2 and "exercise-1 has no solution" in done.stderr and not (tmp_path / "x.ipynb").exists()
 
 
@@ -232,7 +232,7 @@ def test_a_failing_cell_leaves_everything_as_it_was(tmp_path: Path) -> None:
     broken = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 / 0")])
     nbformat.write(broken, tmp_path / "broken.ipynb")
     before = (tmp_path / "broken.ipynb").read_bytes()
-    done = run("python", str(ROOT / "tools/notebook.py"), "broken.ipynb", "--keep", "--html", "page.html", cwd=tmp_path)
+    done = run_here(TOOL, "broken.ipynb", "--keep", "--html", "page.html", cwd=tmp_path)
     assert done.returncode == 1
     assert "broken.ipynb failed, nothing was written" in done.stderr and "ZeroDivisionError" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["broken.ipynb"]

@@ -10,7 +10,7 @@ import sys
 import torch
 from cases import CASES
 from functions import ALONE, EVERYTHING
-from pairs import ELEMENTWISE
+from pairs import ELEMENTWISE, SINGLE
 
 from byhand import cells
 from byhand.cells import Cell
@@ -21,13 +21,13 @@ from byhand.engine.cpp.toolchain import compiler, libraries, prebuilt
 from byhand.files.cache import cache_folder
 from byhand.ir import partition
 
-DOUBLE, SINGLE = torch.float64, torch.float32
 NEEDED = [
-    *((EVERYTHING, dtype) for dtype in (DOUBLE, SINGLE)),  # they take longest
-    *((CASES[name][0], dtype) for dtype in (DOUBLE, SINGLE) for name in ELEMENTWISE),
-    (ALONE, SINGLE),
-    *((held(cell), DOUBLE) for cell in (cells.lstm, cells.gru, cells.lstm_1997, CASES["zoneout(lstm)"][0])),
-    (held(cells.lstm), SINGLE),
+    *((EVERYTHING, dtype) for dtype in (torch.float64, torch.float32)),  # they take longest
+    *((CASES[name][0], torch.float64) for name in ELEMENTWISE),
+    *((CASES[name][0], torch.float32) for name in SINGLE),
+    (ALONE, torch.float32),
+    *((held(cell), torch.float64) for cell in (cells.lstm, cells.gru, cells.lstm_1997, CASES["zoneout(lstm)"][0])),
+    (held(cells.lstm), torch.float32),
 ]
 ALL: dict[str, tuple[Cell, torch.dtype]] = {
     f"{index} {cell.name}/{dtype}": (cell, dtype) for index, (cell, dtype) in enumerate(NEEDED)

@@ -9,6 +9,7 @@ afterwards, or what went wrong. The processes are forked from one that has only 
 from __future__ import annotations
 
 import argparse
+import gc
 import hashlib
 import importlib
 import json
@@ -443,6 +444,7 @@ def main() -> None:
     for module in () if asked.cold else LOADED:  # once for all; it takes seconds, and runs nothing of ours
         importlib.import_module(module)
     torch.set_num_threads(1)
+    gc.freeze()  # else each child looks through, and so copies, all that was imported
     for job in map(tuple, json.load(sys.stdin)):
         sys.stdout.flush()
         child = os.fork()

@@ -207,15 +207,22 @@ def test_biases_of_gates_as_typed(folder: Path, here: Here, typed_as: str) -> No
 def test_what_is_imported_is_no_garbage_to_look_through() -> None:
     """The collector is on again after it, and leaves alone what was there before it: else it costs each command two seconds."""
     program = (
-        "import gc, byhand.__main__ as program\n"
-        "with program._imports_uncollected():\n"
-        "    assert not gc.isenabled()\n"
-        "    import json\n"
-        "assert gc.isenabled() and gc.get_freeze_count() > 10_000\n"
+        "import gc, sys\n"
+        "searches = []\n"
+        "gc.callbacks.append(lambda when, which: searches.append(which['generation']))\n"
+        "import byhand.__main__ as program\n"
+        "from byhand.files.imports import uncollected\n"
+        "assert 2 not in searches and gc.isenabled() and gc.get_freeze_count() == 0\n"
+        "assert program._module('byhand.configs.cli').main and program._module('json').dumps\n"
+        "assert 2 not in searches and gc.isenabled() and gc.get_freeze_count() > 50_000\n"
         "gc.disable()\n"
-        "with program._imports_uncollected():\n"
+        "with uncollected():\n"
         "    pass\n"
         "assert not gc.isenabled()\n"
+        "sys.argv[1:] = ['--version']\n"
+        "before = gc.get_freeze_count()\n"
+        "later = [[] for _ in range(1000)]\n"
+        "assert program.main() == 0 and gc.get_freeze_count() > before + 1000  # at the end, too\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

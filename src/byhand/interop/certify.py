@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextvars import copy_context
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
@@ -62,7 +63,8 @@ def certify(
     if not isinstance(layer, LSTM):
         raise TypeError(f"certify expected a byhand.LSTM, got a {type(layer).__name__}: byhand.load_weights(...) makes one")
     with unwatched():
-        return run_outside_modes(compared, layer, other, prefix, lengths, flipped, tolerance)
+        here = copy_context()  # the engine that use_engine asked for is the other thread's, too
+        return run_outside_modes(here.run, compared, layer, other, prefix, lengths, flipped, tolerance)
 
 
 def compared(

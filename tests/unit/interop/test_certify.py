@@ -119,6 +119,12 @@ def test_keras(name: str, dtype: str) -> None:
     assert any("lengths 7 3 1" in one for one in report.values) and "keras" in report.versions
 
 
+def test_the_engine_that_was_asked_for_is_the_one_that_runs() -> None:
+    layer = byhand.LSTM(3, 5, cell=cells.layernorm_lstm)
+    with byhand.use_engine("cpp"), pytest.raises(RuntimeError, match="engine 'cpp' was asked for and cannot run this"):
+        certify(layer, lambda x: x)
+
+
 def test_keras_differences_are_found() -> None:
     other = keras_layer("Bidirectional")
     layer = byhand.load_weights(other)
