@@ -26,10 +26,14 @@ MEMORY = ("-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 RACES = ("-O1", "-fsanitize=thread")
 HERE = ("-mcpu=native",) if platform.machine().startswith(("arm", "aarch64")) else ("-march=native",)
 LESS = ("-mavx2", "-mfma") if "avx2" in cpu() else ()  # not AVX-512, whose masked instructions no sanitizer looks into
-BUILDS: dict[str, tuple[Cell, tuple[str, ...]]] = {
-    "lstm, memory": (cells.lstm, (*MEMORY, *LESS)),
-    "gru, memory": (cells.gru, (*MEMORY, *HERE)),
-    "lstm, races": (cells.lstm, (*RACES, *LESS)),
+BUILDS: dict[str, tuple[Cell, str | None, tuple[str, ...]]] = {  # the second: in what weights are frozen
+    "lstm, memory": (cells.lstm, None, (*MEMORY, *LESS)),
+    "gru, memory": (cells.gru, None, (*MEMORY, *HERE)),
+    "lstm, races": (cells.lstm, None, (*RACES, *LESS)),
+    "lstm in int8, memory": (cells.lstm, "int8", (*MEMORY, *LESS)),
+    "gru in int8, memory": (cells.gru, "int8", (*MEMORY, *HERE)),
+    "lstm in bfloat16, memory": (cells.lstm, "bfloat16", (*MEMORY, *LESS)),
+    "lstm in int8, races": (cells.lstm, "int8", (*RACES, *LESS)),
 }
 FAULTS = {
     "outside": (MEMORY, "float* x = new float[n]; float y = x[n]; delete[] x; return y > 0;"),
@@ -70,8 +74,8 @@ def programs_built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[st
     )
     with ThreadPoolExecutor(2) as pool:
         yield {
-            name: pool.submit(compiled, source(cell, partition(cell), torch.float32) + main, folder / f"{index}", flags)
-            for index, (name, (cell, flags)) in enumerate(BUILDS.items())
+            name: pool.submit(compiled, source(cell, partition(cell), torch.float32, frozen) + main, folder / f"{index}", flags)
+            for index, (name, (cell, frozen, flags)) in enumerate(BUILDS.items())
         }
 
 

@@ -225,3 +225,29 @@ def test_dropout_between_layers_is_drawn() -> None:
     input = torch.randn(5, 2, 3)
     assert not torch.equal(lstm(input)[0], lstm(input)[0])
     assert torch.equal(lstm.eval()(input)[0], lstm(input)[0])
+
+
+@pytest.mark.parametrize("module", [LSTM, LSTMCell])
+@pytest.mark.parametrize("name", SMALL)
+def test_second_derivatives_reach_given_states_in_their_own_shape(name: str, module: Any, taken: list[bool]) -> None:
+    """Also where the loss is of the last states alone, or does not need the first ones."""
+    torch.manual_seed(3)
+    layer = module(3, 6, dtype=torch.float64, cell=CASES[name][0])
+    before = (1, 2, 6) if module is LSTM else (2, 6)
+    input = torch.randn(*((5, 2, 3) if module is LSTM else (2, 3)), dtype=torch.float64, requires_grad=True)
+    state = tuple(torch.randn(before, dtype=torch.float64, requires_grad=True) for _ in layer.cell.state)
+
+    def second(of_states: bool, by_states: bool) -> list[Tensor]:
+        made = layer(input, as_hx(state))
+        last = as_tuple(made[1] if module is LSTM else made)
+        reached = last[-1] if of_states else (made[0] if module is LSTM else last[0])
+        leaves = [input, *(state if by_states else ()), *layer.parameters()]
+        first = torch.autograd.grad(reached.square().sum(), leaves, create_graph=True, materialize_grads=True)
+        return list(torch.autograd.grad(sum(one.square().sum() for one in first), leaves, materialize_grads=True))
+
+    for of_states, by_states in ((False, True), (True, True), (True, False), (False, False)):
+        ours = second(of_states, by_states)
+        with use_engine("reference"):
+            for mine, theirs in zip(ours, second(of_states, by_states), strict=True):
+                torch.testing.assert_close(mine, theirs, rtol=BACKWARD, atol=BACKWARD)
+    assert all(taken)

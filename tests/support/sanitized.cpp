@@ -1,8 +1,11 @@
 // Behind the text of a kernel: calls it as kernel.py does, with memory of exactly the right size, for the shapes that are named as
 // arguments: time,batch,input,hidden,projected,threads,reverse,ragged. What a kernel must write is filled with NaN beforehand, and
-// must hold none afterwards.
+// must hold none afterwards. A kernel of frozen weights has no derivative and no sites, and its weights are packed at every call.
 #include <cstdio>
 #include <memory>
+#if defined(FROZEN_INT8) || defined(FROZEN_BFLOAT16)
+#define FROZEN
+#endif
 
 struct Shape {
     int time, batch, input, hidden, projected, threads, reverse, ragged;
@@ -82,6 +85,7 @@ static void run(const Shape& shape, const Variant& variant) {
     for (int i = 0; i < STATES; ++i) check("last", c.last[i], c.batch * width_of(c, i));
     if (variant.packs) std::free(c.packed);
     c.packed = nullptr;
+#ifndef FROZEN
     if (!variant.keeps) return;
 
     T* seen[Cell::sites_count];
@@ -116,13 +120,18 @@ static void run(const Shape& shape, const Variant& variant) {
     for (int i = 0; i < PARAMETERS; ++i) check("gradient by parameter", c.grad_parameter[i], c.hidden);
     for (int i = 0; i < STATES && variant.outputs; ++i) check("gradient by new state", c.grad_history[i], places * c.hidden);
     for (int i = 0; i < STATES && variant.first; ++i) check("gradient by first state", c.grad_state[i], c.batch * width_of(c, i));
+#endif
 }
 
 int main(int count, char** arguments) {
+#ifdef FROZEN
+    const Variant variants[] = {{false, true, true, false, false, false}, {false, false, true, false, false, false}};
+#else
     const Variant variants[] = {
         {false, true, false, false, false, false}, {false, false, true, false, false, false}, {true, true, false, true, true, false},
         {true, false, true, false, false, false},  {true, true, false, true, true, true},
     };
+#endif
     for (int k = 1; k < count; ++k) {
         Shape s{};
         const int read = std::sscanf(arguments[k], "%d,%d,%d,%d,%d,%d,%d,%d", &s.time, &s.batch, &s.input, &s.hidden, &s.projected,

@@ -76,7 +76,7 @@ class Prepared(Protocol):
         first: Sequence[Tensor],
         packing: Packing | None = None,
     ) -> tuple[Tensor, ...] | None:
-        """The output and the last states, in autograd's graph. weights: the five of a call, then the vectors. None if packed sequences
-        have to be padded for it.
+        """The output and the last states, in autograd's graph. weights: the five of a call, then the vectors. first: (batch, width), or
+        (1, batch, width), and the last states come alike. None if packed sequences have to be padded for it.
         """
         ...

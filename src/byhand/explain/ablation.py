@@ -28,10 +28,11 @@ from byhand.explain.execution import function, run, same_random_numbers
 from byhand.explain.lookup import inside, name_of
 from byhand.explain.progress import progress as shown
 from byhand.explain.saturation import gate_sites
-from byhand.trace.edit import At, at, edit
+from byhand.trace.edit import At, at
 from byhand.trace.layers import layers, names, places
 from byhand.trace.record import record
 from byhand.trace.run import unknown
+from byhand.trace.variants import Variants
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -123,7 +124,8 @@ def ablation(
         with torch.no_grad(), same_random_numbers(seed):
             return number(score(run(model, x)))
 
-    with record(model, wanted) as trace:
+    variants = Variants(layers(model, "ablation"))
+    with record(model, wanted) as trace, variants.first():
         base = scored()
     if not isfinite(base):
         raise ValueError(
@@ -134,10 +136,11 @@ def ablation(
         raise ValueError("ablation found nothing to hold: the model does not call these layers on this input")
     means = {site: mean(trace.runs[site.rpartition(".")[0]], site.rpartition(".")[2]) for site in wanted}
     plan = [one for site in wanted for one in changes(site, means[site], site in gates, several(units, site, len(means[site])))]
+    variants.plan([{site: change} for site, _, _, change in plan])
     rows = []
     with shown("ablation") if progress is None else nullcontext(progress) as tell:
-        for done, (site, unit, held, change) in enumerate(plan, 1):
-            with edit(model, {site: change}):
+        for done, (site, unit, held, _) in enumerate(plan, 1):
+            with variants.held(done - 1):
                 value = scored()
             rows.append(Ablated(site, unit, held, value, value - base))
             tell(done, len(plan))

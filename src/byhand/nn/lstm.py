@@ -17,7 +17,7 @@ from byhand.cells import Cell, lstm
 from byhand.cells.names import register
 from byhand.engine.call import Call
 from byhand.engine.names import Sublayer
-from byhand.engine.observe import run_observed, unobserved
+from byhand.engine.observe import answered, run_observed, unobserved
 from byhand.nn import export, parameters, prepared, pretrained
 from byhand.nn.config import Config
 from byhand.nn.inputs import Batch, Reader, bare, cut_before
@@ -197,7 +197,7 @@ class LSTM(nn.Module):
             with export.sizes_are_numbers():
                 left = export.forward(self, input, hx, reset) if unobserved() else None
                 return self.run(input, hx, reset) if left is None else left
-        return self.run(input, hx, reset)
+        return answered(self, (input, hx, reset), self.run)
 
     def run(
         self, input: Tensor | PackedSequence, hx: State | None, reset: Tensor | None, run_call: RunCall = run_observed

@@ -12,7 +12,7 @@ from byhand.cells import Cell, lstm
 from byhand.cells.names import register
 from byhand.engine.call import Call
 from byhand.engine.names import Sublayer
-from byhand.engine.observe import run_observed, unobserved
+from byhand.engine.observe import answered, run_observed, unobserved
 from byhand.nn import export, parameters, prepared
 from byhand.nn.config import Config
 from byhand.nn.inputs import Reader, bare
@@ -119,7 +119,7 @@ class LSTMCell(nn.Module):
             with export.sizes_are_numbers():
                 left = export.forward(self, input, hx) if unobserved() else None
                 return self.run(input, hx) if left is None else left
-        return self.run(input, hx)
+        return answered(self, (input, hx), self.run)
 
     def run(self, input: Tensor, hx: State | None, run_call: RunCall = run_observed) -> State:
         """Check what is given, and run the step, by run_call."""

@@ -163,11 +163,9 @@ def differentiable(
     stack: PreparedStack, input: Tensor, state: tuple[Tensor, ...], packing: Packing | None
 ) -> tuple[Tensor, list[Tensor]] | None:
     """The same, in the graph; None if an engine has no derivative of packed rows."""
-    single = stack.zeros[0].dim() == 2  # of a module that takes single steps
     if len(stack.sublayers) == 1:
-        first = state if single else [one[0] for one in state]
-        made = stack.sublayers[0].differentiable(input, stack.weights[0], first, packing)
-        return None if made is None else (made[0], [*made[1:]] if single else [one.unsqueeze(0) for one in made[1:]])
+        made = stack.sublayers[0].differentiable(input, stack.weights[0], state, packing)
+        return None if made is None else (made[0], [*made[1:]])
     x, outputs, lasts = input, [], []
     for index, (sublayer, weights) in enumerate(zip(stack.sublayers, stack.weights, strict=True)):
         made = sublayer.differentiable(x, weights, [one[index] for one in state], packing)

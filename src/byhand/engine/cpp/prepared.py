@@ -95,4 +95,7 @@ class PreparedCall:
             return TrainedLayer.apply(self.trained, packing, input, *weights, *first)  # type: ignore[return-value]
         if packing is not None:
             return None
-        return Layer.apply(self.bare, [], [], input, *weights, *first)  # type: ignore[return-value]
+        if first[0].dim() == 2:
+            return Layer.apply(self.bare, [], [], input, *weights, *first)  # type: ignore[return-value]
+        output, *last = Layer.apply(self.bare, [], [], input, *weights, *(one[0] for one in first))  # type: ignore[misc]
+        return output, *(one.unsqueeze(0) for one in last)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from byhand.engine.cpp.arguments import address
+from byhand.engine.cpp.arguments import address, addresses
 from byhand.engine.cpp.autograd import recurrent_bias, shares_output, through_reference, unflatten
 from byhand.engine.cpp.kernel import Kernel
 from byhand.engine.cpp.values import KernelInputs, torch_multiplies
@@ -35,13 +35,15 @@ def is_plain(inputs: KernelInputs) -> bool:
 
 
 class TrainedCall:
-    """A prepared call with its derivative: one layer, one number of sequences, contiguous tensors in the order of autograd.flatten."""
+    """A prepared call with its derivative: one layer, one number of sequences, contiguous tensors in the order of autograd.flatten. First
+    states are (batch, width), or (1, batch, width); the last ones and the gradients by both come alike.
+    """
 
     def __init__(self, kernel: Kernel, inputs: KernelInputs, bare: Call) -> None:
         batch, self.at = inputs.input.shape[1], kernel.at
         hidden = inputs.weights.input.shape[0] // len(kernel.cell.gates)
         self.kernel, self.bare, self.states, self.shares_output = kernel, bare, len(inputs.state), shares_output(inputs)
-        self.hidden, self.saved = hidden, kernel.preactivations * hidden
+        self.hidden, self.saved, self.carried = hidden, kernel.preactivations * hidden, (self.states, batch, hidden)
         self.wide: dict[str, Any] = (
             {"dtype": kernel.computed} if kernel.rounds else {}
         )  # of sums and states, where it is another
@@ -51,6 +53,7 @@ class TrainedCall:
         saved = inputs.input.new_empty(1, batch, self.saved, **self.wide)
         histories = [output if keeps else None for keeps in kernel.keeps]
         self.argv = kernel.arguments(inputs, kernel.plain_outputs(output, inputs.state, histories, saved))
+        self.offsets = [state * batch * hidden * saved.element_size() for state in range(self.states)]  # of what is carried
 
     def forward(
         self, tensors: tuple[Any, ...], packing: Packing | None
@@ -93,22 +96,28 @@ class TrainedCall:
         output, histories = stored[count + states], stored[-states - 1 : -1]
         argv = self.bound(packing, tensors, output, tensors[-states:], histories, saved)  # nothing reads the last states again
         by_output = None if grads[0] is None else grads[0].contiguous()
-        by_state = [
-            torch.zeros_like(one, **self.wide) if grad is None else grad.clone(memory_format=torch.contiguous_format)
-            for one, grad in zip(tensors[-states:], grads[1:], strict=True)
-        ]
-        if self.wide:
-            by_state = [one.to(saved.dtype) for one in by_state]
+        wants_first = any(needed[count:])
+        by_state: list[Tensor | None] = [None] * states
+        if wants_first or any(one is not None for one in grads[1:]):
+            by_state = [
+                saved.new_zeros(one.shape)
+                if grad is None
+                else grad.to(saved.dtype, copy=True, memory_format=torch.contiguous_format)
+                for one, grad in zip(tensors[-states:], grads[1:], strict=True)
+            ]
+            argv[at.grad_state] = addresses(by_state)
+        else:  # which nobody is told: memory for what flows back from step to step
+            carried = saved.new_zeros(self.carried)
+            start = carried.data_ptr()
+            argv[at.grad_state] = array("q", [start + offset for offset in self.offsets])
         by_input, by_weight, by_recurrent = [
             torch.empty_like(one, **self.wide) if need and one is not None else None
             for one, need in zip(tensors[:3], needed, strict=False)
         ]
-        by_bias = saved.new_empty(saved.shape[-1])
+        by_bias = saved.new_empty(self.saved)
         wanted = any(needed[6:count])
         by_vectors = [torch.empty_like(one, **self.wide) if wanted else None for one in tensors[6:count]]
-        argv[at.wants_first] = any(needed[count:])
-        argv[at.grad_output] = address(by_output)
-        argv[at.grad_state] = array("q", [one.data_ptr() for one in by_state])
+        argv[at.wants_first], argv[at.grad_output] = wants_first, address(by_output)
         argv[at.grad_x], argv[at.grad_weight_x], argv[at.grad_weight_h] = map(address, (by_input, by_weight, by_recurrent))
         argv[at.grad_bias] = by_bias.data_ptr()
         for place, one in enumerate(by_vectors, at.grad_parameter.start):
@@ -116,7 +125,7 @@ class TrainedCall:
         self.kernel.run_backward(argv)
         by_x = by_u = None
         if needed[3]:
-            by_x = by_bias[: self.gate_rows]
+            by_x = by_bias if self.gate_rows == self.saved else by_bias[: self.gate_rows]
         if needed[4]:  # in memory of its own: optimisers write into them
             by_u = by_bias.clone() if self.biases_alike else recurrent_bias(self.kernel, by_bias)
         made = [by_input, by_weight, by_recurrent, by_x, by_u, None, *by_vectors, *by_state]
@@ -143,8 +152,21 @@ class TrainedLayer(torch.autograd.Function):
         stored, needed = ctx.saved_tensors, ctx.needs_input_grad[2:]
         if torch.is_grad_enabled():  # the derivative is to be differentiated itself
             call = unflatten(layer.bare, stored[: 6 + layer.vectors + layer.states])
-            return None, None, *packed_through_reference(call, ctx.packing, grads, needed)
+            return None, None, *stacked_through_reference(call, ctx.packing, grads, needed)
         return None, None, *layer.backward(ctx.packing, stored, grads, needed)
+
+
+def stacked_through_reference(
+    call: Call, packing: Packing | None, grads: Sequence[Tensor | None], needed: Sequence[bool]
+) -> list[Tensor | None]:
+    """packed_through_reference, of states (batch, width), or (1, batch, width) as in a stack of one."""
+    if call.state[0].dim() == 2:
+        return packed_through_reference(call, packing, grads, needed)
+    bare = call._replace(state=tuple(one.squeeze(0) for one in call.state))
+    last = [None if one is None else one.squeeze(0) for one in grads[1:]]
+    found = packed_through_reference(bare, packing, [grads[0], *last], needed)
+    start = len(found) - len(call.state)
+    return [*found[:start], *(None if one is None else one.unsqueeze(0) for one in found[start:])]
 
 
 def packed_through_reference(
