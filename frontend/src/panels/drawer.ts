@@ -1,5 +1,6 @@
 /** The drawer with the table of values: it slides over the view, which stays usable beside it. */
 
+import { OWN_MODEL } from "./header";
 import "./drawer.css";
 import { make } from "../dom/elements";
 import { iconButton } from "../dom/icons";
@@ -23,7 +24,7 @@ export function makeDrawer(store: Store): View {
   });
 
   function update(): void {
-    const open = store.state.table && store.state.view !== "tour";
+    const open = store.state.table && !OWN_MODEL.includes(store.state.view);
     const changed = open === element.hidden;
     const inside = element.contains(document.activeElement);
     element.hidden = !open;

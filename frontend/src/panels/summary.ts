@@ -7,11 +7,12 @@ import type { Store } from "../state/types";
 import { visible } from "../text/format";
 import { inOrder, label } from "../text/labels";
 import { linesOf } from "./answer";
+import { OWN_MODEL } from "./header";
 
 export function summary(store: Store): string {
   const { doc } = store.model;
   const { place, unit, time, item, view } = store.state;
-  if (view === "tour") return "";
+  if (OWN_MODEL.includes(view)) return "";
   const run = store.run();
   const character = doc.items[item].characters?.[time];
   const here = character === undefined ? "" : `, “${visible(character)}”`;

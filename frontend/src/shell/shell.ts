@@ -98,7 +98,7 @@ export function makeShell(root: HTMLElement, store: OwnStore, options: ShellOpti
     dock.hidden = view === "play";
     for (const part of [header, then, changes, time, current, drawer]) part.update();
     window.clearTimeout(announcement);
-    if (!store.state.playing && !card && view !== "play") announcement = window.setTimeout(() => write(live, summary(store)), QUIET);
+    if (!store.state.playing && !card) announcement = window.setTimeout(() => write(live, summary(store)), QUIET);
   };
 
   const look = lookAfter(root, store);
