@@ -180,9 +180,16 @@ def test_own_text_and_odd_settings(open_page: Opener, document: dict[str, Any]) 
     assert page.evaluate(f"{STORE}.state.play").split("~")[2] == "64"
 
 
-def test_without_workers_it_trains_between_frames_and_says_so(open_page: Opener, document: dict[str, Any]) -> None:
+REFUSED = {
+    "at once": "function () { throw new Error('refused') }",
+    "later": "class { constructor() { setTimeout(() => this.onerror({ preventDefault() {} }), 100) } postMessage() {} terminate() {} }",
+}
+
+
+@pytest.mark.parametrize("when", sorted(REFUSED))
+def test_without_workers_it_trains_between_frames_and_says_so(open_page: Opener, document: dict[str, Any], when: str) -> None:
     page = open_page({**document, "title": "No workers"}, fragment="view=unit")
-    page.evaluate("() => { window.Worker = function () { throw new Error('refused') } }")
+    page.evaluate(f"() => {{ window.Worker = {REFUSED[when]} }}")
     page.evaluate(f"{STORE}.set({{ view: 'play' }})")
     page.wait_for_selector(READY)
     page.click(GO)

@@ -41,6 +41,7 @@ SHORT = {
     r"byhand test ": "--trainer.limit_test_batches 1",
     r"byhand predict (?!.*future)": "--trainer.limit_predict_batches 1",
     r"byhand explore (?!.*--save)": "--save page.html",
+    r"byhand play (?!.*--save)": "--save page.html",
     r"byhand study run ": "--workers 1",
     r"byhand bench (?!--help)": "--quick --rounds 1 --threads 1",
 }

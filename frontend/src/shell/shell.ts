@@ -113,7 +113,7 @@ export function makeShell(root: HTMLElement, store: OwnStore, options: ShellOpti
     if (waits) drawer.element.hidden = true;
     for (const part of [header, then, own, changes, time, current, ...(waits ? [] : [drawer])]) part.update();
     window.clearTimeout(announcement);
-    const silent = store.state.playing || card || waits || view === "play";
+    const silent = store.state.playing || card || waits;
     if (!silent) announcement = window.setTimeout(() => write(live, summary(store)), QUIET);
   };
 

@@ -3,6 +3,7 @@
 import { packed } from "../document/pack";
 import type { Doc, HeadDoc, ItemDoc, PlayDoc, WeightsDoc } from "../document/schema";
 import type { Part } from "./net";
+import { USUAL } from "./settings";
 import type { Sequence, Task } from "./tasks";
 import { taskOf } from "./tasks";
 import type { Result } from "./trainer";
@@ -20,7 +21,7 @@ export function documentOf({ settings, parts, snapshots, curve, shown }: Result,
   const losses = curve.epochs.map((epoch, k) => ({ epoch, loss: curve.losses[k] })).filter(({ loss }) => Number.isFinite(loss));
   return {
     schema: 1,
-    title: `${nameOf(task)}: ${title}, ${units} ${units > 1 ? "units" : "unit"}, trained here for ${last.epoch.toLocaleString("en")} epochs`,
+    title: `${nameOf(task)}: ${title}, ${units} ${units > 1 ? "units" : "unit"}, ${last.epoch.toLocaleString("en")} epochs`,
     about: task.about,
     telling: 0,
     name: "lstm",
@@ -56,8 +57,7 @@ export function heldFragment(held: Record<string, number>): string {
 }
 
 function nameOf({ name }: Task): string {
-  const words = name.replaceAll("_", " ");
-  return words[0].toUpperCase() + words.slice(1);
+  return USUAL[name].title.replace(/^[a-z](?=[a-z])/, (letter) => letter.toUpperCase()); // not that of aⁿ bⁿ
 }
 
 function kindOf({ classes, inputs, outputs }: Task): "numbers" | "class" | "next" {

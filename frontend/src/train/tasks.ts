@@ -21,6 +21,7 @@ export interface Task {
   classes: boolean;
   every: boolean; // an answer after each step, not one at the end
   tolerance: number; // of numbers: how near is right
+  least: number; // the loss of who knows the rules, where chance decides what comes next; NaN: not known
   size: number; // sequences of a batch
   batches: number; // of an epoch
   draw(source: Source, number: number): Sequence; // number: how many were drawn before
@@ -52,7 +53,7 @@ export function taskOf(settings: Settings): Task {
 function companies(): Task {
   return {
     ...{ name: "companies", inputs: ["price"], symbols: false, outputs: ["prediction"], classes: false, every: false },
-    ...{ tolerance: 0.1, size: 1, batches: 2 },
+    ...{ tolerance: 0.1, least: 0, size: 1, batches: 2 },
     about: "Reads the prices of a company on four days and answers with the price of the fifth, which is that of the first.",
     draw: (_, number) => ({
       x: [number % 2, 0.5, 0.25, 1],
@@ -65,7 +66,7 @@ function companies(): Task {
 function adding(length: number): Task {
   return {
     ...{ name: "adding", inputs: ["value", "marker"], symbols: false, outputs: ["sum"], classes: false, every: false },
-    ...{ tolerance: 0.04, ...ONCE },
+    ...{ tolerance: 0.04, least: 0, ...ONCE },
     about: "Reads a row of numbers, two of them marked, and answers with the sum of these two, scaled to 0 … 1.",
     draw: (source) => {
       const steps = length + source.below(Math.floor(length / 10) + 1);
@@ -94,7 +95,7 @@ const WINDOWS = [
 function temporalOrder(length: number): Task {
   return {
     ...{ name: "temporal_order", inputs: LETTERS, symbols: true, outputs: ["XX", "XY", "YX", "YY"], classes: true, every: false },
-    ...{ tolerance: 0, ...ONCE },
+    ...{ tolerance: 0, least: 0, ...ONCE },
     about: "Reads a row of letters, two of them X or Y, and says in which order these stood.",
     draw: (source) => {
       const steps = length + source.below(Math.floor(length / 10) + 1);
@@ -116,7 +117,7 @@ function temporalOrder(length: number): Task {
 function parity(length: number): Task {
   return {
     ...{ name: "parity", inputs: ["0", "1"], symbols: true, outputs: ["even", "odd"], classes: true, every: true },
-    ...{ tolerance: 0, ...ONCE },
+    ...{ tolerance: 0, least: 0, ...ONCE },
     about: "Reads a row of ones and zeros and says at each step whether the number of ones so far is odd.",
     draw: (source) => {
       const x = Array.from({ length }, () => source.below(2));
@@ -130,7 +131,7 @@ function anBn(most: number): Task {
   const symbols = [..."SabT"];
   return {
     ...{ name: "an_bn", inputs: symbols, symbols: true, outputs: symbols, classes: true, every: true },
-    ...{ tolerance: 0, ...ONCE },
+    ...{ tolerance: 0, least: Math.log(most) / (most + 2), ...ONCE }, // n is drawn evenly; a string asks for 2·n + 1 letters
     about: "Reads a string of letters, as many b as there were a, and says which letter comes next.",
     draw: (source) => {
       const n = 1 + source.below(most);
@@ -143,7 +144,7 @@ function embeddedReber(): Task {
   const letters = [...SYMBOLS];
   return {
     ...{ name: "embedded_reber", inputs: letters, symbols: true, outputs: letters, classes: true, every: true },
-    ...{ tolerance: 0, ...ONCE },
+    ...{ tolerance: 0, least: (7 / 11) * Math.LN2, ...ONCE }, // byhand.tasks.embedded_reber: of 11 letters, 7 come by chance
     about: "Reads a string of a small grammar and says which letter may come next; the last but one is the second one again.",
     draw: (source) => {
       const string: number[] = [];
@@ -164,7 +165,7 @@ function ownText(text: string, length: number): Task {
   const window = Math.min(length, all.length - 1);
   return {
     ...{ name: "text", inputs: symbols, symbols: true, outputs: symbols, classes: true, every: true },
-    ...{ tolerance: 0, ...ONCE },
+    ...{ tolerance: 0, least: Number.NaN, ...ONCE },
     about: "Reads a text and says at each character which one comes next.",
     draw: (source) => {
       const from = source.below(all.length - window);

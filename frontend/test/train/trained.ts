@@ -16,9 +16,9 @@ const files = [];
 const drawn: Record<string, unknown> = {};
 for (const task of Object.keys(USUAL) as TaskName[]) {
   const settings = usual(task, play);
-  const { inputs, outputs, symbols, draw } = taskOf(settings);
+  const { inputs, outputs, symbols, least, draw } = taskOf(settings);
   const sequences = Array.from({ length: 200 }, (_, k) => draw(new Source(k, 5), k));
-  drawn[task] = { inputs, outputs, symbols, length: settings.length, text: settings.text, sequences };
+  drawn[task] = { inputs, outputs, symbols, least, length: settings.length, text: settings.text, sequences };
   for (const cell of Object.keys(play.cells)) {
     const trainer = new Trainer(play, { ...settings, cell, length: Math.min(settings.length, 10), units: Math.min(settings.units, 4) });
     trainer.step();

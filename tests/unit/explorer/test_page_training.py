@@ -1,7 +1,9 @@
 """Training in the page, run by node from its sources: against torch, LSTM.py, byhand's own tasks and its reader of weights."""
 
 import json
+import math
 import re
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,8 @@ import byhand
 from byhand.explorer.document.play import LESSON_SEED, lesson_start, play_document
 from byhand.explorer.hosts.page import json_text, page
 from byhand.explorer.playing import play
-from byhand.tasks import Companies, reber
-from LSTM import LSTMbyHand, companies
+from byhand.tasks import AnBn, Companies, EmbeddedReber, reber
+from LSTM import LSTMbyHand, companies, trainer
 
 SITES = {"green": 0, "blue": 1, "orange": 2, "purple": 3}  # the rows of a byhand.LSTM
 
@@ -64,6 +66,19 @@ def test_the_fixture_of_the_lesson_is_what_lightning_trains(monkeypatch: pytest.
             L.Trainer(max_epochs=EPOCHS, accelerator="cpu", **silent).fit(model, data)
         made.append({name: value.item() for name, value in model.named_parameters()})
     assert made[0] == made[1]
+
+
+def test_the_lesson_trains_at_least_twenty_times_as_fast_as_lstm_py(written: Path, tmp_path: Path) -> None:
+    done = in_node(str(ROOT / "frontend/test/train/speed.ts"), fixture=written)
+    assert done.returncode == 0, done.stderr
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        run = trainer(60, str(tmp_path))
+        start = time.perf_counter()
+        run.fit(LSTMbyHand(log_every_n_epochs=10), companies())
+    theirs = 60 / (time.perf_counter() - start)
+    print(f"{float(done.stdout):.0f} epochs a second in the page's trainer, {theirs:.0f} in LSTM.py")
+    assert float(done.stdout) >= 20 * theirs
 
 
 def test_the_lesson_starts_with_the_numbers_of_its_seed() -> None:
@@ -137,6 +152,10 @@ def test_the_page_draws_what_the_tasks_ask(made: dict[str, Any]) -> None:
         for symbol in [*one["x"], one["targets"][-1]]:
             state = reber.WAYS[state][reber.SYMBOLS[symbol]]
         assert state == reber.END
+    for task in (AnBn(most=drawn["an_bn"]["length"], test_most=drawn["an_bn"]["length"]), EmbeddedReber()):
+        bits = list(task.baselines.values())[-1]["bits"]  # of who knows the language
+        name = "an_bn" if isinstance(task, AnBn) else "embedded_reber"
+        assert drawn[name]["least"] == pytest.approx(bits * math.log(2))
     text = drawn["text"]
     for one in text["sequences"]:
         assert "".join(text["inputs"][symbol] for symbol in [*one["x"], one["targets"][-1]]) in text["text"]

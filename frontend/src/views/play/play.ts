@@ -162,10 +162,11 @@ class PlayView implements View {
     this.slider.style.setProperty("--share", String(kept.length > 1 ? at / (kept.length - 1) : 1));
     this.slider.setAttribute("aria-valuetext", `epoch ${kept[at]}`);
     write(this.epoch, `epoch ${epoch.toLocaleString("en")}`);
-    write(this.loss, `loss ${figure(report.loss)}, ${Math.round(100 * report.right)} % right`);
     write(this.speed, session.speed ? `${Math.round(session.speed).toLocaleString("en")} epochs a second` : "");
     this.curve.update(epoch);
     const shown = this.sequence(settings);
+    const least = shown.task.least > 0 ? ` (at best ${figure(shown.task.least)})` : "";
+    write(this.loss, `loss ${figure(report.loss)}${least}, ${Math.round(100 * report.right)} % right`);
     this.pictures.update(report, this.play.cells[settings.cell].cell, shown.task, shown.sequence);
   }
 
