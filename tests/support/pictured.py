@@ -75,6 +75,10 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "memories_map": lambda: plots.memories(traced(12, 30, lengths=(30, 22)), item=1),
     "memories_broken": lambda: plots.memories(broken()),
     "unit": lambda: plots.unit(traced(5, 16), 3),
+    "text": lambda: plots.text(traced(6, 95), [2, 5], characters=(5 * TEXT)[:95], wrap=40),
+    "text_gate": lambda: plots.text(
+        traced(6, 36, lengths=(36, 30)), 1, site="f", batch=1, characters=(9 * TEXT).split()[:36], wrap=40
+    ),
     "time_lapse": lambda: plots.time_lapse([(epoch, traced(7, 9, size=1.0 + epoch)) for epoch in range(3)]),
     "ledger": lambda: plots.ledger(explain.ledger(traced(1, 4))),
     "ledger_long": lambda: plots.ledger(explain.ledger(traced(2, 50, lengths=(50, 40)), unit=1), item=1),

@@ -13,8 +13,10 @@ TERMINAL, LINES = 0.5, 30.0  # seconds between two messages: on a terminal over 
 
 
 @contextmanager
-def progress(what: str, unit: str = "runs") -> Iterator[Callable[[int, int], None]]:
-    """A function that takes how many are done, and of how many. A thread speaks, so that a single long run does not look like none.
+def progress(what: str, unit: str = "runs") -> Iterator[Callable[[int, int | None], None]]:
+    """A function that takes how many are done, and of how many, None where nobody knows.
+
+    A thread speaks, so that a single long run does not look like none.
 
     What is written on a terminal is gone at the end, at Ctrl-C and after an error too.
     """
@@ -34,7 +36,7 @@ def progress(what: str, unit: str = "runs") -> Iterator[Callable[[int, int], Non
     thread = threading.Thread(target=speak, name=f"byhand progress of {what}", daemon=True)
     thread.start()
     try:
-        yield lambda done, total: state.update(part=f"{done} of {total} {unit}, ")
+        yield lambda done, total: state.update(part=f"{done}{'' if total is None else f' of {total}'} {unit}, ")
     finally:
         ended.set()
         thread.join()
