@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from benchmarks import first_call
+from benchmarks import first_call, match
 from byhand import use_engine
 from byhand.benchmarks import compilers, cuda, timing
 from byhand.benchmarks.agreement import DisagreementError, check_agreement, tensors
@@ -266,3 +266,11 @@ def test_a_node_beside_the_runtime(kind: str, monkeypatch: pytest.MonkeyPatch) -
 def test_the_first_call_of_a_fresh_process(contender: str, tmp_path: Path) -> None:
     imported, first, tenth = first_call.measured(contender, tmp_path)
     assert imported > 0 and 0 < tenth < 1e6 * first
+
+
+def test_a_search_through_a_stream_is_measured() -> None:
+    """All steps were read, and all units of the span are found again in the sequence that it is from."""
+    steps, _, before, peak, _, best, _, units = match.measure(100_000, 8).split()
+    assert steps == "100,000"
+    assert float(before.replace(",", "")) <= float(peak.replace(",", ""))
+    assert best == units == "1"

@@ -14,7 +14,7 @@ APART = {  # public names of modules that have no page: they stand on another's
     "byhand": ("byhand.nn.stepper.Stepper",),
 }
 HIDDEN = ("byhand.nn", "byhand.ir", "byhand.configs")  # whose public names are byhand's own, or files: see commands.configs
-NESTED = ("byhand.train.callbacks",)
+NESTED = ("byhand.explain.tracks", "byhand.train.callbacks")
 LAYER = ("forward", "gates", "reset_parameters", "flatten_parameters", "all_weights")
 METHODS = {  # what users call, of classes that have more public methods than that; of all others every documented one
     "LSTM": (*LAYER, "stepper", "save_pretrained", "from_pretrained"),

@@ -39,7 +39,8 @@ def target(output: tuple[Tensor | PackedSequence, tuple[Tensor, ...] | Tensor]) 
 
 
 @pytest.mark.parametrize(
-    "module", ["half_life", "ledger", "saturation", "gradient_paths", "connectivity", "additive", "recurrence"]
+    "module",
+    ["half_life", "ledger", "saturation", "gradient_paths", "connectivity", "additive", "recurrence", "rank_scores", "tracks"],
 )
 def test_worked_numbers(module: str) -> None:
     failed, attempted = doctest.testmod(importlib.import_module(f"byhand.explain.{module}"))
