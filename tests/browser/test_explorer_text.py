@@ -211,3 +211,27 @@ def torch_copy(lstm: LSTM) -> nn.LSTM:
     copy = nn.LSTM(lstm.input_size, lstm.hidden_size)
     copy.load_state_dict(lstm.state_dict())
     return copy.double()
+
+
+def test_a_change_near_the_end_of_a_long_text_leaves_the_view_in_its_place(open_page: Opener) -> None:
+    text = (TEXT * 300)[:8000]  # of so many units: long enough to wait for
+    lstm, x, told = text_model(text, units=192)
+    page = open_page(byhand.explore(lstm, x, **told).document, fragment="view=unit&unit=7&time=7999")
+    page.wait_for_selector(".unit-view, .view[data-view=unit] svg", state="attached", timeout=60_000)
+    page.evaluate(
+        f"""() => {{
+        window.gone = 0;
+        new MutationObserver(() => (gone += document.querySelector('.view progress') ? 1 : 0))
+          .observe(document.querySelector('.view'), {{ childList: true }});
+        {STORE}.edit({{ on: true, kind: 'site', place: 'l0', site: 'f', value: 0, time: 7999, unit: 7 }});
+      }}"""
+    )
+    settle(page)
+    settle(page)
+    assert page.evaluate("window.gone") == 0
+    ours = LSTM(lstm.input_size, 192, dtype=torch.float64)
+    ours.load_state_dict(lstm.state_dict())
+    with torch.no_grad(), byhand.edit(ours, {"l0.f": byhand.at(0.0, time=7999, unit=7)}):
+        y, _ = ours(x.double())
+    found = page.evaluate(f"[...{STORE}.run().places.l0.sites.h.data.slice(-192)]")
+    torch.testing.assert_close(torch.tensor(found, dtype=torch.float64), y[-1, 0], rtol=1e-6, atol=1e-8)

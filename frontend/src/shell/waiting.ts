@@ -2,10 +2,13 @@
 
 import { make, write } from "../dom/elements";
 import type { View } from "../dom/view";
+import type { Run } from "../model/types";
 import type { Store } from "../state/types";
 import { count } from "../text/format";
 
 const WORTH = 1e9; // multiplications, about a second: what takes less is computed at once
+
+const PATIENCE = 120; // milliseconds that a view stays without an answer: a change near the end is there by then, and nothing flickers
 
 /** waits: whether the layer that is looked at is not there yet, and takes long. */
 export function makeWaiting(store: Store): View & { waits(): boolean } {
@@ -25,6 +28,15 @@ export function makeWaiting(store: Store): View & { waits(): boolean } {
     write(words, `${count(store.run().steps, "step")} of ${count(layer?.hidden ?? 0, "unit")}, ${Math.floor(100 * share)} % are there`);
     bar.value = share;
   };
-  const waits = (): boolean => doc.computed && store.run().shareOf(store.state.place) < 1 && cost() > WORTH;
+  let seen: Run | null = null;
+  const waits = (): boolean => {
+    const run = store.run();
+    const missing = (): boolean => run.shareOf(store.state.place) < 1;
+    if (!doc.computed || !missing() || cost() <= WORTH) return false;
+    const end = performance.now() + (run === seen ? 0 : PATIENCE);
+    seen = run;
+    while (missing() && performance.now() < end) run.advance();
+    return missing();
+  };
   return { element, update, waits, destroy: () => undefined };
 }
