@@ -140,7 +140,11 @@ function makeTabs(store: Store, { id, enter }: HeaderParts): { element: HTMLElem
   const views = viewsOf(store.model.doc);
   const element = make("div", { class: "tabs", role: "tablist", "aria-label": "views" });
   const tabs = views.map((view) => {
-    const tab = make("button", { type: "button", role: "tab", id: `${id}-tab-${view}`, "aria-controls": `${id}-view` }, nameOf(view));
+    const tab = make(
+      "button",
+      { type: "button", role: "tab", id: `${id}-tab-${view}`, "aria-controls": `${id}-view` },
+      nameOf(view, store.model.doc),
+    );
     tab.addEventListener("click", (event) => {
       store.set({ view, playing: false });
       if (event.detail > 0) enter(); // by pointer: arrows then change steps; who comes by keyboard stays on the tabs, where they change tabs
@@ -168,6 +172,7 @@ function makeTabs(store: Store, { id, enter }: HeaderParts): { element: HTMLElem
   return { element, update };
 }
 
-function nameOf(view: ViewName): string {
+function nameOf(view: ViewName, doc: Doc): string {
+  if (view === "text" && !doc.items[0].characters) return "Series";
   return TABS.find(([one]) => one === view)![1];
 }
