@@ -216,7 +216,11 @@ SCOPES: list[tuple[Callable[[], Any], type[Exception], str]] = [
         FloatingPointError,
         "l1 has nan in its parameter weight_hh",
     ),
-    (lambda: inside(use_engine("gpu")), ValueError, "use_engine expected one of 'cpp', 'aten', 'triton', 'reference', got 'gpu'"),
+    (
+        lambda: inside(use_engine("gpu")),
+        ValueError,
+        "use_engine expected one of 'cpp', 'aten', 'triton', 'reference', got 'gpu'",
+    ),
     (lambda: engines(nn.LSTM(3, 4), x), TypeError, "engines expected a byhand.LSTM, got a LSTM"),  # type: ignore[arg-type]
     (lambda: convert("model"), TypeError, "convert expected a module, got a str"),  # type: ignore[arg-type]
     (
