@@ -29,7 +29,8 @@ from triton.compiler import ASTSource
 from byhand import cells
 from byhand.cells import Cell
 from byhand.engine.triton import limits
-from byhand.engine.triton.kernel import Kernel, options
+from byhand.engine.triton.blocks import plan
+from byhand.engine.triton.kernel import IEEE, Kernel, options
 from byhand.engine.triton.values import Inputs
 
 SHARED = {
@@ -59,7 +60,10 @@ class Entry(NamedTuple):
 
     def needed(self) -> int:
         """What the engine thinks that it needs on the chip, in bytes."""
-        return limits.needed_on_chip(self.cell, self.hidden, self.projected, self.dtype)
+        precision = self.precision
+        if self.dtype == torch.float32 and precision == "ieee":
+            precision = "ieee" if plan(self.hidden, self.projected).units.width <= IEEE else "tf32x3"
+        return limits.needed_on_chip(self.cell, self.hidden, self.projected, self.dtype, precision)
 
 
 CELLS = (cells.lstm, cells.gru, cells.rnn, cells.peephole, cells.cifg, cells.slstm, cells.min_lstm, cells.lstm_1997)
@@ -83,6 +87,7 @@ TABLE = (  # of docs/gpu.md
     *(Entry(cells.lstm, hidden, torch.float64, "ieee") for hidden in (32, 64)),
     Entry(cells.lstm, 128, torch.bfloat16, "ieee", 64),
     Entry(cells.gru, 64, torch.float32, "tf32"),
+    Entry(cells.gru, 80, torch.float32, "ieee"),  # in three products of tf32
     Entry(cells.peephole, 64, torch.float32, "tf32"),
     Entry(cells.slstm, 64, torch.float32, "tf32"),
     Entry(cells.lstm_1997, 32, torch.float32, "tf32"),

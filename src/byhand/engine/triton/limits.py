@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from byhand.engine.triton.blocks import plan
-from byhand.engine.triton.kernel import ROWS, sizes_of
+from byhand.engine.triton.kernel import ROWS, product_precision, sizes_of
 from byhand.engine.triton.printer import Printer
 from byhand.ir import partition
 
@@ -28,7 +28,8 @@ def refuses(call: Call) -> str | None:
         return (
             f"a layer of {max(hidden, projected or 0)} units is too wide: the weights of at most {WIDEST} are held on the chip"
         )
-    needed = needed_on_chip(call.cell, hidden, projected, call.input.dtype)
+    precision = product_precision(call.input.dtype, plan(hidden, projected).units.width)
+    needed = needed_on_chip(call.cell, hidden, projected, call.input.dtype, precision)
     there = there_on_chip(call.input.device)
     if needed > there:
         return f"the recurrent weights need {needed >> 10} KB on the chip, there are {there >> 10}"
@@ -37,7 +38,7 @@ def refuses(call: Call) -> str | None:
 
 
 @cache
-def needed_on_chip(cell: Cell, hidden: int, projected: int | None, dtype: torch.dtype) -> int:
+def needed_on_chip(cell: Cell, hidden: int, projected: int | None, dtype: torch.dtype, precision: str) -> int:
     """Bytes of shared memory that a program of either kernel needs, at most: for its weights, and for one step's values that are loaded
     ahead. tests/kernels/test_gpu_budgets.py holds it against compiled kernels.
     """
@@ -47,7 +48,10 @@ def needed_on_chip(cell: Cell, hidden: int, projected: int | None, dtype: torch.
     read = sum(printer.axis(state).width for state in printer.sources)
     weights = len(cell.gates) * units * read + (0 if printer.axes.outputs is None else outputs * units)
     ahead = len(printer.parts.preactivations) + 2 * len(printer.read_again) + 2
-    return weights * dtype.itemsize + ahead * ROWS * max(units, outputs) * sums
+    parts = (
+        2 if precision == "tf32x3" else 1
+    )  # what tf32 holds of each weight, and the rest; 8 KB for parts of what they multiply
+    return parts * weights * dtype.itemsize + ((parts - 1) << 13) + ahead * ROWS * max(units, outputs) * sums
 
 
 @cache
