@@ -112,8 +112,8 @@ def test_a_text_is_seen_and_written_on(text_run: tuple[Path, str], capsys: pytes
     assert len(typed_here(f"{line} --length 7", capsys)) == len(start[1]) + 7 + 1
 
 
-def test_it_writes_what_predict_writes(text_run: tuple[Path, str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert text_run
+@pytest.mark.usefixtures("text_run")
+def test_it_writes_what_predict_writes(capsys: pytest.CaptureFixture[str]) -> None:
     run = Path("runs/it's text/version_0")
     words = ["--config", str(run / "config.yaml"), "--ckpt_path", str(run / "checkpoints/best.ckpt")]
     words += ["--data.prompt", "to be", "--data.characters", "40", "--data.seed", "5", "--data.temperature", "0.7"]

@@ -8,21 +8,22 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT
+from conftest import ROOT, run_here
 from two_processes import CASES
 
-PROGRAM = str(ROOT / "tests" / "support" / "two_processes.py")
+PROGRAM = ROOT / "tests" / "support" / "two_processes.py"
 
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The folders in which one process and two have written what they came to."""
     alone, together = tmp_path_factory.mktemp("alone"), tmp_path_factory.mktemp("together")
+    done = run_here(PROGRAM, str(alone), cwd=ROOT)
+    assert done.returncode == 0, done.stderr[-3000:]
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    for command in ([sys.executable, PROGRAM, str(alone)], [*launch, PROGRAM, str(together), "--processes", "2"]):
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
-        assert done.returncode == 0, done.stderr[-3000:]
+    command, environment = [*launch, str(PROGRAM), str(together), "--processes", "2"], os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
     return alone, together
 
 
