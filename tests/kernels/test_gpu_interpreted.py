@@ -108,6 +108,16 @@ def test_what_it_refuses() -> None:
     assert refused["device"] == "the input is on meta, the engine runs on cuda"
 
 
+def test_it_refuses_a_device_on_which_it_is_wrong() -> None:
+    rows = found("proof")
+    sound = {one["proof"]: one for one in rows if "proof" in one}
+    assert len(sound) == 4 and all(one["fails"] is None for one in sound.values())
+    assert sound["torch.float64"]["off"] < 1e-14
+    refused = {one["device"]: one["refused"] for one in rows if "device" in one}
+    assert refused["wrong"] == "its kernels are 5.0e-01 off on cpu in torch.float32, where rounding explains 0.01"
+    assert refused["broken"] == "its kernels do not run on cpu: RuntimeError: no kernel image is available"
+
+
 def test_it_passes_check_engine() -> None:
     (report,) = found("engine", "lstm")
     kinds = {"plain", "reverse", "ragged lengths", "every site", "held values", "no gradients", "no biases", "projection"}

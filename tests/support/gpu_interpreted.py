@@ -1,6 +1,8 @@
 """A script: the GPU engine's kernels in Triton's interpreter, one group of checks at a time; prints what it found as lines of JSON.
 
-    TRITON_INTERPRET=1 PYTHONPATH=src:.:tests/support python tests/support/gpu_interpreted.py numbers|cells|blocks|fences|layers|engine
+    TRITON_INTERPRET=1 PYTHONPATH=src:.:tests/support python tests/support/gpu_interpreted.py GROUP
+
+GROUP is one of numbers, cells, blocks, fences, layers, proof, engine.
 
 Its own process, because Triton decides at its import whether kernels are interpreted or compiled.
 """
@@ -26,7 +28,7 @@ from byhand import cells
 from byhand.cells import Cell
 from byhand.engine import precision, reference
 from byhand.engine.call import Call
-from byhand.engine.triton import engine, kernel
+from byhand.engine.triton import engine, kernel, layer, proof
 from byhand.testing import check_engine
 from byhand.testing.check_engine import named
 from byhand.testing.engine_cases import CELLS, call_of
@@ -266,6 +268,26 @@ def of_layers() -> Iterator[Found]:
     yield {"traced": engine.traced(call) is None, "prepared": engine.prepare(call) is None}
 
 
+def of_proof() -> Iterator[Found]:
+    """The engine's own proof on a device, and on one whose kernels are wrong, or do not run."""
+    for dtype in (DOUBLE, SINGLE, BFLOAT, HALF):
+        yield {"proof": str(dtype), "off": proof.distance(CPU, dtype), "fails": proof.fails(CPU, dtype)}
+    run_kernel, call = layer.run_kernel, call_of(cells.gru, (3, 2, 2, 3), SINGLE, CPU)
+
+    def wrong(call: Call, *, keep: bool) -> Any:
+        outputs = run_kernel(call, keep=keep)
+        outputs.output[1, 0, 0] += 0.5
+        return outputs
+
+    def broken(call: Call, *, keep: bool) -> Any:
+        raise RuntimeError("no kernel image is available\nfor this device")
+
+    for name, run in (("wrong", wrong), ("broken", broken)):
+        proof.fails.cache_clear()
+        layer.run_kernel = run
+        yield {"device": name, "refused": engine.refuses(call)}
+
+
 def of_engine() -> Iterator[Found]:
     """The conformance suite."""
     torch.backends.cudnn.rnn.fp32_precision = "ieee"  # type: ignore[attr-defined]
@@ -279,6 +301,7 @@ GROUPS: dict[str, Callable[[], Iterator[Found]]] = {
     "blocks": of_blocks,
     "fences": fences,
     "layers": of_layers,
+    "proof": of_proof,
     "engine": of_engine,
 }
 

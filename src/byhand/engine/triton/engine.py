@@ -16,7 +16,7 @@ from byhand.engine import aten, edits, precision, transforms
 from byhand.engine.call import Call, Result
 from byhand.engine.cpp import bfloat16
 from byhand.engine.cpp.autograd import flatten, without_tensors
-from byhand.engine.triton import layer, limits, sites
+from byhand.engine.triton import layer, limits, proof, sites
 from byhand.errors import UntraceableError
 from byhand.ir import partition
 
@@ -32,7 +32,8 @@ OLDEST = 8  # the compute capability of the first GPUs with tf32 and bfloat16
 
 def refuses(call: Call) -> str | None:
     """Why it cannot run this call, or None."""
-    return refuses_place(call) or refuses_use(call) or refuses_low(call) or limits.refuses(call)
+    reason = refuses_place(call) or refuses_use(call) or refuses_low(call) or limits.refuses(call)
+    return reason or proof.fails(call.input.device, call.input.dtype)
 
 
 def refuses_place(call: Call) -> str | None:

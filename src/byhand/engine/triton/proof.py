@@ -1,0 +1,75 @@
+"""The engine's own proof on a device: a small layer of every number type beside the reference engine, before any other layer runs there.
+
+It has never run on a GPU (docs/gpu.md). So that a GPU whose compiler or arithmetic is other than was thought shows itself, and not in
+somebody's numbers: where this layer's values or gradients are off, or its kernels do not run, the engine refuses that device.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import torch
+
+from byhand.cells.lstm import lstm
+from byhand.engine import precision, reference
+from byhand.engine.call import Call, Weights
+from byhand.engine.cpp.autograd import flatten, unflatten, without_tensors
+from byhand.engine.triton import layer
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+TIME, BATCH, INPUT, HIDDEN = 3, 2, 2, 3
+LIMITS = {
+    torch.float64: 1e-10,
+    torch.float32: 1e-2,
+    torch.bfloat16: 1e-1,
+    torch.float16: 2e-2,
+}  # of rounding; float32 may be tf32
+
+
+@cache
+def fails(device: torch.device, dtype: torch.dtype) -> str | None:
+    """Why the kernels are not to be trusted there, or None. Once for each device and number type."""
+    try:
+        off = distance(device, dtype)
+    except Exception as problem:  # noqa: BLE001 (of a compiler, a driver, a launch: each is a reason to leave it)
+        said = (str(problem).strip().splitlines() or ["nothing is said"])[0]
+        return f"its kernels do not run on {device}: {type(problem).__name__}: {said}"
+    if off <= LIMITS[dtype]:  # false of NaN
+        return None
+    return f"its kernels are {off:.1e} off on {device} in {dtype}, where rounding explains {LIMITS[dtype]:g}"
+
+
+def distance(device: torch.device, dtype: torch.dtype) -> float:
+    """The largest difference of any value or gradient from the reference engine's in float64."""
+    with torch.inference_mode(False), torch.enable_grad(), torch.autocast(device.type, enabled=False):
+        found = answers(precision.converted(example(device), dtype), kernels=True)
+        right = answers(example(torch.device("cpu")), kernels=False)
+    return max(float((one.double().cpu() - other).abs().max()) for one, other in zip(found, right, strict=True))
+
+
+def example(device: torch.device) -> Call:
+    generator = torch.Generator().manual_seed(0)
+
+    def some(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator, dtype=torch.float64).to(device)
+
+    rows = len(lstm.gates) * HIDDEN
+    weights = Weights(some(rows, INPUT), some(rows, HIDDEN), some(rows), some(rows), None, ())
+    return Call(lstm, some(TIME, BATCH, INPUT), (some(BATCH, HIDDEN), some(BATCH, HIDDEN)), weights)
+
+
+def answers(call: Call, *, kernels: bool) -> list[Tensor]:
+    """Output and last states, and the gradient of their sum by every tensor of the call."""
+    tensors = [None if one is None else one.detach().requires_grad_() for one in flatten(call)]
+    if kernels:
+        output, *last = layer.Layer.apply(without_tensors(call), [], *tensors)  # type: ignore[misc]
+    else:
+        output, last, *_ = reference.run(unflatten(call, tensors))
+    leaves = [one for one in tensors if one is not None]
+    values = [output, *last]
+    return [one.detach() for one in values] + list(
+        torch.autograd.grad(torch.stack([one.sum() for one in values]).sum(), leaves)
+    )
