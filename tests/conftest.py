@@ -21,6 +21,7 @@ from commands import folder, here, trained  # noqa: F401 (fixtures)
 
 from byhand.engine import dispatch, reference
 from byhand.engine.cpp import engine as cpp
+from byhand.files import imports
 from LSTM import LSTMbyHand
 
 ROOT = Path(__file__).parent.parent
@@ -67,6 +68,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     collector.resume()
+
+
+def pytest_unconfigure() -> None:
+    imports.leave()  # without a line for everything that Triton's bindings leave behind
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
-from byhand.files.imports import uncollected
+from byhand.files.imports import leave, uncollected
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -21,7 +21,7 @@ def main(argv: list[str] | None = None) -> int:
         try:
             return main(sys.argv[1:])
         finally:
-            gc.freeze()  # Python would look through all that is there once more: half a second after torch, a second after Lightning
+            leave()
     words = _parser().parse_args(argv)
     if words.version:
         print("byhand", importlib.import_module("byhand").__version__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,3 +22,14 @@ def uncollected() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def leave() -> None:
+    """Before a program ends: Python would look through all objects once more, half a second after torch, a second after Lightning.
+
+    Not where Triton is loaded: its bindings print a line for everything of theirs that is not collected.
+    """
+    if "triton" in sys.modules:
+        gc.unfreeze()
+    else:
+        gc.freeze()
