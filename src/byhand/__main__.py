@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import gc
 import importlib
 import importlib.util
@@ -17,11 +18,6 @@ from byhand.files.imports import leave, uncollected
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command that these words name, sys.argv's if None; gives the exit code: 2 for words that make no sense, 130 after Ctrl-C."""
-    if argv is None:
-        try:
-            return main(sys.argv[1:])
-        finally:
-            leave()
     words = _parser().parse_args(argv)
     if words.version:
         print("byhand", importlib.import_module("byhand").__version__)
@@ -122,6 +118,7 @@ def _module(name: str) -> ModuleType:
         with uncollected():
             importlib.import_module(name)
         gc.freeze()
+        atexit.register(leave)
     return sys.modules[name]
 
 

@@ -196,7 +196,7 @@ class Cell:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """The fields of p: vectors, then masks."""
+        """The fields of p, which are the vectors, then the masks."""
         return (*self.vectors, *(noise.name for noise in self.noise))
 
     def apply(self, x: tuple, u: tuple, s: tuple, p: tuple) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
