@@ -44,10 +44,10 @@ def test_two_models_stand_side_by_side(open_page: Opener, viewport: dict[str, in
     _, _, document = pair()
     page = open_page(document, fragment=f"view=compare&time={STEPS - 1}", viewport=viewport, color_scheme=scheme)
     assert page.get_by_label("side B").input_value() == "beside"
-    page.locator(".two-lines path.b").wait_for()
+    page.locator("[data-panel=gradients] path.b").wait_for()
     assert page.locator(".compare-name b").all_inner_texts() == ["h"]  # all that both have
     assert "Only A has" in page.locator(".compare-main").inner_text()
-    label = page.locator(".two-lines svg").get_attribute("aria-label")
+    label = page.locator("[data-panel=gradients] svg").get_attribute("aria-label")
     assert "A:" in label
     assert "B:" in label
     assert violations(page) == []

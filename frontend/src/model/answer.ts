@@ -173,18 +173,19 @@ const overall = new WeakMap<Run, Estimate | null>();
 /** The mean loss over all answers that are asked of the sequence. run: done. */
 export function lossOver(doc: Doc, run: Run): Estimate | null {
   let found = overall.get(run);
-  if (found === undefined) overall.set(run, (found = meanLoss(doc, run)));
+  if (found === undefined) overall.set(run, (found = lossFrom(doc, run, 0)));
   return found;
 }
 
-function meanLoss(doc: Doc, run: Run): Estimate | null {
+/** The mean loss over the answers that are asked of the steps from one on. run: done. */
+export function lossFrom(doc: Doc, run: Run, first: number): Estimate | null {
   const about = answerDoc(doc);
   const from = about && valuesOf(doc, about, run);
   const item = doc.items[run.item].answer ?? null;
   if (!about || !from || !item?.targets) return null;
   const last = item.steps - 1;
   let [value, error, asked] = [0, 0, 0];
-  for (let at = about.at === "every" ? 0 : last; at <= last; at++) {
+  for (let at = about.at === "every" ? first : last; at <= last; at++) {
     const one = lossAt(doc, about, from, from.steps === 1 ? 0 : at, item, at);
     if (!one) continue;
     value += one.value;

@@ -169,6 +169,11 @@ export class LayerJob {
     if (base) this.state = Object.fromEntries(cell.state.map((name) => [name, row(this.sites[name], this.timeOf(this.done - 1))]));
   }
 
+  /** The states after the last step that is computed. */
+  get after(): Record<string, Float64Array> {
+    return this.state;
+  }
+
   get share(): number {
     return this.done / this.task.input.steps;
   }

@@ -39,13 +39,17 @@ export function drawn(likely: Float64Array, draw: number): number {
 
 /** The symbol that comes after a run's last step; null where the model says none, or it is not a number. */
 export function nextSymbol(doc: Doc, run: Run, temperature: number, seed: number): string | null {
+  return run.ending && symbolAfter(doc, row(run.ending, 0), run.steps, temperature, seed); // the other steps wait until a view reads them
+}
+
+/** The symbol that these outputs of the head say. place: where in the text it will stand, by which the draw is chosen. */
+export function symbolAfter(doc: Doc, outputs: Float64Array, place: number, temperature: number, seed: number): string | null {
   const names = spoken(doc);
-  if (!names || !run.ending) return null;
-  const outputs = row(run.ending, 0); // of the last step alone: the others wait until a view reads them
+  if (!names) return null;
   const scores = doc.head?.squash === "softmax" ? outputs.map((share) => Math.log(share)) : outputs;
   const index = drawn(
     chances(scores, temperature, (one) => names[one] === null),
-    random(seed, run.steps),
+    random(seed, place),
   );
   return names[index] ?? null;
 }

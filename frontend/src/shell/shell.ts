@@ -1,6 +1,7 @@
 /** The one window: head, the view chosen, the list of edits, the time bar. */
 
 import "./shell.css";
+import { COPY, type Copied } from "../dom/copying";
 import { make, write } from "../dom/elements";
 import { glyph } from "../dom/icons";
 import type { MakeView, View } from "../dom/view";
@@ -88,6 +89,10 @@ export function makeShell(root: HTMLElement, store: OwnStore, options: ShellOpti
   );
   const dock = make(options.link ? "footer" : "div", { class: "dock" }, changes.element, time.element);
   root.replaceChildren(header.element, main, drawer.element, dock, toast, live, help, ...(file ? [file.element] : []));
+  main.addEventListener(COPY, (event) => {
+    const { text, what } = (event as CustomEvent<Copied>).detail;
+    copy(text, what);
+  });
   const edges = measured(root, { head: header.element, dock });
 
   let announcement = 0;

@@ -16,8 +16,16 @@ const USUAL: CallDoc = {
   random: false,
 };
 
+/** How the text differs from the usual one. */
+export interface Form {
+  lines(call: string): string[]; // in place of the line that calls the model
+  steps: number; // of x as the text has it: what is changed at later steps is, once there are as many
+}
+
+const PLAIN: Form = { lines: (call) => [call], steps: Infinity };
+
 /** snapshot: of the training, whose weights the page shows; null: those that the model has. */
-export function pythonOf(doc: Doc, edits: Edit[], snapshot: number | null = null): string {
+export function pythonOf(doc: Doc, edits: Edit[], snapshot: number | null = null, form: Form = PLAIN): string {
   const all = edits.filter((edit) => edit.on);
   const on = ofTheModel(doc, all);
   const sites = on.filter((edit) => edit.kind === "site");
@@ -26,7 +34,8 @@ export function pythonOf(doc: Doc, edits: Edit[], snapshot: number | null = null
   const { before, scope, line } = callOf(doc, call, on);
   const lines: string[] = on.length < all.length ? ["# Changes of what you typed or drew are left out: it is not in x."] : [];
   if (sites.length || call.converted) lines.push("import byhand");
-  if (weights.length) lines.push("import torch");
+  const block = sites.length ? editBlock(doc, sites, form.steps) : [];
+  if (weights.length || block.some((one) => one.includes("torch."))) lines.push("import torch");
   const packing = ["pad_packed_sequence", "pack_padded_sequence"].filter((name) =>
     [...before, line].some((one) => one.includes(`${name}(`)),
   );
@@ -36,9 +45,9 @@ export function pythonOf(doc: Doc, edits: Edit[], snapshot: number | null = null
   if (call.random) lines.push(`${doc.name}.eval()`);
   if (snapshot !== null && doc.training) lines.push(...epochLines(doc, doc.training.epochs[snapshot]));
   if (weights.length) lines.push("with torch.no_grad():", ...indented(weights.map((edit) => weightLine(doc, edit))));
-  let last = [line];
+  let last = form.lines(line);
   if (scope) last = [scope, ...indented(last)];
-  if (sites.length) last = [...editBlock(doc, sites), ...indented(last)];
+  if (sites.length) last = [...block, ...indented(last)];
   return [...lines, ...before, ...last].join("\n");
 }
 
@@ -92,23 +101,49 @@ function firstStates({ cell }: Doc): string {
   return names.length > 1 ? `(${names.join(", ")})` : names[0];
 }
 
-function indented(lines: string[]): string[] {
+export function indented(lines: string[]): string[] {
   return lines.map((line) => line && `    ${line}`);
 }
 
 /** with byhand.edit(lstm, {"l0.f": byhand.at(0.0, time=5, unit=3)}): */
-function editBlock(doc: Doc, edits: SiteEdit[]): string[] {
-  const byName = new Map<string, string[]>();
-  for (const { place, site, value, time, unit } of edits) {
-    const where = [time === null ? "" : `time=${time}`, unit === null ? "" : `unit=${unit}`].filter(Boolean);
-    const change = where.length ? `byhand.at(${[number(value), ...where].join(", ")})` : number(value);
-    const name = place ? `${place}.${site}` : site;
-    byName.set(name, [...(byName.get(name) ?? []), change]);
+function editBlock(doc: Doc, edits: SiteEdit[], steps: number): string[] {
+  const byName = new Map<string, SiteEdit[]>();
+  for (const edit of edits) {
+    const name = edit.place ? `${edit.place}.${edit.site}` : edit.site;
+    byName.set(name, [...(byName.get(name) ?? []), edit]);
   }
-  const entries = [...byName].map(([name, changes]) => `${quoted(name)}: ${changes.length > 1 ? `[${changes.join(", ")}]` : changes[0]}`);
+  const entries = [...byName].map(([name, of]) => {
+    const changes = alike(doc, of).map((group) => changeText(group, steps));
+    return `${quoted(name)}: ${changes.length > 1 ? `[${changes.join(", ")}]` : changes[0]}`;
+  });
   const line = `with byhand.edit(${doc.name}, {${entries.join(", ")}}):`;
   if (line.length <= 100) return [line];
   return [`with byhand.edit(${doc.name}, {`, ...entries.map((entry) => `    ${entry},`), "}):"];
+}
+
+const FEW = 3; // units that are written one by one
+
+/** Edits of all units of a layer at the same steps, which stand one behind the other, as one; the others alone. */
+function alike(doc: Doc, edits: SiteEdit[]): SiteEdit[][] {
+  const groups: SiteEdit[][] = [];
+  for (const edit of edits) {
+    const last = groups.at(-1);
+    if (last && edit.unit === last.length && last[0].unit === 0 && edit.time === last[0].time) last.push(edit);
+    else groups.push([edit]);
+  }
+  const { output, hidden } = whose(doc, edits[0].place).found;
+  const all = edits[0].site === doc.cell.state[0] ? output : hidden;
+  return groups.flatMap((group) => (group.length === all && all > FEW ? [group] : group.map((one) => [one])));
+}
+
+function changeText(group: SiteEdit[], steps: number): string {
+  const [{ time, unit }] = group;
+  const values = group.map(({ value }) => number(value));
+  const many = values.length > 1;
+  const change = many ? `torch.tensor([${values.join(", ")}], dtype=torch.float64)` : values[0];
+  const when = time === null ? "" : `time=${time < steps ? time : `slice(${time}, ${time + 1})`}`;
+  const where = [when, many || unit === null ? "" : `unit=${unit}`].filter(Boolean);
+  return where.length ? `byhand.at(${[change, ...where].join(", ")})` : change;
 }
 
 /** lstm.weight_hh_l0[1, 0] = 0.5  # w_blue1, U_f */

@@ -14,7 +14,9 @@ import { differenceOf, ordered } from "../../model/difference";
 import type { Run } from "../../model/types";
 import type { Store } from "../../state/types";
 import { inOrder } from "../../text/labels";
+import { Matters } from "./matters";
 import { chosen, runOf, type Side } from "./sides";
+import { Writing } from "./writing";
 
 const PAUSE = 180; // milliseconds of rest before the gradients are computed
 
@@ -30,6 +32,7 @@ class CompareView implements View {
   private drawn: unknown[] = [];
   private traced = "";
   private timer = 0;
+  private readonly sections: (Writing | Matters)[] = []; // where the page computes
   private readonly sizes = new ResizeObserver(() => this.redraw());
   private readonly dark = matchMedia("(prefers-color-scheme: dark)");
   private readonly redraw = (): void => {
@@ -63,7 +66,8 @@ class CompareView implements View {
       this.lines.element,
     );
     gradient.dataset["panel"] = "gradients";
-    this.element.append(main, gradient);
+    if (store.model.doc.computed) this.sections = [new Writing(store), new Matters(store)];
+    this.element.append(main, ...this.sections.map(({ element }) => element), gradient);
     this.element.addEventListener(PICTURE, () => this.all().forEach((map) => map.finish()));
     this.sizes.observe(this.maps);
     this.dark.addEventListener("change", this.redraw);
@@ -101,6 +105,7 @@ class CompareView implements View {
     }
     for (const map of this.all()) map.cursor(state.time, state.unit);
     this.trace(sides, runs);
+    for (const section of this.sections) section.update();
   }
 
   /** A row for every site that both have at this place: A, B, and B less A where they are as wide. */
@@ -174,6 +179,7 @@ class CompareView implements View {
     clearTimeout(this.timer);
     this.sizes.disconnect();
     this.lines.destroy();
+    for (const section of this.sections) section.destroy();
     this.dark.removeEventListener("change", this.redraw);
   }
 }
