@@ -40,7 +40,7 @@ interface Track {
 export function* findUnits(tables: Map<string, Table>, tracks: Map<string, Float64Array[]>): Generator<number, FoundUnits> {
   const halves = halvesOf([...tables.values()][0].map(({ steps }) => steps));
   const leftOut = new Map<string, string>();
-  const ready = prepared(tracks, halves, leftOut);
+  const ready = yield* prepared(tracks, halves, leftOut);
   if (!ready.length) throw new Error(`There is no track to compare: ${[...leftOut].map((one) => one.join(", ")).join("; ")}.`);
   const shifts = ready[0].turns.length;
   const greatest = new Float64Array(shifts).fill(-Infinity);
@@ -114,12 +114,13 @@ function compare(
   });
 }
 
-function prepared(tracks: Map<string, Float64Array[]>, halves: [Half, Half], leftOut: Map<string, string>): Track[] {
+function* prepared(tracks: Map<string, Float64Array[]>, halves: [Half, Half], leftOut: Map<string, string>): Generator<number, Track[]> {
   const known: Uint32Array[][] = [[], []]; // of each half, each once, so that ranks are made once
   const turnings = new Map<number, Turning>();
   const [, length] = halves.map((half) => half.reduce((sum, { from, to }) => sum + to - from, 0));
   const [near, found] = [Math.max(1, Math.floor(NEAR * length)), [] as Track[]];
   for (const [name, of] of tracks) {
+    yield 0;
     const parts = halves.map((half) => said(of, half));
     const why = parts.map(({ values }) => reasonOf(values)).find(Boolean);
     if (why) {
