@@ -32,6 +32,29 @@ export interface AnswerCase {
   }[];
 }
 
+/** What explain.find_units and explain.match give for the values of a layer, site -> sequence -> steps × units. */
+export interface FindingCase {
+  values: Record<string, number[][]>;
+  characters?: string[][];
+  marked?: number[][];
+  numbers?: number[][];
+  period?: number;
+  rows: [site: string, unit: number, track: string, chosen: number, score: number | null, auc: number | null, p: number | null][];
+  left_out: string[];
+  shifts: number;
+  steps: [number, number];
+  matches: {
+    item: number;
+    steps: [number, number];
+    site: string;
+    threshold: number;
+    units: number[];
+    places: [item: number, steps: [number, number], units: number[], others: number][];
+  }[];
+}
+
 const path = process.env.BYHAND_FIXTURE ?? fileURLToPath(new URL("fixture.json", import.meta.url));
 
-export const { cases, answers }: { cases: Case[]; answers: AnswerCase[] } = JSON.parse(readFileSync(path, "utf8"));
+export const { cases, answers, finding }: { cases: Case[]; answers: AnswerCase[]; finding: FindingCase[] } = JSON.parse(
+  readFileSync(path, "utf8"),
+);

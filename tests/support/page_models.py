@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from answering import answers
+from page_finding import finding
 
 import byhand
 from byhand import cells
@@ -168,4 +169,4 @@ def fixture(draws: int = DRAWS) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(json_text({"cases": fixture(), "answers": answers()}), encoding="utf-8")
+    Path(sys.argv[1]).write_text(json_text({"cases": fixture(), "answers": answers(), "finding": finding()}), encoding="utf-8")

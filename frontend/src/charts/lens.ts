@@ -24,6 +24,7 @@ export class Lens {
   private readonly text = make("pre", { class: "lens-text" });
   private readonly drawing = makeSvg("svg", { class: "lens-lanes", "aria-hidden": "true" });
   private readonly mark = make("div", { class: "lens-cursor" });
+  private readonly spans = make("div", { class: "lens-span", "aria-hidden": "true" });
   private readonly probe = make("span", { class: "lens-probe", "aria-hidden": "true" }, "0".repeat(100));
   private readonly widths = new Map<string, number>();
   private grid: Grid = lanes(1, 1);
@@ -31,11 +32,16 @@ export class Lens {
   private line = LINE;
   private pixels: ImageData | null = null;
 
-  constructor(choose: (time: number) => void, hover: (time: number | null) => void) {
-    this.page.append(this.canvas, this.text, this.drawing, this.mark, this.probe);
+  constructor(choose: (time: number) => void, hover: (time: number | null) => void, brush: (span: [from: number, to: number]) => void) {
+    this.page.append(this.canvas, this.text, this.drawing, this.spans, this.mark, this.probe);
     this.element.append(this.page);
+    let pressed: number | null = null;
+    this.page.addEventListener("pointerdown", (event) => (pressed = this.under(event)));
     this.page.addEventListener("click", (event) => {
-      if (getSelection()?.isCollapsed !== false) choose(this.under(event));
+      const here = this.under(event);
+      if (pressed !== null && here !== pressed) brush([Math.min(here, pressed), Math.max(here, pressed)]);
+      else if (getSelection()?.isCollapsed !== false) choose(here);
+      pressed = null;
     });
     this.page.addEventListener("pointermove", (event) => hover(this.under(event)));
     this.page.addEventListener("pointerleave", () => hover(null));
@@ -136,6 +142,20 @@ export class Lens {
     if (!follow) return;
     const { scrollTop, clientHeight } = this.element;
     if (top < scrollTop || top + this.line > scrollTop + clientHeight) this.element.scrollTop = top - clientHeight / 3;
+  }
+
+  /** Underlines the steps of a span, both ends included, line by line. */
+  span(span: [from: number, to: number] | null): void {
+    const { line, from, cells, first, lines } = this.grid;
+    const boxes: HTMLElement[] = [];
+    for (let k = span ? line[span[0]] : lines; span && k <= line[span[1]]; k++) {
+      const [start, end] = [Math.max(span[0], first[k]), Math.min(span[1], first[k + 1] - 1)];
+      const [left, right] = [from[start] * this.cell, (from[end] + cells[end]) * this.cell];
+      const box = make("i");
+      Object.assign(box.style, { left: `${left}px`, top: `${k * this.line}px`, width: `${right - left}px`, height: `${this.line}px` });
+      boxes.push(box);
+    }
+    this.spans.replaceChildren(...boxes);
   }
 
   private under(event: MouseEvent): number {

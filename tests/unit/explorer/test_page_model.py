@@ -5,6 +5,7 @@ from pathlib import Path
 
 from answering import answers
 from conftest import ROOT
+from page_finding import finding
 from page_in_node import in_node
 from page_models import fixture
 
@@ -14,7 +15,7 @@ from byhand.explorer.hosts.page import json_text
 def test_the_page_computes_what_torch_does(tmp_path: Path) -> None:
     """Sites of every step, derivatives, equations and sums of 14 cells and stacks, under 8 draws of edits each."""
     path = tmp_path / "fixture.json"
-    path.write_text(json_text({"cases": fixture(), "answers": answers()}), encoding="utf-8")
+    path.write_text(json_text({"cases": fixture(), "answers": answers(), "finding": finding()}), encoding="utf-8")
     done = in_node("--test", *sorted(map(str, (ROOT / "frontend/test").glob("*.test.ts"))), fixture=path)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     assert int(re.findall(r"^\S+ pass (\d+)$", done.stdout, re.MULTILINE)[0]) >= 60

@@ -1,6 +1,7 @@
 /** The Text view: the whole sequence in lines, on the colours of one site of one unit; beside it the units that are worth a look. */
 
 import "./text.css";
+import "./find.css";
 import { lookOf, paletteOf, type Scheme, schemeOf } from "../../charts/colours";
 import { drawnFeatures } from "../../charts/lane_paths";
 import { Lens, type Written } from "../../charts/lens";
@@ -13,6 +14,9 @@ import type { Store } from "../../state/types";
 import { brief } from "../../text/format";
 import { feature, label, step } from "../../text/labels";
 import { Legend, makeSites, siteOf } from "./controls";
+import { Find } from "./find";
+import { Matching } from "./match";
+import { Marks, makeSpan } from "./span";
 import { Worth } from "./worth";
 
 class TextView implements View {
@@ -24,10 +28,12 @@ class TextView implements View {
   private readonly legend = new Legend();
   private readonly sites: View;
   private readonly worth: Worth;
+  private readonly tools: View[];
   private readonly sizes: ResizeObserver;
   private laid: unknown[] = [];
   private coloured: unknown[] = [];
   private at: unknown[] = [];
+  private underlined: unknown[] = [];
   private scheme: Scheme | null = null;
   private hovered: number | null = null;
   private room = 0;
@@ -36,13 +42,17 @@ class TextView implements View {
     this.lens = new Lens(
       (time) => store.set({ time, playing: false }),
       (time) => this.hover(time),
+      (span) => store.set({ span, time: span[0], playing: false }),
     );
     this.sites = makeSites(store);
     this.worth = new Worth(store);
     const controls = make("div", { class: "text-controls" }, this.sites.element, this.legend.element);
     const main = make("section", { class: "panel text-main" }, this.title, controls, this.here, this.lens.element, this.drawing);
     main.dataset["panel"] = "text";
-    this.element.append(main, this.worth.element);
+    const span = makeSpan(store);
+    const [find, match] = [new Find(store, new Marks(store)), new Matching(store, span.element)];
+    this.tools = [span, find, match];
+    this.element.append(main, this.worth.element, make("div", { class: "text-tools" }, match.element, find.element));
     this.sizes = new ResizeObserver(() => {
       if (this.lens.room === this.room || this.lens.room === 0) return;
       this.update();
@@ -88,6 +98,10 @@ class TextView implements View {
     const at = [state.item, state.time, this.room];
     this.lens.cursor(state.time, changed(at, this.at) && this.hovered === null);
     this.at = at;
+    const underlining = [state.item, state.span?.join(), this.room];
+    if (laid || changed(underlining, this.underlined)) this.lens.span(state.span);
+    this.underlined = underlining;
+    for (const tool of this.tools) tool.update();
     this.say(values, site);
     if (this.scheme) this.worth.update(values, site, this.scheme);
   }
@@ -133,6 +147,7 @@ class TextView implements View {
   destroy(): void {
     this.sizes.disconnect();
     this.worth.destroy();
+    for (const tool of this.tools) tool.destroy();
   }
 }
 
