@@ -37,6 +37,7 @@ export class Writing {
     "aria-label": "temperature of what is written",
   });
   private readonly seed = make("input", { type: "number", min: 0, step: 1, "aria-label": "seed of what is written" });
+  private readonly copy: HTMLElement;
   private readonly row: HTMLElement;
   private key = "";
   private timer = 0;
@@ -45,7 +46,7 @@ export class Writing {
 
   constructor(private readonly store: Store) {
     this.memories = makeMemories(store);
-    const copy = copyButton("Copy as Python", "the Python text", () => this.python() ?? "");
+    this.copy = copyButton("Copy as Python", "the Python text", () => this.python() ?? "");
     this.row = make(
       "div",
       { class: "compare-row" },
@@ -53,9 +54,8 @@ export class Writing {
       make("label", {}, "symbols ", this.length),
       make("label", {}, "temperature ", this.heat),
       make("label", {}, "seed ", this.seed),
-      copy,
+      this.copy,
     );
-    copy.hidden = this.python() === null;
     const both = make(
       "div",
       { class: "compare-sides" },
@@ -88,7 +88,8 @@ export class Writing {
   private python(): string | null {
     const { item, time, temperature, seed } = this.store.state;
     const { right } = chosen(this.store);
-    const { edits, snapshot } = right;
+    const { edits, snapshot, model } = right;
+    if (model !== this.store.model) return null; // the one that was put beside: its lines are its own page's
     return writingPython(this.store.model.doc, { edits, snapshot, item, time, count: this.symbols(), temperature, seed });
   }
 
@@ -96,6 +97,7 @@ export class Writing {
     const { item, time, temperature, seed, unit, place } = this.store.state;
     const { left, right } = chosen(this.store);
     this.memories.update();
+    this.copy.hidden = this.python() === null;
     if (document.activeElement !== this.heat) this.heat.value = String(temperature);
     if (document.activeElement !== this.seed) this.seed.value = String(seed);
     const sides = [left, right].map(({ key, edits, snapshot }) => [key, edits.filter(({ on }) => on), snapshot]);
