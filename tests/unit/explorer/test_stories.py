@@ -14,7 +14,7 @@ from torch import nn
 import byhand
 from byhand import zoo
 from byhand.__main__ import main
-from byhand.explorer.load.checkpoint import read
+from byhand.explorer.load.checkpoint import open_trained, read
 from byhand.explorer.story.cli import usual
 from byhand.explorer.story.layout import laid_out
 from byhand.explorer.story.naming import number
@@ -104,6 +104,11 @@ def test_a_run_has_its_curve(run):
     assert f"after step {losses[-1].step}, {number(losses[-1].val)}" in words
     assert f"lowest after step {min(losses, key=lambda one: one.val).step}" in words
     assert story.sections[1].picture.startswith("data:image/svg+xml;base64,")
+    trained = open_trained(run / "checkpoints/best.ckpt", 8)
+    batch = trained.task.batch("test", 0, 0, 8)
+    with torch.no_grad():
+        loss = trained.model.goal.loss(trained.model(batch.input, batch.lengths)[0], batch).item()
+    assert story.measured.ablation.base == pytest.approx(loss, rel=1e-5)  # as byhand fit computes it
 
 
 def test_what_a_plain_rnn_lacks_is_said():

@@ -60,8 +60,8 @@ class Broken:
 @dataclass(frozen=True)
 class Measured:
     """units: all, those first whose score is the greatest without them. sequences: that scores are of. half_lives: name of a memory ->
-    (hidden,); empty where no memory is added to. ledger: of the best unit, on `broken`'s sequence alone; entries: its, at `broken`'s
-    step, the greatest first. Without a ledger, why_not says why.
+    (hidden,); empty where no memory is added to. ledger: of the best unit, on `broken`'s sequence alone; told: the step where it
+    is read, which an answer hangs on; entries: its, there, the greatest first. Without a ledger, why_not says why.
     """
 
     score: Score
@@ -70,6 +70,7 @@ class Measured:
     sequences: int
     half_lives: dict[str, Tensor]
     broken: Broken
+    told: int
     ledger: Ledger | None
     entries: tuple[Entry, ...]
     why_not: str
@@ -93,14 +94,16 @@ def measure(scored: Trained, shown: Trained) -> Measured:
     units = [Unit(row.site, int(row.unit or 0), row.score, row.change) for row in held]
     units.sort(key=lambda one: -math.inf if math.isnan(one.change) else -one.change)
     broken = broken_by(shown, units[0])
+    last = answers(shown).dim() == 2  # one answer, of which a reverse direction's part is ready at step 0
+    told = 0 if last and units[0].place.endswith(".reverse") else broken.step
     ledger, entries, why_not = None, (), ""
     try:
         ledger = of_one(explain.ledger(trace, units[0].place, units[0].number, state=units[0].state), broken.item)
-        entries = tuple(ledger.at(broken.step))
+        entries = tuple(ledger.at(told))
     except explain.NotAdditiveError as problem:
         why_not = " ".join(str(problem).split())
     size = scored.example["x"][0].shape[1]
-    return Measured(score, ablation, tuple(units), size, explain.half_life(trace), broken, ledger, entries, why_not)
+    return Measured(score, ablation, tuple(units), size, explain.half_life(trace), broken, told, ledger, entries, why_not)
 
 
 def of_one(whole: Ledger, item: int) -> Ledger:
@@ -147,6 +150,12 @@ def broken_by(trained: Trained, unit: Unit) -> Broken:
 def values_of(targets: Any) -> Tensor | None:
     values = getattr(targets, "values", targets)
     return values if isinstance(values, Tensor) else None
+
+
+def says_classes(trained: Trained) -> bool:
+    """Whether its answers are one of several, not numbers."""
+    values = values_of((trained.example or {}).get("targets"))
+    return trained.options["squash"] == "softmax" if values is None else not values.is_floating_point()
 
 
 def likely(trained: Trained, out: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 from byhand.explorer.document.targets import Targets
 from byhand.explorer.load.model import Trained
 from byhand.explorer.still.picture import figure
-from byhand.explorer.story.measure import Broken, likely
+from byhand.explorer.story.measure import Broken, likely, says_classes
 
 
 def number(value: float) -> str:
@@ -20,7 +20,7 @@ def number(value: float) -> str:
 def answer(shown: Trained, out: Tensor, broken: Broken) -> str:
     """The likeliest class, or the value of the output that changes most, in its own unit."""
     seen = likely(shown, out)
-    if shown.options["squash"] != "none":
+    if says_classes(shown):
         best = int(seen.argmax())
         return f"“{name_of(shown, best)}” ({figure(seen[best].item())})"
     at = changed(broken)

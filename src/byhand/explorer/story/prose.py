@@ -31,6 +31,8 @@ def model(shown: Trained, about: str) -> list[str]:
 
 
 def curve(trained: Trained, losses: Sequence[Loss]) -> list[str]:
+    if len(losses) == 1:
+        return [f"There was one validation, after step {losses[0].step}: the loss was {number(losses[0].val)}."]
     if losses:
         first, last, best = losses[0], losses[-1], min(losses, key=lambda one: one.val)
         course = (
@@ -57,6 +59,8 @@ def matter(found: Measured) -> list[str]:
         else f"There are no right answers here: what counts is the {score.name} {of}."
     )
     held = "; ".join(f"{one.name}: {number(one.score)}" for one in found.units[:TOP])
+    if len(found.units) == 1:
+        return [own, f"With the memory of its one unit held at 0, at all steps, the {score.name} is {number(best.score)}."]
     how = f"Each of its {counted(len(found.units), 'unit')} was held at 0, alone, at all steps"
     said = f"{how}; then the {score.name} is, greatest first: {held}."
     harmless = sum(one.change <= 0 for one in found.units)
@@ -92,10 +96,10 @@ def keep(found: Measured) -> list[str]:
 
 def wrote(found: Measured, shown: Trained) -> list[str]:
     best, broken = found.units[0], found.broken
-    where = f"step {broken.step} of {item_name(shown, broken.item)}"
+    where = f"step {found.told} of {item_name(shown, broken.item)}"
     if found.ledger is None:
         return [f"Nobody can be named who wrote the memory of {best.name}: {found.why_not}."]
-    total = found.ledger.memory[broken.step, 0].item()
+    total = found.ledger.memory[found.told, 0].item()
     parts = [f"{came_in(shown, one.written_at, broken.item)} left {figure(one.amount)}" for one in found.entries[:WRITERS]]
     return [
         f"At {where} the memory of {best.name} is {figure(total)}, a sum of what each step wrote and what is left of it.",

@@ -90,7 +90,7 @@ def sections(found: Measured, shown: Trained, document: dict[str, Any], losses: 
     here = f"item={broken.item}&place={best.place}&unit={best.number}"
     held = f"&edits={best.site}~all~{best.number}~0" if document["computed"] else ""
     training = "view=training" if document["training"] else None
-    time = f"&time={broken.step}"
+    time, told = f"&time={broken.step}", f"&time={found.told}"
 
     def section(title: str, sentences: list[str], figure: Figure | None, fragment: str | None) -> Section:
         return Section(title, sentences, None if figure is None else pictures.address(figure), fragment)
@@ -99,7 +99,7 @@ def sections(found: Measured, shown: Trained, document: dict[str, Any], losses: 
         section("The task and the model", prose.model(shown, str(document["about"])), None, None),
         section("How it learnt", prose.curve(shown, losses), pictures.curve(losses) if losses else None, training),
         section("The units that matter", prose.matter(found), pictures.matter(found), f"view=layer&{here}{time}"),
-        section("What they keep", prose.keep(found), pictures.keep(found), f"view=unit&{here}{time}"),
-        section("Who wrote it", prose.wrote(found, shown), pictures.wrote(found, shown), f"view=ledger&{here}{time}"),
+        section("What they keep", prose.keep(found), pictures.keep(found), f"view=unit&{here}{told}"),
+        section("Who wrote it", prose.wrote(found, shown), pictures.wrote(found, shown), f"view=ledger&{here}{told}"),
         section("What breaks without it", prose.breaks(found, shown), None, f"view=unit&{here}{time}{held}"),
     ]
