@@ -42,15 +42,24 @@ PAGE = """<!doctype html>
 
 def page(document: Mapping[str, Any]) -> str:
     """The whole HTML file of a document. FileNotFoundError in a clone whose page was not built."""
-    script = static("explorer.js").replace("</script", "<\\/script").replace("<!--", "\\x3C!--")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    script = page_script()
     return PAGE.format(
-        policy=POLICY.format(script=digest) + (TRAINING if document.get("play") else ""),
+        policy=POLICY.format(script=digest(script)) + (TRAINING if document.get("play") else ""),
         title=html.escape(visible(f"{document['title']} – byhand")),
         style=static("explorer.css").replace("</style", "<\\/style"),
         document=json_text(document),
         script=script,
     )
+
+
+def page_script() -> str:
+    """The page's one script, as it may stand in HTML. FileNotFoundError in a clone whose page was not built."""
+    return static("explorer.js").replace("</script", "<\\/script").replace("<!--", "\\x3C!--")
+
+
+def digest(script: str) -> str:
+    """By which a policy allows a script: its SHA-256, in base64 (Content Security Policy Level 3, section 2.3.1)."""
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 def static(name: str) -> str:
