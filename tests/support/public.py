@@ -63,6 +63,8 @@ COMMANDS = {
     "predict": ("Table", "Text"),
     "configs": (),
     "explore": (),
+    "play": (),
+    "story": (),
     "write": (),
     "convert": (),
     "study run": (),

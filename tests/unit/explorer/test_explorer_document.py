@@ -399,7 +399,7 @@ def test_what_is_no_model_is_refused() -> None:
 
 
 def test_explore_takes_what_document_takes() -> None:
-    assert list(inspect.signature(explore).parameters) == list(inspect.signature(document).parameters)
+    assert list(inspect.signature(explore).parameters) == [*inspect.signature(document).parameters, "beside"]
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -455,7 +455,7 @@ def test_without_anywidget_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
 def test_the_lines_of_the_documentation_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/explorer.md").read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     names: dict[str, Any] = {}
     for block in blocks:
         exec(compile(block, "docs/explorer.md", "exec"), names)
