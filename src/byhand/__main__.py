@@ -103,7 +103,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "predict": ("its answers as a file: byhand predict --config FILE --ckpt_path FILE --output FILE", training("predict")),
     "write": ('go on with a text, as a model of texts would: byhand write CHECKPOINT --start "The "', training("write")),
     "explore": ("see a trained model, and change it: byhand explore CHECKPOINT --save page.html", explore),
-    "story": ("what a trained model learnt, told in one page: byhand story zoo:an_bn --save story.html", story),
+    "story": ("what a trained model learnt, in one page: byhand story zoo:an_bn --save story.html", story),
     "play": ("train a small network in a page, every gate in sight: byhand play --open", play),
     "convert": (
         "a layer in a file, for another framework: byhand convert model.keras --to onnx --certify",

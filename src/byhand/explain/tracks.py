@@ -54,7 +54,7 @@ OPENING, CLOSING = "([{", ")]}"
 def text(*texts: str) -> dict[str, Float[Tensor, "time batch"]]:
     """All tracks of a text, or of several that were read as one batch.
 
-    Of pieces of a longer text, column, quotes and brackets begin anew with each piece; to have them right, make the tracks of
+    Of pieces of a longer text, column, quotes and brackets begin again with each piece; to have them right, make the tracks of
     the whole and cut these.
 
     Args:

@@ -1,4 +1,4 @@
-"""byhand story: a trained model as one page that tells what it learnt, and how."""
+"""byhand story: what a trained model learnt, and how, in one page."""
 
 from __future__ import annotations
 
