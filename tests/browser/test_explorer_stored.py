@@ -97,7 +97,7 @@ def test_what_is_kept_shows_without_frames(chromium: Any, notebook: Path, tmp_pa
     picture(page, "notebook-still")
     page.close()
     assert watched.wrong == []
-    assert len(json.dumps(output)) < 500_000
+    assert len(json.dumps(output)) < 650_000
 
 
 @pytest.mark.parametrize("name", ["lstm", "gru", "peephole", "min_lstm", "lstm_1997", "projected", "backwards", "recorded"])

@@ -9,6 +9,7 @@ export const companies: Doc = {
  "telling": 1,
  "name": "lstm",
  "features": ["price"],
+ "alphabet": null,
  "call": {
   "around": null,
   "packed": false,
