@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, TypeVar
 
 import torch
@@ -36,6 +36,18 @@ def outside_modes(function: Function) -> Function:
     return answer  # type: ignore[return-value]
 
 
+@cache
+def _enter_once() -> None:
+    """Torch 2.11's builds for CUDA can end a process without a GPU, by SIGSEGV, when a cell is read in the other thread, unless this one
+    has been in FakeTensorMode before (seen with 2.11.0+cu130; builds for the CPU are sound).
+    """
+    if torch.version.cuda is not None:
+        from torch._subclasses.fake_tensor import FakeTensorMode  # noqa: PLC0415 (few need it)
+
+        with FakeTensorMode():
+            pass
+
+
 def run_outside_modes(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     """The function's result, or its error; nested calls stay in the one thread.
 
@@ -58,6 +70,7 @@ def run_outside_modes(function: Callable[..., Any], *arguments: Any, **options: 
             ended.set()
 
     anomaly = torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()
+    _enter_once()
     thread = threading.Thread(target=run, name="byhand reads a cell", daemon=False)
     torch.autograd.set_detect_anomaly(False)  # the one mode that belongs to the process
     try:
