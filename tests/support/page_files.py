@@ -156,6 +156,7 @@ def refused() -> list[File]:
     five = {"weight_ih_l0": torch.ones(15, 2), "weight_hh_l0": torch.ones(15, 3)}
     normed = byhand.LSTM(2, 3, cell=cells.layernorm_lstm).state_dict()
     linear = nn.Linear(2, 3).state_dict()
+    cifg = safetensors.torch.save(dict(byhand.LSTM(2, 3, cell=cells.cifg).state_dict()), {"format": "pt", "cell": "cifg"})
     whole = numpy_helper.from_array(numpy.ones(3, numpy.int64), "W")
     counted = onnx.load_model_from_string(node_file("LSTM"))
     counted.graph.initializer[0].CopyFrom(whole)
@@ -170,6 +171,7 @@ def refused() -> list[File]:
         ("gap.safetensors", saved(gap), "the levels 0, 2"),
         ("five.safetensors", saved(five), "5 rows of weights"),
         ("normed.safetensors", saved(normed), "does not know"),
+        ("cifg.safetensors", cifg, "its cell is cifg"),
         ("linear.safetensors", saved(linear), "no LSTM, GRU or RNN"),
         ("weights.bin", b"", ".safetensors or .onnx"),
         ("empty.safetensors", b"", "0 bytes"),

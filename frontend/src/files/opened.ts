@@ -22,8 +22,14 @@ export function contentsOf(name: string, file: Uint8Array): Contents {
   let contents: Contents;
   if (ending === "onnx") contents = layersIn(readOnnx(file));
   else {
-    const { tensors, others } = readSafetensors(file);
+    const { tensors, others, about } = readSafetensors(file);
+    const { cell, held } = about;
+    if (typeof cell === "string" && !Object.hasOwn(KINDS, cell))
+      throw new UnreadableFile(
+        `its cell is ${cell}: the page opens ${Object.keys(KINDS).join(", ")}; in Python, byhand.load_weights with cell=`,
+      );
     contents = layersOf(tensors);
+    if (held) contents.left.push(`it was trained with gates held, ${held}, which are not held here`);
     if (others.length) contents.left.push(`${others.slice(0, 6).join(", ")}: no floats`);
   }
   const large = contents.stacks.filter((stack) => weightsOf(stack) > MOST);

@@ -4,8 +4,14 @@ import { sizeOf, type Tensor, tensorOf, UnreadableFile, WIDTHS } from "./tensor"
 
 const MOST = 100_000_000; // bytes of a header, by the format's own rule
 
-/** The tensors of floats by name, and the names of all others. UnreadableFile. */
-export function readSafetensors(file: Uint8Array): { tensors: Map<string, Tensor>; others: string[] } {
+export interface Safetensors {
+  tensors: Map<string, Tensor>; // of floats, by name
+  others: string[]; // the names of all others
+  about: Record<string, unknown>; // what else the header says
+}
+
+/** UnreadableFile. */
+export function readSafetensors(file: Uint8Array): Safetensors {
   const header = headerOf(file);
   const from = 8 + header.length;
   const tensors = new Map<string, Tensor>();
@@ -26,7 +32,8 @@ export function readSafetensors(file: Uint8Array): { tensors: Map<string, Tensor
     tensors.set(name, tensorOf(dtype, shape, file.subarray(from + offsets[0], from + end)));
   }
   if (from + end !== file.length) throw new UnreadableFile(`it has ${file.length - from} bytes of numbers: expected ${end}`);
-  return { tensors, others };
+  const about = header.entries["__metadata__"];
+  return { tensors, others, about: typeof about === "object" && about !== null ? { ...about } : {} };
 }
 
 function headerOf(file: Uint8Array): { length: number; entries: Record<string, unknown> } {

@@ -72,6 +72,7 @@ function fastProduct({ rows, columns, data }: Matrix): Product | null {
   const [high, wide] = [upTo(rows, ROWS), upTo(columns, COLUMNS)];
   if (size * high * wide > LARGEST || 8 * (high + wide) > START) return null;
   const at = placed.get(data) ?? place(memory, { rows, columns, data }, high, wide);
+  if (at === null) return null;
   const numbers = new Float64Array(memory.buffer, 0, wide + high);
   numbers.fill(0, columns, wide);
   return (out, vector) => {
@@ -81,8 +82,9 @@ function fastProduct({ rows, columns, data }: Matrix): Product | null {
   };
 }
 
-/** Copies a matrix into the memory, filled up with zeros to so many rows and columns. Its address. */
-function place(memory: WebAssembly.Memory, { rows, columns, data }: Matrix, high: number, wide: number): number {
+/** Copies a matrix into the memory, filled up with zeros to `high` rows and `wide` columns. Its address; null where the browser gives no
+ *  more memory. */
+function place(memory: WebAssembly.Memory, { rows, columns, data }: Matrix, high: number, wide: number): number | null {
   const Kind = data instanceof Float32Array ? Float32Array : Float64Array;
   const bytes = Kind.BYTES_PER_ELEMENT * high * wide;
   if (next + bytes > MOST) {
@@ -90,9 +92,13 @@ function place(memory: WebAssembly.Memory, { rows, columns, data }: Matrix, high
     next = 0;
   }
   const at = START + next;
-  next += bytes; // a multiple of 16, as are all rows
   const missing = Math.ceil((at + bytes - memory.buffer.byteLength) / PAGE);
-  if (missing > 0) memory.grow(missing);
+  try {
+    if (missing > 0) memory.grow(missing);
+  } catch {
+    return null;
+  }
+  next += bytes; // a multiple of 16, as are all rows
   const to = new Kind(memory.buffer, at, high * wide).fill(0);
   for (let r = 0; r < rows; r++) to.set(data.subarray(r * columns, (r + 1) * columns), r * wide);
   placed.set(data, at);
