@@ -24,7 +24,7 @@ export function contentsOf(name: string, file: Uint8Array): Contents {
   else {
     const { tensors, others, about } = readSafetensors(file);
     const { cell, held } = about;
-    if (typeof cell === "string" && !Object.hasOwn(KINDS, cell))
+    if (typeof cell === "string" && !Object.hasOwn(KINDS, cell.toLowerCase()))
       throw new UnreadableFile(
         `its cell is ${cell}: the page opens ${Object.keys(KINDS).join(", ")}; in Python, byhand.load_weights with cell=`,
       );

@@ -6,6 +6,7 @@ plain numbers, and nothing in them is run.
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
 from collections.abc import Iterator, Mapping
@@ -26,7 +27,7 @@ from byhand.interop.computed import plain
 from byhand.interop.probing import plain_class, weight_names
 from byhand.interop.relatives import relative_of
 from byhand.interop.stacks import weights_of
-from byhand.interop.torch_names import State, layer_of_state, layers_in, tensors_in
+from byhand.interop.torch_names import KINDS, State, layer_of_state, layers_in, tensors_in
 from byhand.nn import LSTM
 from byhand.nn.modes import evaluating
 
@@ -42,7 +43,12 @@ def load(source: Any, *, prefix: str | None = None, cell: Cell | None = None) ->
 
 def load_file(path: str | os.PathLike[str], *, prefix: str | None = None, cell: Cell | None = None) -> LSTM:
     """The layer in a file of weights. LoadError for a file that is none; ValueError where it holds several layers."""
-    return from_tensors(dict(tensors_in(read(Path(path)))), str(path), prefix, cell, error=LoadError)
+    tensors, named = dict(tensors_in(read(Path(path)))), None if cell is not None else cell_in_header(Path(path))
+    if named is not None and hasattr(cells, named) and named not in (one.name for one in KINDS.values()):
+        raise LoadError(
+            f"{path}: its header says that its cell is {named!r}, not one of torch's: write cell=byhand.cells.{named}"
+        )
+    return from_tensors(tensors, str(path), prefix, cell, error=LoadError)
 
 
 def read(path: Path) -> Any:
@@ -62,6 +68,15 @@ def read(path: Path) -> Any:
         if type(problem).__name__ != "SafetensorError" and not isinstance(problem, WRONG):
             raise
         raise LoadError(f"{expected}, got one that is damaged ({problem})") from problem
+
+
+def cell_in_header(path: Path) -> str | None:
+    """What a .safetensors file that was read says of its cell, as those of `byhand play` do; None if it says nothing."""
+    if path.suffix != ".safetensors":
+        return None
+    data = read_regular(path)
+    words = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")]).get("__metadata__", {})
+    return words.get("cell")
 
 
 def from_tensors(
