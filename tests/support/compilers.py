@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,7 @@ from byhand.engine.cpp.toolchain import compiler
 from byhand.files import cache
 SOURCE = {SOURCE!r}
 """
+_started: list[subprocess.Popen[str]] = []
 
 
 class Fake:
@@ -59,8 +60,10 @@ class Fake:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the libraries go; not there yet. Nothing of the person who runs the tests has a say, and no kernel came along."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where the libraries go; not there yet. Nothing of the person who runs the tests has a say, and no kernel came along. A process
+    that outlives its test is ended with it.
+    """
     monkeypatch.setattr(prebuilt, "FOLDER", tmp_path / "prebuilt")
     for name in ("CXX", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
@@ -68,7 +71,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("BYHAND_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(compiler, "_known", {})
     monkeypatch.setattr(cache, "_temporary", [])
-    return tmp_path / "cache"
+    yield tmp_path / "cache"
+    while _started:
+        with _started.pop() as left:
+            left.kill()
 
 
 @pytest.fixture
@@ -104,7 +110,8 @@ def leftovers(folder: Path) -> list[Path]:
 
 def process(program: str, **options: object) -> subprocess.Popen[str]:
     words = [sys.executable, "-S", "-W", "ignore", "-c", ALONE + program]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    _started.append(subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options))
+    return _started[-1]
 
 
 def until(true: Callable[[], object]) -> None:

@@ -42,6 +42,11 @@ INSTALL = "type: apt install g++ (macOS: xcode-select --install), or: pip instal
 
 _known: dict[tuple, ctypes.CDLL | CompilerError] = {}
 _locks: dict[int, threading.Lock] = {}  # by process: a forked child must not wait for a thread that it has not got
+# Held while a compiler starts, and by whoever forks: a child forked in between would keep the pipes open whose end its parent waits
+# for, while it waits for its parent's library.
+_starting = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_starting.acquire, after_in_parent=_starting.release, after_in_child=_starting.release)
 
 
 def library(source: str, *, flags: tuple[str, ...] = ()) -> ctypes.CDLL:
@@ -199,9 +204,10 @@ def _run(words: list[str], place: Path) -> str | None:
     environment = {**os.environ, **zig, "TMPDIR": str(place), "LC_ALL": "C"}
     pipe, none = subprocess.PIPE, subprocess.DEVNULL
     try:
-        compiler = subprocess.Popen(
-            words, env=environment, stdin=none, stdout=pipe, stderr=subprocess.STDOUT, errors="replace", process_group=0
-        )
+        with _starting:
+            compiler = subprocess.Popen(
+                words, env=environment, stdin=none, stdout=pipe, stderr=subprocess.STDOUT, errors="replace", process_group=0
+            )
     except OSError as error:
         return f"it cannot be started: {error}"
     with compiler:
