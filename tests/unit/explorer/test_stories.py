@@ -139,6 +139,7 @@ def test_equal_stories_are_equal_files():
         (["weights.pt"], "expected a checkpoint of byhand fit, or zoo:NAME"),
         (["zoo:an_bn", "--items", "0"], "--items: expected at least 1, got 0"),
         (["zoo:nothing"], "nothing"),
+        (["empty"], "without a checkpoint: a run has best.ckpt or last.ckpt: byhand story runs/NAME"),
         (["moved.ckpt"], "there is no config.yaml beside it"),
         (["moved.ckpt", "--save", "moved.ckpt"], "which is read: write --save story.html"),
     ],
@@ -146,6 +147,7 @@ def test_equal_stories_are_equal_files():
 def test_what_cannot_be_told_is_refused(words, expected, run, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     torch.save(nn.LSTM(2, 3).state_dict(), "weights.pt")
+    (tmp_path / "empty").mkdir()
     shutil.copy(run / "checkpoints/best.ckpt", "moved.ckpt")
     assert main(["story", *words]) == 2
     assert expected in capsys.readouterr().err

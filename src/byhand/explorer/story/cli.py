@@ -10,7 +10,9 @@ from byhand.explorer.cli import words_of
 from byhand.explorer.hosts.browser import open_in_browser
 from byhand.explorer.load.checkpoint import of_run
 from byhand.files.atomic import write_whole
+from byhand.files.run_folder import what_is_missing
 
+EXPECTED = "a checkpoint of byhand fit, the folder of a run, or zoo:NAME"
 EXAMPLES = """examples:
   byhand story zoo:an_bn
   byhand story runs/companies/version_0 --open
@@ -25,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("run", type=Path, metavar="RUN", help="a checkpoint of byhand fit, the folder of a run, or zoo:NAME")
+    made.add_argument("run", type=Path, metavar="RUN", help=EXPECTED)
     made.add_argument(
         "--save", type=Path, metavar="FILE", help="the page (default: story.html in the run's folder, or NAME-story.html here)"
     )
@@ -47,6 +49,9 @@ def main(arguments: list[str]) -> int:
         if options.cell is not None and here not in sys.path:
             sys.path.insert(0, here)  # where cells of one's own are
         source = of_run(options.run) or options.run
+        if source.is_dir():
+            missing = what_is_missing(source, "byhand story")
+            raise ValueError(f"{source}: expected {EXPECTED}, got a folder without a checkpoint: {missing}")
         target = options.save or usual(options.run)
         if target.resolve() == source.resolve():
             raise ValueError(f"--save: expected a file for the page, got {target}, which is read: write --save story.html")
