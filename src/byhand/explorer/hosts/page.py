@@ -17,7 +17,7 @@ POLICY = (  # nothing is loaded from anywhere; its one script may make its produ
     " base-uri 'none'; form-action 'none';"
 )
 TRAINING = " worker-src blob:;"  # the page's own script, run a second time beside it, where the page trains
-PAGE = """<!doctype html>
+FILE = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -32,24 +32,29 @@ PAGE = """<!doctype html>
 </style>
 </head>
 <body>
-<noscript>This page draws with JavaScript, which is switched off here: to see the model, allow it for this page.</noscript>
-<script type="application/json" id="byhand-document">{document}</script>
-<script type="module">{script}</script>
+{body}
 </body>
 </html>
 """
+BODY = """<noscript>This page draws with JavaScript, which is switched off here: to see the model, allow it for this page.</noscript>
+<script type="application/json" id="byhand-document">{document}</script>
+<script type="module">{script}</script>"""
 
 
 def page(document: Mapping[str, Any]) -> str:
     """The whole HTML file of a document. FileNotFoundError in a clone whose page was not built."""
     script = page_script()
-    return PAGE.format(
+    return file(
+        document["title"],
         policy=POLICY.format(script=digest(script)) + (TRAINING if document.get("play") else ""),
-        title=html.escape(visible(f"{document['title']} – byhand")),
         style=static("explorer.css").replace("</style", "<\\/style"),
-        document=json_text(document),
-        script=script,
+        body=BODY.format(document=json_text(document), script=script),
     )
+
+
+def file(title: str, *, policy: str, style: str, body: str) -> str:
+    """A whole HTML file, which says by its policy what it may load and run."""
+    return FILE.format(policy=policy, title=html.escape(visible(f"{title} – byhand")), style=style, body=body)
 
 
 def page_script() -> str:

@@ -6,37 +6,19 @@ import html
 import json
 from pathlib import Path
 
-from byhand.explorer.hosts.page import digest, page, page_script, visible
+from byhand.explorer.hosts.page import digest, file, page, page_script, visible
 from byhand.explorer.story.story import Section, Story
 
 POLICY = (  # frames are made of the page's own explorer, and take over what it forbids
     "default-src 'none'; script-src 'sha256-{own}' 'sha256-{explorer}' 'wasm-unsafe-eval'; style-src 'unsafe-inline';"
     " img-src data: blob:; frame-src blob:; base-uri 'none'; form-action 'none';"
 )
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="referrer" content="no-referrer">
-<link rel="icon" href="data:,">
-<title>{title} – byhand</title>
-<style>
-{style}
-</style>
-</head>
-<body>
-<main>
+BODY = """<main>
 <h1>{title}</h1>
 {sections}
 </main>
 <script type="application/json" id="byhand-explorer-page">{explorer}</script>
-<script type="module">{script}</script>
-</body>
-</html>
-"""
+<script type="module">{script}</script>"""
 HERE = Path(__file__).parent
 
 
@@ -44,13 +26,12 @@ def laid_out(story: Story) -> str:
     """The whole file."""
     script = (HERE / "frames.js").read_text(encoding="utf-8")
     explorer = json.dumps(page(story.explorer.document)).replace("<", "\\u003c")
-    return PAGE.format(
+    sections = "\n".join(map(section, story.sections))
+    return file(
+        story.title,
         policy=POLICY.format(own=digest(script), explorer=digest(page_script())),
-        title=escaped(story.title),
         style=(HERE / "story.css").read_text(encoding="utf-8"),
-        sections="\n".join(map(section, story.sections)),
-        explorer=explorer,
-        script=script,
+        body=BODY.format(title=escaped(story.title), sections=sections, explorer=explorer, script=script),
     )
 
 
