@@ -60,7 +60,7 @@ def test_many_threads_that_need_a_new_kernel() -> None:
 def test_forked_processes() -> None:
     done = run("python", str(ROOT / "tests" / "support" / "forked.py"), cwd=ROOT, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.split() == ["by_fork", "by_pool", "by_grandchild", "by_loader"]
+    assert done.stdout.split() == ["by_fork", "by_pool", "by_grandchild", "by_loader", "by_prepared"]
 
 
 def test_without_a_compiler_there_is_one_line(tmp_path: Path) -> None:

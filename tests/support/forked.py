@@ -56,6 +56,25 @@ def by_grandchild() -> bool:
     return os.waitpid(child, 0)[1] == 0
 
 
+def prepared() -> list[Tensor]:
+    """Without an engine's name: by calls that were prepared in the parent, in the graph, without, and step by step."""
+    output, (h, c) = LAYER(X)
+    made = [output.detach(), *torch.autograd.grad(output.sum() + (h * c).sum(), list(LAYER.parameters()))]
+    with torch.no_grad():
+        return [*made, LAYER(X)[0], STEPPER(X[0]) * 0]
+
+
+STEPPER = LAYER.stepper(7)
+
+
+def by_prepared() -> bool:
+    wanted = prepared()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if all(map(torch.equal, prepared(), wanted)) and right() else 1)
+    return os.waitpid(child, 0)[1] == 0
+
+
 class Made(Dataset[Tensor]):
     """Data that a layer makes."""
 
@@ -73,7 +92,7 @@ def by_loader() -> bool:
     return all(torch.allclose(batch, WANTED[0].expand_as(batch)) for batch in loader)
 
 
-for way in (by_fork, by_pool, by_grandchild, by_loader):
+for way in (by_fork, by_pool, by_grandchild, by_loader, by_prepared):
     for _ in range(2):
         if not way() or not right():
             sys.exit(f"{way.__name__} went wrong")

@@ -127,10 +127,14 @@ class Kernel:
 
     def call(self, argv: array[int]) -> None:
         """Run the sequence that these arguments describe."""
+        if threads.forked:
+            argv[self.at.pool] = threads.pool()
         self.check(self._forward(argv.buffer_info()[0]))
 
     def run_backward(self, argv: array[int]) -> None:
         """Run its derivative."""
+        if threads.forked:
+            argv[self.at.pool] = threads.pool()
         self.check(self._backward(argv.buffer_info()[0]))
 
     def forward(self, inputs: KernelInputs, *, keep: bool, packed: Tensor | None = None) -> KernelOutputs:

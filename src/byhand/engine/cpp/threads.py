@@ -8,6 +8,7 @@ from array import array
 from functools import cache
 
 NO_POOL = array("q", [0, 0, 0])
+forked = False  # whether this process is a child: arguments that were listed before have its parent's pool in them
 
 
 @cache
@@ -24,7 +25,7 @@ def pool() -> array[int]:
 def _after_fork() -> None:
     """The pool's threads are not there any more in a forked process; each call starts its own."""
     pool.cache_clear()
-    globals()["pool"] = cache(lambda: NO_POOL)
+    globals().update(pool=cache(lambda: NO_POOL), forked=True)
 
 
 if hasattr(os, "register_at_fork"):
