@@ -139,6 +139,19 @@ def test_the_layouts_of_a_mask() -> None:
         torch.testing.assert_close(padded, torch.where(there, expected, 0))
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_nothing_starts_again_after_its_end(engine: str) -> None:
+    """What a mask holds where a sequence has ended changes neither its last states nor, read backwards, its first."""
+    x, lengths = normal(TIME, BATCH, INPUT), torch.tensor([5, 9, 2, 9])
+    lstm = LSTM(INPUT, HIDDEN, bidirectional=True, dtype=torch.float64)
+    hx = tuple(normal(2, BATCH, HIDDEN) for _ in range(2))
+    ended = torch.arange(TIME).unsqueeze(1) >= lengths
+    packed = pack_padded_sequence(x, lengths, enforce_sorted=False)
+    with use_engine(engine):
+        (output, state), (expected, last) = (lstm(packed, hx, reset=reset) for reset in (mask() | ended, mask() & ~ended))
+    torch.testing.assert_close([output.data, *state], [expected.data, *last], rtol=0, atol=0)
+
+
 def test_a_mask_of_nothing_and_one_of_everything() -> None:
     x, lstm = normal(TIME, BATCH, INPUT), LSTM(INPUT, HIDDEN, dtype=torch.float64)
     torch.testing.assert_close(lstm(x, reset=torch.zeros(TIME, BATCH, dtype=torch.bool))[0], lstm(x)[0])

@@ -2,7 +2,7 @@
 
     TRITON_INTERPRET=1 PYTHONPATH=src:.:tests/support python tests/support/gpu_interpreted.py GROUP
 
-GROUP is one of numbers, cells, blocks, fences, layers, proof, engine.
+GROUP is one of numbers, cells, blocks, cuts, fences, layers, proof, engine.
 
 Its own process, because Triton decides at its import whether kernels are interpreted or compiled.
 """
@@ -132,6 +132,31 @@ def of_blocks() -> Iterator[Found]:
     yield {"cell": "lstm, tf32x3", "errors": held(call_of(cells.lstm, (3, 3, 3, 10), DOUBLE, CPU), "float32")[0]}
 
 
+def of_cuts() -> Iterator[Found]:
+    """Sequences that start again inside, with gradients by what they start again from."""
+    torch.backends.cudnn.rnn.fp32_precision = "ieee"  # type: ignore[attr-defined]
+    for cell in (cells.lstm, cells.gru, cells.lstm_1997, cells.zoneout(cells.peephole, h=0.2, c=0.3)):
+        plain = call_of(cell, (4, 3, 3, 6), DOUBLE, CPU)
+        shapes = [plain, plain._replace(reverse=True), ragged(plain)._replace(reverse=False), ragged(plain)]
+        if not cell.reads_its_output:
+            shapes.append(ragged(call_of(cell, (4, 3, 3, 6), DOUBLE, CPU, proj_size=3)))
+        for shape in shapes:
+            cut = torch.rand(4, 3) < 0.5
+            restart = tuple(torch.randn_like(one).requires_grad_() for one in shape.state)
+            call = shape._replace(cut=cut if shape.valid is None else cut & shape.valid, restart=restart, sites=shape is plain)
+
+            def values(run: Callable[[Call], Any], call: Call = call) -> dict[str, Tensor]:
+                result = run(call)
+                made = [result.output, *result.state]
+                by = torch.autograd.grad(
+                    torch.stack([one.sin().sum() for one in made]).sum(), call.restart, materialize_grads=True
+                )
+                return named(call, run(call)) | {f"gradient by restart {i}": one for i, one in enumerate(by)}
+
+            found = errors(values(engine.run), values(reference.run))
+            yield {"cuts": f"{cell.name}, {'ragged' if call.valid is not None else 'whole'}", "errors": found}
+
+
 def of_numbers() -> Iterator[Found]:
     """The interpreter with what was put right in it, and without."""
     generator = torch.Generator().manual_seed(0)
@@ -258,7 +283,6 @@ def of_layers() -> Iterator[Found]:
     yield {"layer": "autocast", "off": off(ours, theirs), "dtype": str(ours.dtype)}
     call = lstm.call(lstm.sublayers[0], x, tuple(torch.zeros(2, 5, dtype=DOUBLE) for _ in range(2)))
     refused = {
-        "cut": call._replace(cut=torch.zeros(3, 2, dtype=torch.bool)),
         "wide": call_of(cells.lstm, (1, 1, 1, 200), SINGLE, CPU),
         "large": call_of(cells.lstm, (1, 1, 1, 120), DOUBLE, CPU),
         "cell": call_of(cells.layernorm_lstm, (1, 1, 1, 4), SINGLE, CPU),
@@ -303,6 +327,7 @@ GROUPS: dict[str, Callable[[], Iterator[Found]]] = {
     "numbers": of_numbers,
     "cells": of_cells,
     "blocks": of_blocks,
+    "cuts": of_cuts,
     "fences": fences,
     "layers": of_layers,
     "proof": of_proof,

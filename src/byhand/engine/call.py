@@ -32,7 +32,7 @@ class Call(NamedTuple):
     through edit(site, time, value); held(call): what each is held at, None if the edits are not just values.
     sites: whether they are wanted; in_graph: and in the graph, so that a loss can be made of them.
     cut: True where the state before a step is not that of the step before it, in the order of this direction, but restart, one tensor a
-    state; None if there is no such step.
+    state; False where a sequence has ended; None if there is no such step.
     Where there is a projection, the step's output before the projection is called "m", and "h" is the projected one.
     """
 

@@ -108,13 +108,14 @@ class Batch(NamedTuple):
 
 
 def read_reset(batch: Batch, reset: Tensor) -> Bool[Tensor, "time batch"]:
-    """The mask as the input is laid out; of a PackedSequence as (time, batch)."""
+    """The mask as the engines take it, (time, batch): nothing starts again after its end, whatever stands there."""
     sizes = batch.input.shape[:2]
     if not batch.batched:
         check_reset(reset, sizes[:1], batch.input)
         return reset.unsqueeze(1)
     check_reset(reset, sizes[::-1] if batch.batch_first else sizes, batch.input)
-    return reset.t() if batch.batch_first else reset
+    reset = reset.t() if batch.batch_first else reset
+    return reset if batch.valid is None else reset & batch.valid
 
 
 def largest_batch(packed: PackedSequence) -> int:

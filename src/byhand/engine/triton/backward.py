@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 def backward(p: Printer) -> Iterator[str]:
     cell, parts, units = p.cell, p.parts, p.axes.units
     states, blocks, count = range(len(cell.state)), range(len(units.blocks)), len(parts.preactivations)
-    pointers = ["A", "U", "W", *names("FIRST", states), *names("STATE", states), "BY_OUTPUT", *names("BY", states), "BY_A"]
-    pointers += ["BY_PROJECTED", *names("BY_P", range(p.vectors)), *names("P", range(len(cell.parameters)))]
+    pointers = ["A", "U", "W", *names("FIRST", states), *names("RESTART", states), *names("STATE", states), "BY_OUTPUT"]
+    pointers += [*names("BY", states), *names("BY_RESTART", states), "BY_A", "BY_PROJECTED"]
+    pointers += [*names("BY_P", range(p.vectors)), *names("P", range(len(cell.parameters)))]
     yield from p.head("backward", pointers, "T B H O")
     again = p.again
     back = parts.backward.only({one: value for one, value in parts.backward.results.items() if one not in mask_names(cell)})
@@ -26,6 +27,8 @@ def backward(p: Printer) -> Iterator[str]:
     body = [*p.start(again, back), *p.weights(transposed=True)]
     for state in states:
         body += [f"d_{state}_{j} = {one}" for j, one in enumerate(p.rows("BY", state))]
+    body += ["if CUTS:"]
+    body += [f"    f_{state}_{j} = {z}" for state in states for j, z in enumerate(p.axis(state).named("z"))]
     body += [f"q_{place}_{j} = {units.named('z')[j]}" for place in range(p.vectors) for j in blocks]
     body.append("for step in range(T):")
     loop = ["t = tl.cast(step if REVERSE else T - 1 - step, tl.int64)", "before = t + 1 if REVERSE else t - 1"]
@@ -36,11 +39,13 @@ def backward(p: Printer) -> Iterator[str]:
         "else:",
         "    is_first = (row * 0 + before < 0)[:, None]",
     ]
+    loop += p.cut()
     for state in p.read_again:
         for j, (at, m) in enumerate(zip(units.named("at"), units.named("m"), strict=True)):
             first = f"tl.load(FIRST_{state} + {at}, mask={m} & is_first, other=0.0).to(ACC)"
             later = f"tl.load(STATE_{state} + before * B * H + {at}, mask={m} & ~is_first, other=0.0).to(ACC)"
             loop.append(f"s_{state}_{j} = tl.where(is_first, {first}, {later})")
+        loop += p.started_again(state)
     loop += [*by_output(p), *p.masks()]
     for j in blocks:
         for slot in range(count):
@@ -61,6 +66,7 @@ def backward(p: Printer) -> Iterator[str]:
         axis = p.axis(state)
         for j, (at, m) in enumerate(zip(axis.named("at"), axis.named("m"), strict=True)):
             body.append(f"tl.store(BY_{state} + {at}, d_{state}_{j}, mask={m})")
+            body += ["if CUTS:", f"    tl.store(BY_RESTART_{state} + {at}, f_{state}_{j}, mask={m})"]
     for place in range(p.vectors):
         for j, (i, has) in enumerate(zip(units.named("i"), units.named("has"), strict=True)):
             body.append(f"tl.store(BY_P_{place} + tl.program_id(0) * H + {i}, tl.sum(q_{place}_{j}, axis=0), mask={has})")
@@ -115,6 +121,10 @@ def carried(p: Printer) -> Iterator[str]:
                 for k in range(len(p.axis(state).blocks)):
                     yield multiplied(f"e_{state}_{k}", "r", f"w_{gate}_{state}_{k}_{j}")
     for state in range(len(p.cell.state)):
+        yield "if CUTS:"  # of what a sequence starts again from: by nothing before it
+        for j, z in enumerate(p.axis(state).named("z")):
+            yield f"    f_{state}_{j} += tl.where(again, e_{state}_{j}, {z})"
+            yield f"    e_{state}_{j} = tl.where(again, {z}, e_{state}_{j})"
         yield from (f"d_{state}_{j} = e_{state}_{j}" for j in range(len(p.axis(state).blocks)))
 
 

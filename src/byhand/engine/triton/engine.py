@@ -89,9 +89,7 @@ def refuses_use(call: Call) -> str | None:
 
 
 def refuses_steps(call: Call) -> str | None:
-    if call.cut is not None:
-        return "sequences start again inside"
-    if call.input.numel() == 0 or call.has_empty:
+    if call.input.numel() == 0:
         return "a sequence has no step"
     asked = edits.as_inputs(call)
     if asked is None:

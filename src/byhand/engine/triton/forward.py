@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def forward(p: Printer) -> Iterator[str]:
     cell, parts, units = p.cell, p.parts, p.axes.units
     states, blocks = range(len(cell.state)), range(len(units.blocks))
-    pointers = ["X", "U", "BIAS", "W", *names("FIRST", states), *names("LAST", states)]
+    pointers = ["X", "U", "BIAS", "W", *names("FIRST", states), *names("RESTART", states), *names("LAST", states)]
     pointers += [*names("GIVEN", states), *names("STATE", states), "UNPROJECTED", *names("P", range(len(cell.parameters)))]
     yield from p.head("forward", pointers, "T B H O")
     program = parts.forward.only({name: parts.forward.results[name] for name in cell.state})
@@ -35,6 +35,7 @@ def forward(p: Printer) -> Iterator[str]:
             where, m = p.preactivation(slot, len(cell.gates), "X", j), units.named("m")[j]
             made = f"b_{slot}_{j} + {units.named('z')[j]}"
             loop.append(f"a_{slot}_{j} = " + (made if slot in p.separate else f"tl.load({where}, mask={m}, other=0.0)"))
+    loop += [*p.cut(), *(line for state in states for line in p.started_again(state))]
     loop += products(p)
     loop += p.masks()
     for j in blocks:

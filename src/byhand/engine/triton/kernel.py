@@ -96,7 +96,8 @@ class Kernel:
         )
         projected = None if inputs.projection is None else preactivations.new_empty(time, batch, len(inputs.projection))
         vectors = tuple(preactivations.new_empty(programs(batch), self.hidden) for _ in self.cell.vectors)
-        return Gradients(torch.empty_like(preactivations), projected, vectors, state)
+        restart = tuple(torch.empty_like(one, dtype=sums) for one in inputs.restart)
+        return Gradients(torch.empty_like(preactivations), projected, vectors, state, restart)
 
     def backward_arguments(
         self, inputs: Inputs, outputs: Outputs, preactivations: Tensor, by_output: Tensor | None, made: Gradients
@@ -106,6 +107,7 @@ class Kernel:
         arguments |= {"A": preactivations, "BY_OUTPUT": by_output, "BY_A": made.preactivations, "BY_PROJECTED": made.projected}
         arguments |= {f"STATE_{i}": one for i, one in enumerate(outputs.states)}
         arguments |= {f"BY_{i}": one for i, one in enumerate(made.state)}
+        arguments |= {f"BY_RESTART_{i}": one for i, one in enumerate(made.restart or (None,) * len(made.state))}
         return arguments | {f"BY_P_{i}": one for i, one in enumerate(made.vectors)}
 
     def common(self, inputs: Inputs, *, keep: bool) -> dict[str, Any]:
@@ -116,6 +118,7 @@ class Kernel:
         own, sums = inputs.state[0].dtype, inputs.product.dtype
         arguments = {"U": inputs.state[0] if inputs.recurrent is None else inputs.recurrent, "W": inputs.projection}
         arguments |= {f"FIRST_{i}": one for i, one in enumerate(inputs.state)}
+        arguments |= {f"RESTART_{i}": one for i, one in enumerate(inputs.restart or (None,) * len(inputs.state))}
         arguments |= {f"P_{i}": one for i, one in enumerate((*inputs.vectors, *inputs.noise))}
         for i, mask in enumerate(
             inputs.noise, len(inputs.vectors)
@@ -125,12 +128,14 @@ class Kernel:
         precision = product_precision(own, self.axes.units.width)
         return arguments | {
             "LENGTHS": inputs.lengths,
+            "CUT": inputs.cut,
             "T": time,
             "B": batch,
             "H": self.hidden,
             "O": self.hidden if inputs.projection is None else len(inputs.projection),
             "ROWS": ROWS,
             "RAGGED": inputs.lengths is not None,
+            "CUTS": inputs.cut is not None,
             "REVERSE": inputs.reverse,
             "KEEP": keep,
             "LOW": own != sums,

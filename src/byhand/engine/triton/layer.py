@@ -57,7 +57,7 @@ def sums_in(call: Call) -> torch.dtype:
 
 def inputs_of(kernel: Kernel, call: Call, product: Tensor) -> Inputs:
     """As the kernel wants them."""
-    weights, lengths = call.weights, call.lengths
+    weights, lengths, cut = call.weights, call.lengths, call.cut
     bias = weights.bias_recurrent
     if kernel.printer.separate and bias is None:
         bias = weights.input.new_zeros(len(weights.input))
@@ -75,6 +75,8 @@ def inputs_of(kernel: Kernel, call: Call, product: Tensor) -> Inputs:
         tuple(one.contiguous() for one in call.state),
         None if lengths is None else lengths.to(torch.int32),
         call.reverse,
+        None if cut is None else cut.contiguous().view(torch.uint8),
+        tuple(one.contiguous() for one in call.restart),
     )
 
 
@@ -105,7 +107,9 @@ def shifted(call: Call, history: Tensor, state: int) -> Tensor:
     before = torch.cat([history[1:], first[None]] if call.reverse else [first[None], history[:-1]])
     if call.reverse and lengths is not None:
         before[lengths - 1, torch.arange(len(first), device=first.device)] = first
-    return before
+    if call.cut is None:
+        return before
+    return torch.where(call.cut.unsqueeze(-1), call.restart[state].to(history.dtype), before)
 
 
 def preactivations(kernel: Kernel, call: Call, read: Tensor | None) -> Tensor:
@@ -165,6 +169,7 @@ def gradients(call: Call, outputs: Outputs, grads: Sequence[Tensor | None], need
             by_projection() if needed[5] else None,
             *made.vectors,
             *made.state,
+            *made.restart,
         ]
         own = call.input.dtype
         return [one.to(own) if need and one is not None else None for one, need in zip(found, needed, strict=True)]

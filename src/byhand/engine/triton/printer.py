@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from byhand.ir.partition import Partition
     from byhand.ir.program import Program
 
-OPTIONS = ("ROWS", "RAGGED", "REVERSE", "KEEP", "LOW", "PREC", "FAST", "ACC")
+OPTIONS = ("ROWS", "RAGGED", "CUTS", "REVERSE", "KEEP", "LOW", "PREC", "FAST", "ACC")
 
 
 class Printer(NamedTuple):
@@ -65,7 +65,7 @@ class Printer(NamedTuple):
         masks = [f"{kind}_{place}" for place in range(self.vectors, len(self.cell.parameters)) for kind in ("TIME", "ROW")]
         options = [f"{one}: tl.constexpr" for one in OPTIONS]
         yield '@triton.jit(do_not_specialize=["T", "B"])'
-        yield f"def {name}({', '.join([*pointers, *masks, 'LENGTHS', *sizes.split(), *options])}):"
+        yield f"def {name}({', '.join([*pointers, *masks, 'LENGTHS', 'CUT', *sizes.split(), *options])}):"
 
     def start(self, *programs: Program) -> Iterator[str]:
         yield from ("row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)", "has_row = row < B")
@@ -103,6 +103,17 @@ class Printer(NamedTuple):
             for j, (i, m) in enumerate(zip(units.named("i"), units.named("m"), strict=True)):
                 where = f"P_{place} + t * TIME_{place} + row[:, None] * ROW_{place} + {i}[None, :]"
                 yield f"p_{place}_{j} = tl.load({where}, mask={m}, other=0.0).to(ACC)"
+
+    def cut(self) -> Iterator[str]:
+        """again: which sequences start again before the step t."""
+        yield from ("if CUTS:", "    again = (tl.load(CUT + t * B + row, mask=has_row, other=0) != 0)[:, None]")
+
+    def started_again(self, state: int) -> Iterator[str]:
+        """A state before the step: that to start from, where a sequence starts again."""
+        axis = self.axis(state)
+        for j, (at, m) in enumerate(zip(axis.named("at"), axis.named("m"), strict=True)):
+            start = f"tl.load(RESTART_{state} + {at}, mask={m} & again, other=0.0).to(ACC)"
+            yield from ("if CUTS:", f"    s_{state}_{j} = tl.where(again, {start}, s_{state}_{j})")
 
     def given(self, j: int) -> dict[str, str]:
         """The names of a block's states and parameters in programs."""

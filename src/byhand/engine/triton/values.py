@@ -12,6 +12,7 @@ class Inputs(NamedTuple):
     """What a kernel works on: contiguous tensors on one device, all of the weights' number type but `product`.
 
     product: W·x and its bias, (time, batch, gates*hidden), in the number type of sums. lengths: int32, None if all are of full length.
+    cut: uint8, (time, batch), None if no sequence starts again; restart: what they start again from.
     """
 
     product: Tensor
@@ -23,6 +24,8 @@ class Inputs(NamedTuple):
     state: tuple[Tensor, ...]
     lengths: Tensor | None
     reverse: bool
+    cut: Tensor | None = None
+    restart: tuple[Tensor, ...] = ()
 
 
 class Outputs(NamedTuple):
@@ -45,10 +48,11 @@ class Outputs(NamedTuple):
 
 class Gradients(NamedTuple):
     """In the number type of sums: by every pre-activation, (time, batch, preactivations*hidden), zero after a sequence's end; by the
-    projected output; by vectors and by first states.
+    projected output; by vectors, by first states, and by those to start again from.
     """
 
     preactivations: Tensor
     projected: Tensor | None
     vectors: tuple[Tensor, ...]
     state: tuple[Tensor, ...]
+    restart: tuple[Tensor, ...] = ()
