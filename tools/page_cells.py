@@ -12,7 +12,13 @@ from byhand import cells
 from byhand.explorer.document.cell import cell_document
 
 FILE = Path(__file__).parents[1] / "frontend/src/files/cells.json"
-CELLS = {"lstm": cells.lstm, "peephole": cells.peephole, "gru": cells.gru, "rnn": cells.rnn}
+CELLS = {
+    "lstm": cells.lstm,
+    "peephole": cells.peephole,
+    "gru": cells.gru,
+    "gru_reset_before": cells.gru_reset_before,
+    "rnn": cells.rnn,
+}
 
 
 def text() -> str:

@@ -68,7 +68,7 @@ def test_a_file_dropped_anywhere_asks_which_of_its_models(open_page: Opener) -> 
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("before.onnx", page_files.node_file("GRU", linear_before_reset=0), "linear_before_reset"),
+        ("clipped.onnx", page_files.node_file("GRU", clip=1.0), "it clips"),
         ("notes.txt", b"no model", ".safetensors or .onnx"),
         ("cut.safetensors", page_files.saved(nn.LSTM(3, 4).state_dict())[:-5], "cut short"),
         ("<img src=x onerror=alert(1)>.onnx", b"\x00\x01", "it has no graph"),

@@ -24,6 +24,7 @@ ABLATIONS = {
 STANDARD = {"lstm": cells.lstm, "cifg": cells.cifg, "peephole": cells.peephole, "lstm_1997": cells.lstm_1997} | ABLATIONS
 OTHERS = {
     "gru": cells.gru,
+    "gru_reset_before": cells.gru_reset_before,
     "rnn": cells.rnn,
     "slstm": cells.slstm,
     "min_lstm": cells.min_lstm,
@@ -326,9 +327,25 @@ def test_upper_layers_read_and_change_the_layer_below(open_page: Any) -> None:
     assert torch.allclose(site_values(page, "h"), expected.flatten(), atol=1e-9)
 
 
-@pytest.mark.parametrize(("cell", "site"), [(cells.layernorm_lstm, "c"), (cells.gru_reset_before, "n")], ids=repr)
-def test_where_the_page_does_not_compute_there_is_a_reason_and_a_line(open_page: Any, cell: Cell, site: str) -> None:
-    example = Example(cell)
+def test_a_product_inside_the_step_is_shown_term_by_term_and_follows_edits(open_page: Any) -> None:
+    """Of gru_reset_before: the candidate reads r × h of every unit, so that another unit's reset gate reaches it."""
+    example = Example(cells.gru_reset_before)
+    page = open_page(example.document, fragment="view=unit&time=2&unit=1&node=u.n")
+    trace, gate = example.values(), example.lstm.gates()["n"]
+    factors = trace["l0.r"][2, 0] * trace["l0.h"][1, 0]
+    expected = [*(factors * gate.weight_h[1]).tolist(), gate.bias_h[1].item()]
+    products = [number(text) for text in page.locator(".worked .term:not(.total) .product").all_inner_texts()]
+    assert products == [near(value) for value in expected]
+    assert "r × h₋₁ of unit 2" in page.locator(".worked .terms").inner_text()
+    edit = byhand.at(0.0, time=2, unit=2)
+    page.evaluate("() => { location.hash = 'view=unit&time=2&unit=1&node=n&edits=l0.r~2~2~0'; }")
+    settle(page)
+    assert torch.allclose(site_values(page, "h"), example.values(edits={"l0.r": edit})["l0.h"].flatten(), atol=1e-12)
+    assert shown(page, ".worked .result") == near(example.values(edits={"l0.r": edit})["l0.n"][2, 0, 1].item())
+
+
+def test_where_the_page_does_not_compute_there_is_a_reason_and_a_line(open_page: Any) -> None:
+    example, site = Example(cells.layernorm_lstm), "c"
     made = example.document
     page = open_page(made, fragment=f"view=unit&time=1&node={site}")
     assert page.locator(".worked [role=spinbutton]").count() == 0

@@ -20,6 +20,7 @@ import byhand
 from byhand import cells
 
 STEPS = 9
+BEFORE = "GRU with the reset before its product"
 File = dict[str, Any]
 
 
@@ -61,6 +62,9 @@ def torch_files() -> list[File]:
         layer = nn.LSTM(3, 5).to(dtype)
         name = f"{str(dtype).removeprefix('torch.')}.safetensors"
         found.append(file(name, saved(layer.state_dict()), [layer.double()], ["LSTM, 3 inputs, 5 units"]))
+    before = byhand.LSTM(3, 5, 2, cell=cells.gru_reset_before)
+    named = safetensors.torch.save(dict(before.state_dict()), {"format": "pt", "cell": "gru_reset_before"})
+    found.append(file("before.safetensors", named, [before], [f"{BEFORE}, 2 layers, 3 inputs, 5 units"]))
     two = nn.ModuleDict({"a": nn.LSTM(3, 4), "b": nn.GRU(4, 6, bidirectional=True)})
     names = ["a: LSTM, 3 inputs, 4 units", "b: GRU in both directions, 4 inputs, 6 units"]
     return [*found, file("two.safetensors", saved(two.state_dict()), [two["a"], two["b"]], names)]
@@ -95,6 +99,10 @@ def onnx_files() -> list[File]:
         run("stack.onnx", exported(stack, 4), 4, "LSTM, 2 layers in both directions, 4 inputs, 6 units"),
         run("forward.onnx", exported(forward, 4), 4, "LSTM, 3 layers, 4 inputs, 6 units"),
         run("gru.onnx", exported(gru, 3), 3, "GRU, 3 inputs, 5 units"),
+        run("reset before.onnx", node_file("GRU", linear_before_reset=0), 3, f"{BEFORE}, 3 inputs, 4 units"),
+        run(
+            "default.onnx", node_file("GRU", direction="reverse"), 3, f"{BEFORE}, from the end to the start, 3 inputs, 4 units"
+        ),
     ]
     named = {"direction": "reverse", "activations": ["Sigmoid", "Tanh", "Tanh"]}
     described = "LSTM with peepholes, from the end to the start, 3 inputs, 4 units"
@@ -140,7 +148,6 @@ def run(name: str, content: bytes, inputs: int, described: str) -> File:
 def refused() -> list[File]:
     """What the page cannot run, each with words of the reason."""
     clipped, relu = node_file("LSTM", clip=1.0), node_file("RNN", activations=["Relu"])
-    before = node_file("GRU", linear_before_reset=0)
     computed = onnx.load_model_from_string(node_file("LSTM"))
     computed.graph.node[0].input[1] = "made"
     computed.graph.node.insert(0, helper.make_node("Neg", ["W"], ["made"]))
@@ -163,7 +170,6 @@ def refused() -> list[File]:
     reasons = [
         ("clipped.onnx", clipped, "clips"),
         ("relu.onnx", relu, "Relu"),
-        ("before.onnx", before, "linear_before_reset"),
         ("computed.onnx", computed.SerializeToString(), "its W is computed in the file"),
         ("outside.onnx", outside.SerializeToString(), "lies in another file"),
         ("counted.onnx", counted.SerializeToString(), "holds no floats"),

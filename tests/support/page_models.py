@@ -29,6 +29,8 @@ CASES: dict[str, tuple[cells.Cell, dict[str, Any]]] = {
     "peephole": (cells.peephole, {"bidirectional": True}),
     "cifg": (cells.cifg, {"num_layers": 2}),
     "gru": (cells.gru, {"num_layers": 2, "bidirectional": True}),
+    "gru_reset_before": (cells.gru_reset_before, {"num_layers": 2, "bidirectional": True}),
+    "zoneout of a gru_reset_before": (cells.zoneout(cells.gru_reset_before, h=0.2), {}),
     "slstm": (cells.slstm, {}),
     "min_lstm": (cells.min_lstm, {"num_layers": 2}),
     "rnn": (cells.rnn, {"bidirectional": True}),

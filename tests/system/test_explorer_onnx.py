@@ -241,3 +241,12 @@ def test_a_reverse_node_is_live() -> None:
     Path("x.csv").write_text("1,2,3\n4,5,6\n0,0,1\n")
     found = shown("g.onnx", "--input", "x.csv")
     assert found["computed"] and found["layers"][0]["reverse"] and found["items"][0]["steps"] == 3
+
+
+def test_a_gru_whose_reset_gate_works_before_the_product_is_live() -> None:
+    onnx.save(graph(PLAIN.replace("linear_before_reset = 1", "linear_before_reset = 0")), "before.onnx")
+    x = np.random.default_rng(0).normal(size=(7, 3, 3)).astype(np.float32)
+    np.savez("x.npz", x=x, lens=np.array([7, 0, 4], np.int32))
+    found = shown("before.onnx", "--input", "x.npz", "--node", "gru")
+    assert found["cell"]["name"] == "gru_reset_before" and found["computed"] and found["why_not"] is None
+    assert [one[1] for one in found["cell"]["program"]["lines"]].count("product.n") == 1

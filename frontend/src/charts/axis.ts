@@ -1,9 +1,9 @@
 /** The time axis over the maps: its ticks, and the brush that marks a span of steps. */
 
-import { ticks } from "d3-array";
 import { make, makeSvg } from "../dom/elements";
 import { count } from "../text/format";
 import { placeOf, stepAt, type Window } from "./heatmap";
+import { ticks } from "./scale";
 
 export interface AxisEvents {
   choose(time: number): void;

@@ -1,9 +1,8 @@
 /** How large the gradient is at each step, on a logarithmic axis. */
 
-import { scaleLinear, scaleLog } from "d3-scale";
-import { line } from "d3-shape";
 import { make, makeSvg } from "../dom/elements";
 import { figure } from "../text/format";
+import { linear, logarithmic, pathOf } from "./scale";
 
 const HEIGHT = 150;
 
@@ -36,11 +35,11 @@ export class GradientPath {
     }
     const shown = this.sizes.map((size) => Math.max(size, top * LEAST));
     const low = Math.min(...shown, top / 10);
-    const x = scaleLinear([0, Math.max(1, shown.length - 1)], [MARGIN.left, width - MARGIN.right]);
-    const y = scaleLog([low, top], [HEIGHT - MARGIN.bottom, MARGIN.top]).nice();
+    const x = linear([0, Math.max(1, shown.length - 1)], [MARGIN.left, width - MARGIN.right]);
+    const y = logarithmic([low, top], [HEIGHT - MARGIN.bottom, MARGIN.top]);
     const label = `gradient, logarithmic: ${figure(shown[0])} at step 0, ${figure(shown.at(-1)!)} at step ${shown.length - 1}`;
     const svg = makeSvg("svg", { width, height: HEIGHT, role: "img", "aria-label": label });
-    const [first, last] = y.domain().map((value) => Math.round(Math.log10(value)));
+    const [first, last] = y.domain.map((value) => Math.round(Math.log10(value)));
     const every = Math.max(1, Math.ceil((last - first) / 4));
     for (let power = last; power >= first; power -= every) {
       const at = y(10 ** power);
@@ -50,11 +49,7 @@ export class GradientPath {
     for (const tick of x.ticks(Math.max(2, Math.min(10, Math.floor(width / 60)))).filter(Number.isInteger))
       svg.append(makeSvg("text", { class: "tick", x: x(tick), y: HEIGHT - 8, "text-anchor": "middle" }, String(tick)));
     svg.append(makeSvg("text", { class: "tick", x: MARGIN.left - 24, y: HEIGHT - 8, "text-anchor": "end" }, "step"));
-    const path = line<number>(
-      (_, time) => x(time),
-      (size) => y(size),
-    )(shown);
-    svg.append(makeSvg("path", { class: "line", d: path ?? "" }));
+    svg.append(makeSvg("path", { class: "line", d: pathOf(shown.map((size, time) => [x(time), y(size)])) }));
     for (const [time, size] of shown.entries()) svg.append(makeSvg("circle", { cx: x(time), cy: y(size), r: shown.length > 60 ? 1.5 : 3 }));
     this.element.replaceChildren(svg);
   }

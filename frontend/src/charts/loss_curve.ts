@@ -1,10 +1,9 @@
 /** The loss over the epochs, with the snapshots marked; a click chooses the nearest. */
 
-import { scaleLinear, scaleLog } from "d3-scale";
-import { line } from "d3-shape";
 import type { TrainingDoc } from "../document/schema";
 import { make, makeSvg } from "../dom/elements";
 import { figure } from "../text/format";
+import { linear, logarithmic, pathOf } from "./scale";
 
 const HEIGHT = 210;
 
@@ -48,16 +47,14 @@ export class LossCurve {
     const { epochs } = this.training;
     const ends = [Math.min(losses[0].epoch, epochs[0]), Math.max(losses.at(-1)!.epoch, epochs.at(-1)!)];
     const [low, high] = [Math.min(...losses.map(({ loss }) => loss)), Math.max(...losses.map(({ loss }) => loss))];
-    const logarithmic = low > 0 && high / low > WORTH_LOG;
-    const x = scaleLinear(ends, [MARGIN.left, this.width - MARGIN.right]);
+    const powers = low > 0 && high / low > WORTH_LOG;
+    const x = linear(ends, [MARGIN.left, this.width - MARGIN.right]);
     const span = [HEIGHT - MARGIN.bottom, MARGIN.top];
-    const y = logarithmic ? scaleLog([low, high], span).nice() : scaleLinear([Math.min(0, low), high || 1], span).nice();
-    const label = `loss${logarithmic ? ", logarithmic" : ""}: ${figure(losses[0].loss)} at epoch ${losses[0].epoch}, ${figure(losses.at(-1)!.loss)} at epoch ${losses.at(-1)!.epoch}`;
+    const y = powers ? logarithmic([low, high], span) : linear([Math.min(0, low), high || 1], span, 10);
+    const label = `loss${powers ? ", logarithmic" : ""}: ${figure(losses[0].loss)} at epoch ${losses[0].epoch}, ${figure(losses.at(-1)!.loss)} at epoch ${losses.at(-1)!.epoch}`;
     const svg = makeSvg("svg", { width: this.width, height: HEIGHT, role: "img", "aria-label": label });
 
-    const all = y.ticks(4);
-    const powers = all.filter((tick) => Math.abs(Math.log10(tick) - Math.round(Math.log10(tick))) < 1e-9);
-    for (const tick of logarithmic && powers.length > 1 ? powers : all) {
+    for (const tick of y.ticks(4)) {
       svg.append(makeSvg("line", { class: "grid", x1: MARGIN.left, x2: this.width - MARGIN.right, y1: y(tick), y2: y(tick) }));
       svg.append(makeSvg("text", { class: "tick", x: MARGIN.left - 8, y: y(tick), dy: "0.35em", "text-anchor": "end" }, tickText(tick)));
     }
@@ -76,11 +73,7 @@ export class LossCurve {
         }),
       );
     }
-    const path = line<{ epoch: number; loss: number }>(
-      (one) => x(one.epoch),
-      (one) => y(one.loss),
-    )(losses);
-    svg.append(makeSvg("path", { class: "loss", d: path ?? "" }));
+    svg.append(makeSvg("path", { class: "loss", d: pathOf(losses.map(({ epoch, loss }) => [x(epoch), y(loss)])) }));
     if (this.epoch !== null) svg.append(...cursor(x(this.epoch), y, losses, this.epoch));
     svg.addEventListener("pointerdown", (event) => this.pointed(event, svg, x));
     svg.addEventListener("pointermove", (event) => event.buttons && this.pointed(event, svg, x));

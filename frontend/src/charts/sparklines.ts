@@ -1,13 +1,12 @@
 /** Small strips: each site of the chosen unit over time, at the epoch chosen, and thin beneath it as it is after all the training. */
 
-import { scaleLinear } from "d3-scale";
-import { line } from "d3-shape";
 import { make, makeSvg, write } from "../dom/elements";
 import type { Values } from "../model/types";
 import { sayAt, valueAt } from "../model/values";
 import type { Store } from "../state/types";
 import { brief } from "../text/format";
 import { inOrder, label, symbol } from "../text/labels";
+import { linear, pathOf } from "./scale";
 
 const [WIDTH, HEIGHT] = [320, 84]; // of a strip, in its own units
 
@@ -59,13 +58,15 @@ export class Sparks {
     const values = this.store.run().places[place].sites[site];
     const after = this.store.model.run(item, edits, null).places[place].sites[site];
     const [low, high] = this.range(site);
-    const x = scaleLinear([0, Math.max(1, values.steps - 1)], [4, WIDTH - 4]);
-    const y = scaleLinear([low, high], [HEIGHT - 6, 6]);
+    const x = linear([0, Math.max(1, values.steps - 1)], [4, WIDTH - 4]);
+    const y = linear([low, high], [HEIGHT - 6, 6]);
     const path = (from: Values): string =>
-      line<number>(
-        (at) => x(at),
-        (at) => y(valueAt(from, at, unit)),
-      ).defined((at) => Number.isFinite(valueAt(from, at, unit)))(stepsOf(from.steps)) ?? "";
+      pathOf(
+        stepsOf(from.steps).map((at) => {
+          const value = valueAt(from, at, unit);
+          return Number.isFinite(value) ? [x(at), y(value)] : null;
+        }),
+      );
     const svg = element.querySelector("svg")!;
     svg.querySelector(".then")!.setAttribute("d", path(values));
     svg.querySelector(".after")!.setAttribute("d", path(after));
@@ -109,7 +110,7 @@ export class Sparks {
     const { left, width } = svg.getBoundingClientRect();
     const { steps } = this.store.run();
     const at = ((event.clientX - left) / width) * WIDTH;
-    this.store.set({ time: scaleLinear([4, WIDTH - 4], [0, Math.max(1, steps - 1)])(at), playing: false });
+    this.store.set({ time: linear([4, WIDTH - 4], [0, Math.max(1, steps - 1)])(at), playing: false });
   }
 
   destroy(): void {

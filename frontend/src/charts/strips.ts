@@ -1,7 +1,6 @@
 /** One strip a site, for the chosen unit over time; one cursor through all of them. */
 
 import "./strips.css";
-import { scaleLinear } from "d3-scale";
 import type { LayerDoc } from "../document/schema";
 import { make, makeSvg, write } from "../dom/elements";
 import { FEW } from "../model/pooled";
@@ -15,6 +14,7 @@ import { lookOf } from "./colours";
 import { stepAt } from "./heatmap";
 import { largestInput, paintInput } from "./input_map";
 import { outline, type Series } from "./outline";
+import { linear } from "./scale";
 
 export interface Strips {
   element: HTMLElement;
@@ -159,9 +159,8 @@ function strip({ model }: Store, site: string, open: (node: string) => void): Ro
 /** The lines of one strip, its axis and what is not a number. */
 function paint(plot: SVGSVGElement, series: (Series | null)[], old: Series | null, range: string, width: number): void {
   const all = [...series, old].filter((one): one is Series => one !== null);
-  const scale = scaleLinear(domain(all, range), [HEIGHT - 5, 5]);
-  if (range === "free") scale.nice(5);
-  const [low, high] = scale.domain();
+  const scale = linear(domain(all, range), [HEIGHT - 5, 5], range === "free" ? 5 : 0);
+  const [low, high] = scale.domain;
   plot.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
   plot.setAttribute("width", String(width));
   const parts: SVGElement[] = [];

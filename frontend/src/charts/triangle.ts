@@ -1,11 +1,11 @@
 /** The picture of a ledger: written at (across) x read at (down), and under it what is left at the step that is read. */
 
-import { ticks } from "d3-array";
 import { make, makeSvg, write } from "../dom/elements";
 import { type Balance, type Ledger, triangle } from "../model/ledger";
 import { brief, figure, visible } from "../text/format";
 import { type Figure, showFigures } from "./cell_labels";
 import { diverging, type Palette, packed, type Scheme } from "./colours";
+import { ticks } from "./scale";
 
 const SIDE = 500; // cells a side that are drawn separately
 

@@ -1,9 +1,8 @@
 /** Two lines over the steps on one axis, logarithmic or even: A solid, B dashed. */
 
-import { scaleLinear, scaleLog } from "d3-scale";
-import { line } from "d3-shape";
 import { make, makeSvg } from "../dom/elements";
 import { brief, figure } from "../text/format";
+import { linear, logarithmic, pathOf } from "./scale";
 
 const HEIGHT = 190;
 const MARGIN = { top: 12, right: 14, bottom: 28, left: 60 };
@@ -39,13 +38,13 @@ export class TwoLines {
       return;
     }
     const steps = Math.max(...there.map(({ length }) => length));
-    const x = scaleLinear([0, Math.max(1, steps - 1)], [MARGIN.left, width - MARGIN.right]);
+    const x = linear([0, Math.max(1, steps - 1)], [MARGIN.left, width - MARGIN.right]);
     const range = [HEIGHT - MARGIN.bottom, MARGIN.top];
     const shown = (size: number): boolean => (this.even ? Number.isFinite(size) : size > top * LEAST);
     const least = finite.filter(shown).reduce((a, b) => Math.min(a, b), top);
     const y = this.even
-      ? scaleLinear(least < top ? [least, top] : [top - 1, top + 1], range).nice()
-      : scaleLog([Math.min(least, top / 10), top], range).nice();
+      ? linear(least < top ? [least, top] : [top - 1, top + 1], range, 10)
+      : logarithmic([Math.min(least, top / 10), top], range);
     const said = this.found.map(
       (one, which) =>
         `${"AB"[which]}: ${one ? `${figure(one[0])} at step 0, ${figure(one[this.time])} at step ${this.time}` : "not known"}`,
@@ -56,7 +55,7 @@ export class TwoLines {
       role: "img",
       "aria-label": `${this.what}${this.even ? "" : ", logarithmic"}. ${said.join("; ")}`,
     });
-    for (const [value, name] of this.even ? y.ticks(5).map((one): [number, string] => [one, brief(one)]) : powers(y.domain())) {
+    for (const [value, name] of this.even ? y.ticks(5).map((one): [number, string] => [one, brief(one)]) : powers(y.domain)) {
       const at = y(value);
       svg.append(makeSvg("line", { class: "grid", x1: MARGIN.left, x2: width - MARGIN.right, y1: at, y2: at }));
       svg.append(makeSvg("text", { class: "tick", x: MARGIN.left - 8, y: at, dy: "0.35em", "text-anchor": "end" }, name));
@@ -65,12 +64,7 @@ export class TwoLines {
       svg.append(makeSvg("text", { class: "tick", x: x(tick), y: HEIGHT - 8, "text-anchor": "middle" }, String(tick)));
     svg.append(makeSvg("line", { class: "now", x1: x(this.time), x2: x(this.time), y1: MARGIN.top, y2: HEIGHT - MARGIN.bottom }));
     this.found.forEach((one, which) => {
-      const path =
-        one &&
-        line<number>(
-          (_, time) => x(time),
-          (size) => y(size),
-        ).defined(shown)(one);
+      const path = one && pathOf(one.map((size, time) => (shown(size) ? [x(time), y(size)] : null)));
       if (path) svg.append(makeSvg("path", { class: `line ${"ab"[which]}`, d: path }));
     });
     this.element.replaceChildren(svg);

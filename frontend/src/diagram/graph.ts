@@ -1,7 +1,7 @@
 /** The picture of any other cell: a graph of what flows into what, in layers, read out of its equations. */
 
 import type { CellDoc } from "../document/schema";
-import { name, names, tokens } from "../model/expression";
+import { equationText, name, names } from "../model/expression";
 import { FEW } from "../model/pooled";
 import type { Model } from "../model/types";
 import { inWords, label, symbol, tone } from "../text/labels";
@@ -42,7 +42,9 @@ function dependencies(cell: CellDoc, model: Model): [from: string, to: string][]
     const [whole, own] = [`x.${gate}`, `u.${gate}`];
     if (read.has(whole)) pairs.push(["input", whole]);
     const reader = read.has(own) ? own : whole;
-    if (read.has(reader)) pairs.push(...cell.sources.map((state): [string, string] => [`s.${state}`, reader]));
+    const factor = model.factor(gate);
+    if (factor) pairs.push(...names(factor).map((one): [string, string] => [one, own]));
+    else if (read.has(reader)) pairs.push(...cell.sources.map((state): [string, string] => [`s.${state}`, reader]));
   }
   return pairs;
 }
@@ -192,11 +194,8 @@ function sumName(cell: CellDoc, id: string): string {
 function equation(cell: CellDoc, model: Model, site: string, width: number): string {
   if (!cell.program) return "";
   const tree = model.equation(site);
-  const text = tokens(tree)
-    .map((one) => ("text" in one ? one.text : symbol(one.name)))
-    .join("")
-    .replaceAll(" × ", "·");
-  if (text.length <= (width - 14) / 5.6) return text;
+  const text = equationText(tree).replaceAll(" × ", "·");
+  if (text.length <= (width - 14) / 5.9) return text;
   return tree.kind === "call" && ["sigmoid", "tanh", "exp"].includes(tree.fn) ? (tree.fn === "sigmoid" ? "σ" : tree.fn) : "";
 }
 

@@ -2,9 +2,9 @@
 
 import { sizeOf, type Tensor, UnreadableFile } from "./tensor";
 
-export type Kind = "lstm" | "peephole" | "gru" | "rnn";
+export type Kind = "lstm" | "peephole" | "gru" | "gru_reset_before" | "rnn";
 
-export const GATES: Record<Kind, number> = { lstm: 4, peephole: 4, gru: 3, rnn: 1 };
+export const GATES: Record<Kind, number> = { lstm: 4, peephole: 4, gru: 3, gru_reset_before: 3, rnn: 1 };
 
 /** One layer in one direction: matrices of gates · units rows. */
 export interface Direction {

@@ -62,10 +62,6 @@ function stackOf(name: string, node: Node, graph: Graph): Stack {
     );
   if (number(node, "clip") || number(node, "input_forget"))
     throw new UnreadableFile("it clips, or couples its gates: open it in Python, byhand.open_onnx");
-  if (operator === "GRU" && !number(node, "linear_before_reset"))
-    throw new UnreadableFile(
-      "its reset gate works before the recurrent product (linear_before_reset is 0), which is inside its step: open it in Python, byhand.open_onnx",
-    );
   const constant = (index: number): Tensor | null => {
     const input = node.inputs[index];
     if (!input) return null;
@@ -79,7 +75,15 @@ function stackOf(name: string, node: Node, graph: Graph): Stack {
   const [W, R, B, P] = [constant(1), constant(2), constant(3), operator === "LSTM" ? constant(7) : null];
   if (!W || !R || W.shape.length !== 3 || R.shape.length !== 3) throw new UnreadableFile("its W and R are not matrices for each direction");
   const rows = ROWS.get(operator)!;
-  const kind: Kind = P ? "peephole" : operator === "LSTM" ? "lstm" : operator === "GRU" ? "gru" : "rnn";
+  const kind: Kind = P
+    ? "peephole"
+    : operator === "LSTM"
+      ? "lstm"
+      : operator === "RNN"
+        ? "rnn"
+        : number(node, "linear_before_reset")
+          ? "gru"
+          : "gru_reset_before";
   const level = directions.map((reverse, k): Direction => {
     const part = (tensor: Tensor): Tensor => one(tensor, k, directions.length);
     const biases = B && halves(part(B));

@@ -12,7 +12,13 @@ import { layersOf } from "./torch_names";
 
 const STEPS = 40; // of the input that such a model is shown with
 const MOST = 2 ** 25; // weights of a stack: more than the page can compute with in good time
-const KINDS: Record<Kind, string> = { lstm: "LSTM", peephole: "LSTM with peepholes", gru: "GRU", rnn: "RNN" };
+const KINDS: Record<Kind, string> = {
+  lstm: "LSTM",
+  peephole: "LSTM with peepholes",
+  gru: "GRU",
+  gru_reset_before: "GRU with the reset before its product",
+  rnn: "RNN",
+};
 const ENDINGS = /\.(safetensors|onnx)$/i;
 
 /** UnreadableFile, with all that keeps the page from showing it. */
@@ -24,11 +30,13 @@ export function contentsOf(name: string, file: Uint8Array): Contents {
   else {
     const { tensors, others, about } = readSafetensors(file);
     const { cell, held } = about;
-    if (typeof cell === "string" && !Object.hasOwn(KINDS, cell.toLowerCase()))
+    const named = typeof cell === "string" ? cell.toLowerCase() : null;
+    if (named !== null && !Object.hasOwn(KINDS, named))
       throw new UnreadableFile(
         `its cell is ${cell}: the page opens ${Object.keys(KINDS).join(", ")}; in Python, byhand.load_weights with cell=`,
       );
     contents = layersOf(tensors);
+    for (const stack of contents.stacks) if (stack.kind === "gru" && named === "gru_reset_before") stack.kind = named;
     if (held) contents.left.push(`it was trained with gates held, ${held}, which are not held here`);
     if (others.length) contents.left.push(`${others.slice(0, 6).join(", ")}: no floats`);
   }

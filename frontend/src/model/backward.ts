@@ -1,6 +1,7 @@
 import type { Doc, Program } from "../document/schema";
 import { SLOPES } from "./functions";
 import { multiplyTransposed } from "./multiply";
+import { productGate, productsOf } from "./products";
 import { Machine, type Plan, wholePlan } from "./program";
 import { before, changeAt, Feeder, levels, publicName, type Task } from "./recurrence";
 import type { Run, Values } from "./types";
@@ -129,8 +130,9 @@ class StepBack {
     whole: Plan,
     step: Plan,
   ) {
-    this.whole = new Machine(whole, task.layer.hidden);
-    this.step = new Machine(step, task.layer.hidden);
+    const products = productsOf(task);
+    this.whole = new Machine(whole, task.layer.hidden, products);
+    this.step = new Machine(step, task.layer.hidden, products);
     this.feeders = [new Feeder(task, this.whole), new Feeder(task, this.step)];
   }
 
@@ -169,6 +171,12 @@ class StepBack {
       const adjoint = adjoints[out];
       const site = plan.sites.get(out);
       if (site !== undefined) cut(publicName(cell, weights.projection !== null, site), adjoint);
+      const gate = productGate(fn);
+      if (gate !== null) {
+        const back = new Float64Array(width);
+        this.step.products[`transposed.${gate}`](back, adjoint, back, back);
+        add(adjoints[args[0]], back);
+      }
       const slopes = SLOPES[fn];
       if (!slopes) continue;
       const [a, b, c] = args.map((register) => registers[register]);

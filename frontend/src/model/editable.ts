@@ -4,6 +4,7 @@ import type { CellDoc } from "../document/schema";
 import { visible } from "../text/format";
 import { feature, label } from "../text/labels";
 import { block, source } from "./layout";
+import { madeInside } from "./products";
 import type { Reading } from "./reading";
 import { levels } from "./recurrence";
 import type { Edit, Term } from "./types";
@@ -108,8 +109,9 @@ export function multiplied(reading: Reading, term: Term): Target | null {
   if (!reading.doc.computed) return null;
   if (term.kind === "input") return inputAt(reading, term.source.index);
   if (term.kind === "peephole") return targetOf(reading, term.label.split(" ")[0]);
-  if (term.kind === "bias") return null;
-  const read = source(reading.doc.cell, reading.layer, term.source.column);
+  const { cell } = reading.doc;
+  if (term.kind === "bias" || madeInside(cell, cell.gates[Math.floor(term.source.row / reading.layer.hidden)])) return null;
+  const read = source(cell, reading.layer, term.source.column);
   return read && stateAt(reading, read.state, read.unit);
 }
 

@@ -1,6 +1,7 @@
 /** Equations as trees: their values, and how they are written. */
 
 import { figure } from "../text/format";
+import { symbol } from "../text/labels";
 import type { Expression } from "./types";
 
 export const number = (value: number): Expression => ({ kind: "number", value });
@@ -56,6 +57,13 @@ export function tokens(tree: Expression, above = -9): Token[] {
   }
   const listed = tree.args.flatMap((one, place) => (place ? [{ text: ", " }, ...tokens(one)] : tokens(one)));
   return [{ text: `${SPELT[tree.fn] ?? tree.fn}(` }, ...listed, { text: ")" }];
+}
+
+/** An equation in letters: σ(Σf). */
+export function equationText(tree: Expression): string {
+  return tokens(tree)
+    .map((one) => ("text" in one ? one.text : symbol(one.name)))
+    .join("");
 }
 
 /** x, where a tree is min(x, 0) − log1p(exp(−|x|)): that is how log σ(x) is computed without overflow. */

@@ -4,13 +4,15 @@ import { copied } from "../document/read";
 import type { Doc, ItemDoc, LayerDoc, MapDoc, Packed } from "../document/schema";
 import { type Seed, Sensitivity } from "./backward";
 import { initialEdits, inputEdits, siteEdits } from "./edits";
+import { equationText } from "./expression";
 import { headOf } from "./head";
 import { kept, runsOf } from "./kept_results";
-import { equationOf, foldedGates, type Plan, stepPlan } from "./program";
+import { equationOf, evaluate, factorOf, foldedGates, type Plan, stepPlan } from "./program";
 import { before, type Done, LayerJob, levels, siteNames, type Task } from "./recurrence";
 import { type Job, LazyRun, sideBySide } from "./run";
 import { type Context, gateSum, termsOf } from "./terms";
 import type { Edit, Expression, Model, Run, Term, Values } from "./types";
+import { uncertainty } from "./uncertainty";
 import { errorAt, row, valueAt } from "./values";
 import { numberOf, WeightStore } from "./weights";
 
@@ -28,6 +30,7 @@ class Network implements Model {
   private readonly runs = new Map<string, Run>();
   private readonly done = new Map<string, Done[]>();
   private readonly inputs = new Map<string, Values>();
+  private readonly factors = new Map<string, Expression | null>();
   private readonly equations = new Map<string, Expression>();
   private readonly sensitivity: Sensitivity | null;
   private readonly cost: number; // multiplications of a step
@@ -153,12 +156,13 @@ class Network implements Model {
     if (!this.plan) return [];
     const peepholes = this.doc.cell.sites.map((site) => this.equation(site));
     const look = (name: string): number => this.value(run, edits, snapshot, place, name, unit, time);
-    const { sites } = run.places[place];
-    const error = (name: string): number => {
-      const values = sites[name.replace(/^s\./, "")];
-      return values ? errorAt(values, unit) : 0;
-    };
+    const error = (name: string): number => this.errorOf(run, place, name, unit);
     return termsOf(this.context(run, edits, snapshot, place), gate, unit, time, peepholes, look, error);
+  }
+
+  private errorOf(run: Run, place: string, name: string, unit: number): number {
+    const values = run.places[place].sites[name.replace(/^s\./, "")];
+    return values ? errorAt(values, unit) : 0;
   }
 
   value(run: Run, edits: Edit[], snapshot: number | null, place: string, name: string, unit: number, time: number): number {
@@ -192,6 +196,18 @@ class Network implements Model {
       weights: this.weights.of(place, edits, snapshot),
       steps: run.steps,
       ...{ input, initial, sites },
+      factors: (gate, time) => {
+        const tree = this.factor(gate);
+        if (!tree) return null;
+        const units = Array.from({ length: this.layer(place).hidden }, (_, unit) => unit);
+        const at = (unit: number) => (name: string) => this.value(run, edits, snapshot, place, name, unit, time);
+        const error = (unit: number) => (name: string) => this.errorOf(run, place, name, unit);
+        return {
+          name: equationText(tree),
+          values: units.map((unit) => evaluate(tree, at(unit))),
+          errors: units.map((unit) => uncertainty(tree, at(unit), error(unit))),
+        };
+      },
     };
   }
 
@@ -208,6 +224,12 @@ class Network implements Model {
     let found = this.equations.get(own);
     if (!found) this.equations.set(own, (found = equationOf(cell.program, cell, own)));
     return found;
+  }
+
+  factor(gate: string): Expression | null {
+    const { cell } = this.doc;
+    if (!this.factors.has(gate)) this.factors.set(gate, cell.program && factorOf(cell.program, cell, gate));
+    return this.factors.get(gate)!;
   }
 
   listens(item: number, edits: Edit[], snapshot: number | null, place: string, state: string, unit: number, at: number): Values | null {

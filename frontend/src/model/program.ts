@@ -1,5 +1,6 @@
 import type { CellDoc, Program } from "../document/schema";
-import { FUNCTIONS, KERNELS } from "./functions";
+import { FUNCTIONS, KERNELS, type Kernel } from "./functions";
+import { isProduct, productGate } from "./products";
 import type { Expression } from "./types";
 
 /** byhand's own step, as Python traced it, run here: a small register machine over all units at once. Nothing is ever evaluated
@@ -95,7 +96,7 @@ function numbered(inputs: string[], lines: Lines, results: Record<string, Value>
   const plan: Plan = {
     inputs: new Map(inputs.map((name) => [name, register(name)])),
     lines: lines.map(([name, fn, args]) => {
-      if (!(fn in KERNELS)) throw new Error(`the page does not know the function ${fn}`);
+      if (!(fn in KERNELS || isProduct(fn))) throw new Error(`the page does not know the function ${fn}`);
       const read = args.map((argument) => register(numeral(argument)));
       return { out: register(name), fn, args: read };
     }),
@@ -113,14 +114,17 @@ function numeral(value: Value | null): Value {
   return value === null ? NaN : value;
 }
 
-/** A plan and its registers, as wide as there are units. */
+/** A plan and its registers, as wide as there are units. products: see productsOf. */
 export class Machine {
   readonly registers: Float64Array[];
+  private readonly kernels: Kernel[];
 
   constructor(
     readonly plan: Plan,
     readonly width: number,
+    readonly products: Record<string, Kernel> = {},
   ) {
+    this.kernels = plan.lines.map(({ fn }) => KERNELS[fn] ?? products[fn]);
     this.registers = Array.from({ length: plan.count }, () => new Float64Array(width));
     for (const [register, value] of plan.constants) this.registers[register].fill(value);
   }
@@ -139,9 +143,10 @@ export class Machine {
 
   /** Line by line. change: called with each site as soon as it is computed; it may override the values. */
   run(change: ((site: string, values: Float64Array) => void) | null = null): void {
-    const { registers, plan } = this;
-    for (const { out, fn, args } of plan.lines) {
-      KERNELS[fn](registers[out], registers[args[0]], registers[args[1]], registers[args[2]]);
+    const { registers, plan, kernels } = this;
+    for (let k = 0; k < kernels.length; k++) {
+      const { out, args } = plan.lines[k];
+      kernels[k](registers[out], registers[args[0]], registers[args[1]], registers[args[2]]);
       if (change !== null) {
         const site = plan.sites.get(out);
         if (site !== undefined) change(site, registers[out]);
@@ -169,8 +174,22 @@ function siteValues(program: Program, cell: CellDoc): Value[] {
   return names.map((name) => program.results[name]).filter((value) => value !== undefined);
 }
 
-/** The equation of a site, as a tree over other sites, gate sums, earlier states, vectors and constants. */
+/** What a product inside the step is made of, as equationOf has it; null for a gate whose product is made before the step. */
+export function factorOf(program: Program, cell: CellDoc, gate: string): Expression | null {
+  const line = program.lines.find(([, fn]) => productGate(fn) === gate);
+  return line ? treesOf(program, cell)(line[2][0]) : null;
+}
+
+/** The equation of a site, as a tree over other sites, gate sums, earlier states, vectors and constants. A product inside the step is
+ *  the sum "u.GATE". */
 export function equationOf(program: Program, cell: CellDoc, site: string): Expression {
+  const value = program.results[`site.${site}`];
+  if (value === undefined) throw new Error(`the cell has no site ${site}`);
+  return treesOf(program, cell)(value, site);
+}
+
+/** own: the site whose equation is wanted; all others stand in it by name. */
+function treesOf(program: Program, cell: CellDoc): (value: Value, own?: string) => Expression {
   const folded = foldedGates(program, cell);
   const lines = new Map(program.lines.map((line) => [line[0], line]));
   const named = new Map<Value, string>();
@@ -178,20 +197,20 @@ export function equationOf(program: Program, cell: CellDoc, site: string): Expre
     const value = program.results[`site.${one}`];
     if (typeof value === "string" && !named.has(value)) named.set(value, one);
   }
-  const tree = (value: Value, top: boolean): Expression => {
+  const tree = (value: Value, own?: string): Expression => {
     const number = numeral(value);
     if (typeof number === "number") return { kind: "number", value: number };
     const other = named.get(value);
-    if (other !== undefined && !(top && other === site)) return { kind: "name", name: other };
+    if (other !== undefined && other !== own) return { kind: "name", name: other };
     const line = lines.get(number);
+    const inside = line && productGate(line[1]);
+    if (inside) return { kind: "name", name: `u.${inside}` };
     if (!line) return { kind: "name", name: number };
     const gate = cell.gates.find((one) => folded.has(one) && line[2].includes(`x.${one}`) && line[2].includes(`u.${one}`));
     if (gate !== undefined && line[1] === "add") return { kind: "name", name: `x.${gate}` };
-    return { kind: "call", fn: line[1], args: line[2].map((argument) => tree(argument, false)) };
+    return { kind: "call", fn: line[1], args: line[2].map((argument) => tree(argument)) };
   };
-  const value = program.results[`site.${site}`];
-  if (value === undefined) throw new Error(`the cell has no site ${site}`);
-  return tree(value, true);
+  return tree;
 }
 
 /** The value of a tree, given the values of its names. */

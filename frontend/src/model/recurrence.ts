@@ -4,6 +4,7 @@ import type { Matrix } from "../document/read";
 import type { CellDoc, LayerDoc, Packed } from "../document/schema";
 import { firstDifference, type SiteEdit } from "./edits";
 import { multiply, multiplyAll } from "./multiply";
+import { productsOf } from "./products";
 import { Machine, type Plan } from "./program";
 import type { Values } from "./types";
 import { row, values } from "./values";
@@ -151,7 +152,7 @@ export class LayerJob {
   ) {
     const { cell, layer, weights, input } = task;
     const projected = weights.projection !== null;
-    this.machine = new Machine(plan, layer.hidden);
+    this.machine = new Machine(plan, layer.hidden, productsOf(task));
     this.feeder = new Feeder(task, this.machine);
     this.state = { ...task.initial };
     let base: Done | null = null;

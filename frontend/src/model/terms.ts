@@ -17,6 +17,8 @@ export interface Context {
   input: Values | null;
   initial: Record<string, Float64Array>;
   sites: Record<string, Values>;
+  /** The values that a product inside the step multiplies, and what they are called; null where it is made before the step. */
+  factors(gate: string, time: number): { name: string; values: number[]; errors: number[] } | null;
 }
 
 const MANY = 8;
@@ -60,6 +62,14 @@ function recurrentTerms(context: Context, gate: string, unit: number, time: numb
   const last = before(layer, steps, time);
   const index = rowOf(context, gate, unit);
   const terms: Term[] = [];
+  const inside = context.factors(gate, time);
+  if (inside) {
+    const { name, values, errors } = inside;
+    return values.map((value, k) => {
+      const source = { part: "recurrent", row: index, column: k, index: k };
+      return term(context, `${name}${values.length > 1 ? ` of unit ${k}` : ""} × weight`, "recurrent", source, value, errors[k]);
+    });
+  }
   let offset = 0;
   for (const state of cell.sources) {
     const given = last < 0 ? initial[state] : row(sites[state], last);

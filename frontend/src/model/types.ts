@@ -58,6 +58,8 @@ export interface Model {
   /** How much of the last layer's outputs at a step comes from each input: the length of the derivative of their length by each step's
    *  input; null where the page cannot compute it. */
   survives(item: number, edits: Edit[], snapshot: number | null, at: number): number[] | null;
+  /** What a gate's recurrent product multiplies where it is made inside the step, of what that has computed; else null. */
+  factor(gate: string): Expression | null;
   weight(place: string, part: string, row: number, column: number, edits: Edit[], snapshot: number | null): number;
 }
 

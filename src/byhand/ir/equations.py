@@ -5,12 +5,11 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from byhand.cells import Cell
-from byhand.cells.inner_product import OneUnit
 from byhand.cells.outside_modes import outside_modes
 from byhand.cells.rewrite import Rewritten
+from byhand.ir.inner import one_unit
 from byhand.ir.program import COMPARISONS, CONNECTIVES, Line, Program, Value
 from byhand.ir.store import program_of
 
@@ -44,11 +43,6 @@ def cell_equations(cell: Cell) -> tuple[str, ...]:
         return tuple(written(cell, program))
     except TooLongError:
         return ()
-
-
-def one_unit(cell: Cell) -> Cell:
-    """A cell with inner products as an elementwise one, whose programs have u.GATE ⊙ v where the cell has a product of v."""
-    return replace(cell, step=OneUnit(cell.step, cell.inner), inner=(), elementwise=True)
 
 
 def stated_equations(cell: Cell) -> tuple[str, ...]:

@@ -82,13 +82,14 @@ class Program(NamedTuple):
         names = [name for name, value in self.results.items() if not (name == value and name in made)]
         return "\n".join([equation(line) for line in self.lines] + [f"{name} = {self.results[name]}" for name in names])
 
-    def run(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What torch makes of it; inputs and results by name."""
+    def run(self, given: Mapping[str, Tensor], products: Mapping[str, Callable[..., Any]] | None = None) -> dict[str, Tensor]:
+        """What torch makes of it; inputs and results by name. products: functions beside FUNCTIONS (byhand.ir.inner)."""
         values: dict[Value, Any] = {**given}
+        functions = {**FUNCTIONS, **(products or {})}
         some = next(iter(given.values()))
         for line in self.lines:
             arguments = [values[one] if isinstance(one, str) else torch.full_like(some, one) for one in line.arguments]
-            values[line.name] = FUNCTIONS[line.function](*arguments)
+            values[line.name] = functions[line.function](*arguments)
         return {name: values[one] if isinstance(one, str) else torch.full_like(some, one) for name, one in self.results.items()}
 
     def reads(self) -> frozenset[str]:

@@ -26,6 +26,8 @@ from byhand.ir import program as program_module
 from byhand.ir.program import Line, Program
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
     from byhand.cells import Cell
@@ -146,16 +148,21 @@ def matches_step(cell: Cell, program: Program) -> bool:
         expected = by_hand(cell, parts, given, by)
         with torch.no_grad():
             made = program.run({name: value.detach() for name, value in given.items()} | by)
-        return made.keys() == expected.keys() and all(
-            torch.allclose(made[name], value.expand(4, 5), rtol=2e-8, atol=1e-12, equal_nan=True)
-            for name, value in expected.items()
-        )
     except (RuntimeError, KeyError, TypeError, ValueError):
         return False
+    return close(made, expected)
+
+
+def close(made: dict[str, Tensor], expected: dict[str, Tensor]) -> bool:
+    """Whether a program gave what the step gives, (4, 5) each, as far as float64 goes."""
+    return made.keys() == expected.keys() and all(
+        torch.allclose(made[name], value.expand(4, 5), rtol=2e-8, atol=1e-12, equal_nan=True)
+        for name, value in expected.items()
+    )
 
 
 def by_hand(
-    cell: Cell, parts: dict[str, tuple[Tensor, ...]], given: dict[str, Tensor], by: dict[str, Tensor]
+    cell: Cell, parts: Mapping[str, tuple[Any, ...]], given: dict[str, Tensor], by: dict[str, Tensor]
 ) -> dict[str, Tensor]:
     """What the step itself gives: new states, sites, and autograd's gradients of Σ state · by."""
     with torch.enable_grad():

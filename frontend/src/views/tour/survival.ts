@@ -1,6 +1,6 @@
 /** What is left of a gradient after many steps: along the long memory, and in a plain RNN. */
 
-import { scaleLinear, scaleLog } from "d3-scale";
+import { linear, logarithmic } from "../../charts/scale";
 import { make, makeSvg, write } from "../../dom/elements";
 import { percent } from "../../text/format";
 import { DISTANCE } from "./stages";
@@ -68,9 +68,9 @@ export function survival(first: number, changed: () => void): Survival {
   return { element, gate: gate.value, reset };
 }
 
-const x = scaleLinear([0, DISTANCE], [LEFT, WIDTH - 12]);
+const x = linear([0, DISTANCE], [LEFT, WIDTH - 12]);
 
-const y = scaleLog([LEAST, 100], [HEIGHT - BOTTOM, 10]).clamp(true);
+const y = logarithmic([LEAST, 100], [HEIGHT - BOTTOM, 10], false);
 
 function line(kind: string, factor: number): SVGGElement {
   const steps = Array.from({ length: DISTANCE + 1 }, (_, step) => step);

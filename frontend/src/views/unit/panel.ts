@@ -3,7 +3,7 @@
 import { make, write } from "../../dom/elements";
 import { type Handle, handle } from "../../dom/handle";
 import { edited, inputAt, inputName, multiplied, type Target, targetOf, weightAt } from "../../model/editable";
-import { names, tokens } from "../../model/expression";
+import { equationText, names, tokens } from "../../model/expression";
 import { largestOnes } from "../../model/pooled";
 import { evaluate } from "../../model/program";
 import { inputOf, type Reading } from "../../model/reading";
@@ -14,7 +14,7 @@ import type { Store } from "../../state/types";
 import { figure } from "../../text/format";
 import { counted, type StepWord, symbol, tone } from "../../text/labels";
 import { heading, whyNot } from "./heading";
-import { equationText, sentenceOf } from "./sentences";
+import { sentenceOf } from "./sentences";
 import { LONG, nodeName, SHOWN, same, termLabel, termNames, termsIn, vectorNames } from "./term_names";
 import { withNames } from "./weight_tip";
 

@@ -1,18 +1,11 @@
 /** Equations and values in plain words. */
 
-import { joins, tokens } from "../../model/expression";
+import { joins } from "../../model/expression";
 import type { Reading } from "../../model/reading";
 import type { Expression, Model } from "../../model/types";
 import { productError } from "../../model/uncertainty";
 import { figure, percent } from "../../text/format";
-import { label, symbol } from "../../text/labels";
-
-/** An equation in letters: σ(Σf). */
-export function equationText(tree: Expression): string {
-  return tokens(tree)
-    .map((one) => ("text" in one ? one.text : symbol(one.name)))
-    .join("");
-}
+import { label } from "../../text/labels";
 
 /** What a value means: "keeps 89 % of the long memory". */
 export function sentenceOf(reading: Reading, site: string, model: Model): string {

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from byhand.cells import Cell
 from byhand.errors import UntraceableError
-from byhand.ir import cell_equations, program_of, stated_equations
+from byhand.ir import cell_equations, program_with_products, stated_equations
 
 KINDS = {"h": "short memory", "c": "long memory"}  # where a cell has no words of its own
 
@@ -48,13 +48,18 @@ def reads(cell: Cell, gate: str) -> tuple[str, ...]:
 
 def step_program(cell: Cell) -> tuple[dict[str, Any] | None, list[str], str | None]:
     """The program, the equations, and why there is no program."""
-    if not cell.elementwise:
+    if not cell.elementwise and not cell.inner:
         reason = f"the units of the cell {cell.name} depend on one another, so it does not compute them one by one"
         return None, equations_of(cell), reason
     try:
-        program, equations = program_of(cell), stated_equations(cell) or cell_equations(cell)
+        program, equations = program_with_products(cell), stated_equations(cell) or cell_equations(cell)
     except UntraceableError as problem:
         return None, [], str(problem)
+    made = [line.function for line in program.lines]
+    again = [gate for gate in cell.inner if made.count(f"product.{gate}") > 1]
+    if again:
+        reason = f"a step of the cell {cell.name} makes more than one recurrent product of gate {again[0]}; the page shows one"
+        return None, list(equations), reason
     lines = [[line.name, line.function, list(line.arguments)] for line in program.lines]
     return {"inputs": list(program.inputs), "lines": lines, "results": dict(program.results)}, list(equations), None
 
