@@ -17,7 +17,7 @@ import triton.language as tl
 from triton.language.extra import libdevice
 from triton.runtime import interpreter
 
-from byhand.engine.triton import engine
+from byhand.engine.triton import refusal
 
 
 def wide(values: np.ndarray) -> np.ndarray:
@@ -105,4 +105,4 @@ DOT = interpreter.InterpreterBuilder.create_dot
 interpreter.InterpreterBuilder.create_dot = create_dot  # type: ignore[method-assign]
 for name, function in FUNCTIONS.items():
     setattr(libdevice, name, of_tensors(function))
-engine.DEVICES.add("cpu")
+refusal.DEVICES.add("cpu")

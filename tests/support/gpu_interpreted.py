@@ -289,7 +289,6 @@ def of_layers() -> Iterator[Found]:
         "device": precision.converted(call, SINGLE)._replace(input=torch.empty(3, 2, 3, device="meta")),
     }
     yield {"refused": {name: engine.refuses(one) for name, one in refused.items()}}
-    yield {"traced": engine.traced(call) is None, "prepared": engine.prepare(call) is None}
 
 
 def of_proof() -> Iterator[Found]:

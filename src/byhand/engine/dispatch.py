@@ -34,11 +34,29 @@ def run(call: Call) -> Result:
     """Run the call, in the number type that is right for it, on the engine that was asked for by name, else on the first that does
     not refuse. RuntimeError if the one asked for refuses: nothing falls back silently.
     """
-    if call.input.dtype in precision.LOW and not is_recorded(call):
-        engine = first_in_low(call)
-        if engine is not None:
+    if call.input.dtype in precision.LOW:
+        if is_recorded(call):
+            made = traced(call)
+            if made is not None:
+                return made
+        elif (engine := first_in_low(call)) is not None:
             return engine.run(call)
     return precision.run(call, run_as_it_is)
+
+
+def traced(call: Call) -> Result | None:
+    """The call as one operator of the first engine that has one for it, where somebody records operations; None if there is none, or if an
+    engine was asked for by name.
+    """
+    if asked_for() is not None or not is_recorded(call):
+        return None
+    made = (engine.traced(call) for engine in ENGINES)
+    return next((one for one in made if one is not None), None)
+
+
+def asked_for() -> str | None:
+    """The engine that was asked for by name, as far as torch.compile can read it, which it cannot."""
+    return None if torch.compiler.is_dynamo_compiling() else _chosen.get()
 
 
 def first_in_low(call: Call) -> Engine | None:
@@ -52,12 +70,10 @@ def first_in_low(call: Call) -> Engine | None:
 
 
 def run_as_it_is(call: Call) -> Result:
-    chosen = None if torch.compiler.is_dynamo_compiling() else _chosen.get()  # which dynamo cannot read
-    if chosen is None and is_recorded(call):
-        made = (engine.traced(call) for engine in ENGINES)
-        result = next((one for one in made if one is not None), None)
-        if result is not None:
-            return result
+    result = traced(call)
+    if result is not None:
+        return result
+    chosen = asked_for()
     if torch.compiler.is_compiling() and chosen is None:
         return reference.run(call)
     for engine in ENGINES:

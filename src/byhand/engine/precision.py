@@ -93,10 +93,13 @@ def exact(function: Function) -> Function:
 
     @wraps(function)
     def run(*arguments: Any, **options: Any) -> Any:
-        if not torch.is_autocast_enabled("cpu"):
-            return function(*arguments, **options)
-        with torch.autocast("cpu", enabled=False):
-            return function(*arguments, **options)
+        if torch.is_autocast_enabled("cpu"):
+            with torch.autocast("cpu", enabled=False):
+                return run(*arguments, **options)
+        if torch.is_autocast_enabled("cuda"):
+            with torch.autocast("cuda", enabled=False):
+                return run(*arguments, **options)
+        return function(*arguments, **options)
 
     return run  # type: ignore[return-value]
 

@@ -49,6 +49,15 @@ def is_in_onnx_export() -> bool:
     return "torch.onnx" in sys.modules and torch.onnx.is_in_onnx_export()
 
 
+def refuse_onnx_export() -> None:
+    """RuntimeError in one of torch's ONNX exporters, which know no operator of ours."""
+    if is_in_onnx_export():
+        raise RuntimeError(
+            "torch.onnx.export has nothing for byhand's operator: byhand.export_onnx(model, file, ...) writes every cell; or put"
+            " `with byhand.use_engine('reference'):` around it, for the length of the example"
+        )
+
+
 @contextmanager
 def as_written() -> Iterator[None]:
     """Inside, what torch.compile compiled runs as it was written: no graph asks who watches, or which engine was asked for."""

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from byhand.engine import edits, transforms
+from byhand.engine import edits, operators, transforms
 from byhand.engine.call import Call, Listener, Result
-from byhand.engine.cpp import bfloat16, operators, prepared
+from byhand.engine.cpp import bfloat16, prepared
 from byhand.engine.cpp.autograd import Layer, flatten, kernel_inputs, without_tensors
 from byhand.engine.cpp.kernel import kernel
 from byhand.engine.cpp.refusal import refuses_cell
@@ -88,7 +88,7 @@ def refuses_frozen(call: Call, frozen: str) -> str | None:
 
 def traced(call: Call) -> Result | None:
     """The call as the operator byhand::layer, for whoever records operations; None where there is no kernel for it."""
-    return operators.run(call) if operators.takes(call) else None
+    return operators.traced(call) if call.input.device.type == "cpu" else None
 
 
 def sites_of(call: Call, inputs: KernelInputs, outputs: KernelOutputs, output: Tensor) -> dict[str, Any]:

@@ -6,33 +6,26 @@ docs/gpu.md says how, and what was not. It has not run on a GPU yet.
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import torch
 
-from byhand.engine import aten, edits, precision, transforms
+from byhand.engine import aten, edits, operators, precision, transforms
 from byhand.engine.call import Call, Result
 from byhand.engine.cpp import bfloat16
 from byhand.engine.cpp.autograd import flatten, without_tensors
 from byhand.engine.triton import layer, proof, sites, tiers
-from byhand.errors import UntraceableError
-from byhand.ir import partition
+from byhand.engine.triton.refusal import DEVICES, refuses_cell, refuses_place
 
 if TYPE_CHECKING:
-    from byhand.cells import Cell
     from byhand.engine.triton.values import Outputs
 
 name = "triton"
-DEVICES = {"cuda"}  # and the cpu, where Triton's kernels are interpreted, for tests
-TYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
-OLDEST = 8  # the compute capability of the first GPUs with tf32 and bfloat16
 
 
 def refuses(call: Call) -> str | None:
     """Why it cannot run this call, or None."""
-    reason = refuses_place(call) or refuses_use(call) or refuses_low(call)
+    reason = refuses_place(call.input.device, call.input.dtype) or refuses_use(call) or refuses_low(call)
     if reason is not None:
         return reason
     choice = choose(call)
@@ -56,26 +49,6 @@ def choose(call: Call) -> tiers.Choice:
     return choice
 
 
-def refuses_place(call: Call) -> str | None:
-    device = call.input.device
-    if device.type not in DEVICES:
-        return f"the input is on {device}, the engine runs on cuda"
-    if call.input.dtype not in TYPES:
-        return f"the input is of {call.input.dtype}: expected one of {', '.join(map(str, TYPES))}"
-    return refuses_device(device) if device.type == "cuda" else None
-
-
-@cache
-def refuses_device(device: torch.device) -> str | None:
-    """Why no kernel runs there, or None."""
-    if torch.version.hip is not None:
-        return "the kernels were never tried on AMD's GPUs"
-    if find_spec("triton") is None:
-        return "Triton is missing: pip install 'byhand[gpu]'"
-    major, minor = torch.cuda.get_device_capability(device)
-    return None if major >= OLDEST else f"the GPU has compute capability {major}.{minor}, the kernels need {OLDEST}.0 or more"
-
-
 def refuses_use(call: Call) -> str | None:
     if call.in_graph and torch.is_grad_enabled():
         return "the values inside the steps are wanted in the graph"
@@ -97,25 +70,22 @@ def refuses_steps(call: Call) -> str | None:
     return refuses_cell(asked.cell)
 
 
-@cache
-def refuses_cell(cell: Cell) -> str | None:
-    """Why there is no kernel for this cell, or None."""
-    try:
-        partition(cell)
-    except UntraceableError as problem:
-        return str(problem)
-    return None
-
-
 def refuses_low(call: Call) -> str | None:
     """Why a call in bfloat16 or float16 is better computed in float32, or None."""
-    if call.input.dtype in (torch.float32, torch.float64):
+    if call.input.dtype not in precision.LOW:
+        return None
+    return refuses_low_use(call) or bfloat16.refuses_cell(call.cell)
+
+
+def refuses_low_use(call: Call) -> str | None:
+    """The same, whatever the cell is."""
+    if call.input.dtype not in precision.LOW:
         return None
     if precision.autocast_type(call) not in (None, call.input.dtype):
         return "autocast wants another number type"
     if call.edited or call.sites:
         return "values inside the steps are wanted, or edited"
-    return bfloat16.refuses_cell(call.cell)
+    return None
 
 
 def run(call: Call) -> Result:
@@ -140,5 +110,8 @@ def prepare(call: Call, *, pack: bool = False, frozen: str | None = None) -> Non
     """Nothing: each call is launched as it comes."""
 
 
-def traced(call: Call) -> None:
-    """Nothing: whoever records operations sees those of the reference engine."""
+def traced(call: Call) -> Result | None:
+    """The call as the operator byhand::layer, for whoever records operations; None where there is no kernel for it."""
+    if call.input.device.type not in DEVICES or refuses_low_use(call) is not None:
+        return None
+    return operators.traced(call)

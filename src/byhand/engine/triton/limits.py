@@ -22,18 +22,24 @@ INTERPRETED = 227 << 10  # bytes, as an sm_90 has them, where kernels are interp
 
 
 def refuses(call: Call) -> str | None:
+    """Why the call does not fit on the chip, or None."""
+    reason = refuses_sizes(call.cell, *sizes_of(call), call.input.dtype, call.input.device)
+    return reason or refuses_batch(call)
+
+
+def refuses_sizes(cell: Cell, hidden: int, projected: int | None, dtype: torch.dtype, device: torch.device) -> str | None:
     """Why the recurrent weights do not fit on the chip, or None."""
-    hidden, projected = sizes_of(call)
-    if max(hidden, projected or 0) > WIDEST:
-        return (
-            f"a layer of {max(hidden, projected or 0)} units is too wide: the weights of at most {WIDEST} are held on the chip"
-        )
-    precision = product_precision(call.input.dtype, plan(hidden, projected).units.width)
-    needed = needed_on_chip(call.cell, hidden, projected, call.input.dtype, precision)
-    there = there_on_chip(call.input.device)
-    if needed > there:
-        return f"the recurrent weights need {needed >> 10} KB on the chip, there are {there >> 10}"
-    values = call.input.shape[1] * hidden * 2 * len(call.cell.gates)
+    widest = max(hidden, projected or 0)
+    if widest > WIDEST:
+        return f"a layer of {widest} units is too wide: the weights of at most {WIDEST} are held on the chip"
+    precision = product_precision(dtype, plan(hidden, projected).units.width)
+    needed, there = needed_on_chip(cell, hidden, projected, dtype, precision), there_on_chip(device)
+    return None if needed <= there else f"the recurrent weights need {needed >> 10} KB on the chip, there are {there >> 10}"
+
+
+def refuses_batch(call: Call) -> str | None:
+    """Why there are too many sequences, or None."""
+    values = call.input.shape[1] * sizes_of(call)[0] * 2 * len(call.cell.gates)
     return None if values < LARGEST else f"a step has {values} values: expected fewer than {LARGEST}"
 
 

@@ -1,0 +1,85 @@
+"""The Triton engine behind the operator byhand::layer; see byhand.engine.operators."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from byhand.cells.names import full_name
+from byhand.engine import precision, transforms
+from byhand.engine.cpp import bfloat16
+from byhand.engine.triton import limits, proof, refusal
+from byhand.engine.triton.kernel import kernel_of, sizes_of
+from byhand.engine.triton.layer import gradients, run_kernel, sums_in
+from byhand.engine.triton.tiers import Tier
+from byhand.engine.triton.values import Inputs, Outputs
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from byhand.cells import Cell
+    from byhand.engine.call import Call
+
+
+def name_of(call: Call) -> str:
+    """The cell's full name, by which the operator finds it; empty if there is no kernel for it. RuntimeError in an ONNX export."""
+    return cell_name(call.cell, call.input.dtype, call.input.device, *sizes_of(call))
+
+
+def cell_name(cell: Cell, dtype: torch.dtype, device: torch.device, hidden: int, projected: int | None) -> str:
+    """The same, as torch.compile is to ask it: once, for a constant."""
+    transforms.refuse_onnx_export()
+    reason = refusal.refuses_place(device, dtype) or refusal.refuses_cell(cell)
+    if dtype in precision.LOW:
+        reason = reason or bfloat16.refuses_cell(cell)
+    reason = reason or limits.refuses_sizes(cell, hidden, projected, dtype, device)
+    return "" if reason or proof.fails(device, dtype, Tier.resident) else full_name(cell)
+
+
+cell_name._dynamo_marked_constant = True  # type: ignore[attr-defined]  # torch.compiler.assume_constant_result, which loads the compiler
+
+
+def layer(call: Call, keep: bool) -> list[Tensor]:
+    """Output and last states; then, if it is to be kept, what the derivative is made from. RuntimeError of too large a batch."""
+    reason = limits.refuses_batch(call)
+    if reason is not None:
+        raise RuntimeError(f"engine 'triton' was recorded and cannot run this: {reason}")
+    return listed(run_kernel(call, keep=keep), keep=keep)
+
+
+def listed(outputs: Outputs, *, keep: bool) -> list[Tensor]:
+    """Every tensor of them once: the output, the last states, and what the derivative is made from."""
+    found = [outputs.output, *outputs.last]
+    for one in (*outputs.given, *outputs.states, outputs.unprojected) if keep else ():
+        if one is not None and not any(one is other for other in found):
+            found.append(one)
+    return found
+
+
+def shapes(call: Call, keep: bool) -> list[Tensor]:
+    """The same without values."""
+    return listed(empty_outputs(call, call.input.device, keep=keep), keep=keep)
+
+
+def empty_outputs(call: Call, device: torch.device, *, keep: bool) -> Outputs:
+    """What the kernel fills, without values."""
+    time, batch = call.input.shape[:2]
+    product = call.input.new_empty(time, batch, len(call.weights.input), dtype=sums_in(call), device=device)
+    state = tuple(torch.empty_like(one, device=device, memory_format=torch.contiguous_format) for one in call.state)
+    inputs = Inputs(product, None, None, call.weights.projection, (), (), state, None, call.reverse)
+    return kernel_of(call).empty_outputs(inputs, keep=keep)
+
+
+def gradients_of(call: Call, kept: list[Tensor], by: list[Tensor | None], needed: Sequence[bool]) -> list[Tensor | None]:
+    """kept: what layer gave."""
+    like = empty_outputs(call, torch.device("meta"), keep=True)
+    real = {id(one): value for one, value in zip(listed(like, keep=True), kept, strict=True)}
+
+    def found(ones: Sequence[Tensor | None]) -> tuple[Tensor | None, ...]:
+        return tuple(None if one is None else real[id(one)] for one in ones)
+
+    (unprojected,) = found([like.unprojected])
+    outputs = Outputs(call.state, found(like.given), found(like.states), unprojected)
+    return gradients(call, outputs, by, needed)
