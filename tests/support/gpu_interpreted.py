@@ -28,7 +28,7 @@ from byhand import cells
 from byhand.cells import Cell
 from byhand.engine import precision, reference
 from byhand.engine.call import Call
-from byhand.engine.triton import engine, kernel, layer, proof
+from byhand.engine.triton import engine, kernel, layer, proof, tiers
 from byhand.testing import check_engine
 from byhand.testing.check_engine import named
 from byhand.testing.engine_cases import CELLS, call_of
@@ -270,8 +270,11 @@ def of_layers() -> Iterator[Found]:
 
 def of_proof() -> Iterator[Found]:
     """The engine's own proof on a device, and on one whose kernels are wrong, or do not run."""
-    for dtype in (DOUBLE, SINGLE, BFLOAT, HALF):
-        yield {"proof": str(dtype), "off": proof.distance(CPU, dtype), "fails": proof.fails(CPU, dtype)}
+    for tier in tiers.BUILT:
+        for dtype in (DOUBLE, SINGLE, BFLOAT, HALF):
+            with tiers.only(tier):
+                off = proof.distance(CPU, dtype)
+            yield {"proof": f"{tier.value}, {dtype}", "off": off, "fails": proof.fails(CPU, dtype, tier)}
     run_kernel, call = layer.run_kernel, call_of(cells.gru, (3, 2, 2, 3), SINGLE, CPU)
 
     def wrong(call: Call, *, keep: bool) -> Any:
@@ -284,6 +287,7 @@ def of_proof() -> Iterator[Found]:
 
     for name, run in (("wrong", wrong), ("broken", broken)):
         proof.fails.cache_clear()
+        tiers._distrusted.clear()
         layer.run_kernel = run
         yield {"device": name, "refused": engine.refuses(call)}
 

@@ -88,15 +88,28 @@ def is_recorded(call: Call) -> bool:
 
 
 def states(call: Call) -> list[tuple[str, str]]:
-    """Every engine in order, with "ready" (in low precision "ready: ...", with the number types) or why it would not run this call."""
+    """Every engine in order, with "ready" (in low precision "ready: ...", with the number types; on a GPU the tier of kernels, and why) or
+    why it would not run this call.
+    """
     words = precision.in_words(call)
     ready = "ready" if words is None else f"ready: {words}"
     low = [engine for engine in LOW if call.input.dtype in precision.LOW and engine.refuses(call) is None]
     computed = precision.computed_in(call)
     with precision.exactly(call.input.device.type):
         asked = call if computed is None else precision.converted(call, computed)
-        found = [(engine, engine.refuses(asked) or ready) for engine in ENGINES]
-    return [(engine.name, f"ready: {precision.in_pairs(call)}" if engine in low else words) for engine, words in found]
+        found = [
+            (engine, call, f"ready: {precision.in_pairs(call)}") if engine in low else (engine, asked, ready)
+            for engine in ENGINES
+        ]
+        return [(engine.name, state(engine, call, ready)) for engine, call, ready in found]
+
+
+def state(engine: Engine, call: Call, ready: str) -> str:
+    """Why an engine refuses a call, or that it is ready for it, and how."""
+    reason = engine.refuses(call)
+    if reason is not None:
+        return reason
+    return f"{ready}; {triton.how(call)}" if engine is triton else ready
 
 
 @contextmanager

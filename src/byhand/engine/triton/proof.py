@@ -1,7 +1,7 @@
-"""The engine's own proof on a device: a small layer of every number type beside the reference engine, before any other layer runs there.
+"""The engine's own proof on a device: a small layer in every number type and tier beside the reference engine, before any other runs.
 
 It has never run on a GPU (docs/gpu.md). So that a GPU whose compiler or arithmetic is other than was thought shows itself, and not in
-somebody's numbers: where this layer's values or gradients are off, or its kernels do not run, the engine refuses that device.
+somebody's numbers: where this layer's values or gradients are off, or its kernels do not run, the engine refuses that tier there.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from byhand.cells.lstm import lstm
 from byhand.engine import precision, reference
 from byhand.engine.call import Call, Weights
 from byhand.engine.cpp.autograd import flatten, unflatten, without_tensors
-from byhand.engine.triton import layer
+from byhand.engine.triton import layer, tiers
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from byhand.engine.triton.tiers import Tier
 
 TIME, BATCH, INPUT, HIDDEN = 3, 2, 2, 3
 LIMITS = {
@@ -30,10 +32,11 @@ LIMITS = {
 
 
 @cache
-def fails(device: torch.device, dtype: torch.dtype) -> str | None:
-    """Why the kernels are not to be trusted there, or None. Once for each device and number type."""
+def fails(device: torch.device, dtype: torch.dtype, tier: Tier) -> str | None:
+    """Why a tier's kernels are not to be trusted there, or None. Once for each device, number type and tier."""
     try:
-        off = distance(device, dtype)
+        with tiers.only(tier):
+            off = distance(device, dtype)
     except Exception as problem:  # noqa: BLE001 (of a compiler, a driver, a launch: each is a reason to leave it)
         said = (str(problem).strip().splitlines() or ["nothing is said"])[0]
         return f"its kernels do not run on {device}: {type(problem).__name__}: {said}"
