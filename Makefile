@@ -6,7 +6,7 @@ export VENV
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check unit test lint format notebook outputs gallery docs docs-check explorer zoo statquest bench libraries prebuilt wheels constraints
+.PHONY: help setup run check unit test lint format notebook outputs gallery docs docs-check explorer zoo statquest bench gpu libraries prebuilt wheels constraints
 
 help: ## these lines
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -69,6 +69,9 @@ statquest: setup ## reproduce the published numbers (experiments/statquest)
 bench: setup ## times: byhand against torch's layers; Lightning against a bare loop (options: BENCH="grid --summary", see byhand bench --help)
 	$(PYTHON_IN) -m benchmarks.lightning_step
 	$(PYTHON_IN) -m byhand bench $(BENCH)
+
+gpu: ## on a machine with a GPU: is the GPU engine right there, and how fast; nothing is installed (PYTHON=python3, GPU="--minutes 20"; without one: INTERPRET=1)
+	@$(or $(PYTHON),python3) tools/gpu $(if $(INTERPRET),--interpret) $(GPU)
 
 libraries: setup ## the tests that need Flax, Haiku, Paddle, MLX, xLSTM and others, or models of others; a few gigabytes (options: LIBRARIES="--only paddle")
 	$(PYTHON_IN) tools/libraries.py $(LIBRARIES)

@@ -12,9 +12,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
 import triton
 import triton.language as tl
@@ -32,42 +31,12 @@ from byhand.engine.triton import engine, kernel, layer, proof, tiers
 from byhand.testing import check_engine
 from byhand.testing.check_engine import named
 from byhand.testing.engine_cases import CELLS, call_of
+from tools.gpu.calls import PRECISIONS, Errors, cast, errors, ragged
 
 Found = dict[str, Any]
 DOUBLE, SINGLE, BFLOAT, HALF = torch.float64, torch.float32, torch.bfloat16, torch.float16
-PRECISIONS = {"float64": DOUBLE, "float32": SINGLE, "tf32": SINGLE, "bfloat16": BFLOAT, "float16": HALF}
+LABELS = ("float64", "float32", "tf32", "bfloat16", "float16")
 CPU = torch.device("cpu")
-
-
-class Errors(NamedTuple):
-    """The largest differences, of the size of what is right: of values, and of gradients by name."""
-
-    values: float
-    gradients: float
-
-
-def cast(call: Call, dtype: torch.dtype) -> Call:
-    """The call in another number type, its tensors leaves."""
-
-    def leaf(one: Tensor | None) -> Tensor | None:
-        return None if one is None else one.detach().clone().requires_grad_()
-
-    call = precision.converted(call, dtype)
-    weights = call.weights._replace(
-        **{field: leaf(getattr(call.weights, field)) for field in call.weights._fields[:5]},
-        vectors=tuple(map(leaf, call.weights.vectors)),
-    )
-    return call._replace(input=leaf(call.input), state=tuple(map(leaf, call.state)), weights=weights)  # type: ignore[arg-type]
-
-
-def errors(found: dict[str, Tensor], right: dict[str, Tensor]) -> Errors:
-    """NaN, and so more than anything, where a value is missing or is none."""
-    worst = {True: 0.0, False: 0.0}
-    for name, expected in right.items():
-        off = (found[name].double() - expected).abs().max() / expected.abs().max().clamp(min=1e-3)
-        kind = name.startswith("gradient")
-        worst[kind] = float(np.maximum(worst[kind], off.item())) if name in found else float("nan")
-    return Errors(worst[False], worst[True])
 
 
 def held(call: Call, label: str) -> tuple[Errors, Errors]:
@@ -83,20 +52,13 @@ def held(call: Call, label: str) -> tuple[Errors, Errors]:
     return ours, errors(named(call, reference.run(call)), right)
 
 
-def ragged(call: Call) -> Call:
-    """Sequences of different lengths, in the reverse direction."""
-    time, batch = call.input.shape[:2]
-    lengths = torch.tensor([max(1, time - row) for row in range(batch)])
-    return call._replace(valid=torch.arange(time).unsqueeze(1) < lengths, reverse=True)
-
-
 def variants(cell: Cell, label: str) -> Iterator[tuple[str, Call]]:
     """The calls of a cell: in float64 alone those that ask for more than arithmetic."""
     plain = call_of(cell, (3, 3, 3, 10), DOUBLE, CPU)
     yield "plain", plain
     if label == "float64":
         yield "reverse", plain._replace(reverse=True)
-        yield "ragged", ragged(plain)._replace(reverse=False)
+        yield "ragged", ragged(plain, reverse=False)
         yield "two programs", call_of(cell, (2, 11, 2, 6), DOUBLE, CPU, bias=False)
     yield "ragged, reverse", ragged(plain)
     if not cell.reads_its_output:
@@ -113,7 +75,7 @@ def elementwise() -> list[Cell]:
 def of_cells() -> Iterator[Found]:
     """Every elementwise cell in every number type that the engine takes it in."""
     for cell in elementwise():
-        for label in PRECISIONS:
+        for label in LABELS:
             if label in ("bfloat16", "float16") and engine.refuses_low(cast(call_of(cell, (1, 1, 1, 2), DOUBLE, CPU), BFLOAT)):
                 yield {"cell": cell.name, "precision": label, "refused": True}
                 continue

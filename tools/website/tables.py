@@ -19,6 +19,7 @@ SUITES = {
     "compilers": "Compilers and runtimes",
     "layers": "Layers of others",
     "frozen": "Frozen layers",
+    "cuda": "On a GPU",
 }
 DATA = {"results": "Ours beside what was published", "runs": "Every run", "curve": "The curve", "appendix": "The appendix"}
 LONGEST = 400  # rows of a table on a page
@@ -46,7 +47,7 @@ def benchmarks() -> dict[str, str]:
     """benchmarks/index, and a page for each suite that was measured, a table for each processor and number of threads."""
     suites: dict[str, list[Path]] = {}
     for path in sorted(RESULTS.rglob("*.csv")):
-        suites.setdefault(path.stem.rpartition("-")[0], []).append(path)
+        suites.setdefault(suite_of(path), []).append(path)
     ordered = sorted(suites, key=lambda name: (list(SUITES).index(name) if name in SUITES else len(SUITES), name))
     made = {f"benchmarks/{name}": suite(name, suites[name]) for name in ordered}
     rows = [["suite", "processor", "threads", "measured", "rows"]]
@@ -54,24 +55,37 @@ def benchmarks() -> dict[str, str]:
         for path in suites[name]:
             found = rows_of(path)
             rows.append(
-                [f"{{doc}}`/benchmarks/{name}`", found[0]["cpu"], found[0]["threads"], found[0]["date"][:10], str(len(found))]
+                [
+                    f"{{doc}}`/benchmarks/{name}`",
+                    found[0].get("gpu") or found[0]["cpu"],
+                    found[0]["threads"],
+                    found[0]["date"][:10],
+                    str(len(found)),
+                ]
             )
     listed = "\n".join(["```{toctree}", ":hidden:", "", "speed", *ordered, "```"])
     opening = (
-        "Every number here was written by `byhand bench`, which measures byhand and its baseline in the same process, in turn."
+        "Every number here was written by `byhand bench`, or on a GPU by `make gpu`, which measure byhand and its baseline in the same"
+        " process, in turn."
         " A ratio above 1 is faster than the baseline. What they come to: {doc}`speed`."
     )
     made["benchmarks/index"] = "\n\n".join(["# Benchmarks", opening, table(rows), listed]) + "\n"
     return made
 
 
+def suite_of(path: Path) -> str:
+    """The name of the page of a file: grid-2threads.csv, cuda-nvidia-h200.csv."""
+    return "cuda" if path.stem.startswith("cuda-") else path.stem.rpartition("-")[0]
+
+
 def suite(name: str, files: list[Path]) -> str:
-    blocks = [f"# {SUITES.get(name, name)}", f"`byhand bench {name}`; medians, with the least and the most of all rounds."]
+    command = "make gpu" if name == "cuda" else f"byhand bench {name}"
+    blocks = [f"# {SUITES.get(name, name)}", f"`{command}`; medians, with the least and the most of all rounds."]
     for path in files:
         found = rows_of(path)
         first = found[0]
         blocks += [
-            f"## {first['cpu']}, {first['threads']} thread{'s' if first['threads'] != '1' else ''}",
+            f"## {first.get('gpu') or first['cpu']}, {first['threads']} thread{'s' if first['threads'] != '1' else ''}",
             f"torch {first['torch']}, Python {first['python']}, {first['cpu_capability']}, {first['cores']} cores; {first['date'][:10]};"
             f" load {number(first['load'])}. `{path.relative_to(ROOT).as_posix()}`",
         ]

@@ -60,14 +60,23 @@ def repeats(take: Take) -> int:
     return number
 
 
-def measure(contenders: Sequence[Contender], quantity: str, device: str, limits: Rounds, rounds: list[Round]) -> None:
-    """Adds one whole round after another, each beginning with another contender."""
+def measure(
+    contenders: Sequence[Contender],
+    quantity: str,
+    device: str,
+    limits: Rounds,
+    rounds: list[Round],
+    seconds: float = QUANTITY_SECONDS,
+) -> None:
+    """Adds one whole round after another, each beginning with another contender. seconds: after which no further round begins, once
+    there are enough.
+    """
     turns: list[tuple[Contender, Take, int]] = []
     for contender in contenders:
         take = CLOCKS[device](contender.calls[quantity])
         with contender.scope(quantity):
             turns.append((contender, take, repeats(take)))
-    end = time.perf_counter() + QUANTITY_SECONDS
+    end = time.perf_counter() + seconds
     while len(rounds) < limits.most and (len(rounds) < limits.least or time.perf_counter() < end):
         taken: Round = {}
         for contender, take, number in turns:
