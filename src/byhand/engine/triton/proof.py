@@ -7,7 +7,6 @@ somebody's numbers: where this layer's values or gradients are off, or its kerne
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,7 +15,7 @@ from byhand.cells.lstm import lstm
 from byhand.engine import precision, reference
 from byhand.engine.call import Call, Weights
 from byhand.engine.cpp.autograd import flatten, unflatten, without_tensors
-from byhand.engine.triton import layer
+from byhand.engine.triton import launching, layer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,9 +29,22 @@ LIMITS = {
 }  # of rounding; float32 may be tf32
 
 
-@cache
+found: dict[tuple[torch.device, torch.dtype], str | None] = {}
+
+
 def fails(device: torch.device, dtype: torch.dtype) -> str | None:
-    """Why the kernels are not to be trusted there, or None. Once for each device and number type."""
+    """Why the kernels are not to be trusted there, or None. Once for each device and number type. RuntimeError in the capture of a CUDA
+    graph, if it is the first time.
+    """
+    if (device, dtype) not in found:
+        with launching.on(device):
+            launching.check_first(device)
+        found[device, dtype] = proved(device, dtype)
+    return found[device, dtype]
+
+
+def proved(device: torch.device, dtype: torch.dtype) -> str | None:
+    """The same, found out."""
     try:
         with ThreadPoolExecutor(1) as thread:  # in which no mode, transform or autocast of the caller's is active
             off = thread.submit(distance, device, dtype).result()
