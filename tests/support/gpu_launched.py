@@ -107,6 +107,9 @@ def of_waits() -> Iterator[Found]:
             reset = torch.zeros(2, 4, dtype=torch.bool, device=gpu)
             for output, _ in (lstm(x), lstm(x, lstm(x)[1]), lstm(x, reset=reset)):
                 output.sum().backward()
+            if not lstm.bidirectional:
+                step = x[:, 0] if lstm.batch_first else x[0]
+                lstm.stepper(len(step))(step)
             yield {"waits": name, "launched": len(launched), "seen": mode.seen}
     for cell in (cells.peephole, cells.gru, cells.lstm_1997):
         launched = []
