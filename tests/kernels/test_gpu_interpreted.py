@@ -89,7 +89,7 @@ def test_sizes_that_two_blocks_cover() -> None:
 
 def test_sequences_that_start_again() -> None:
     rows = found("cuts")
-    assert len(rows) == 18  # 4 cells forward, in reverse, ragged, both; 2 with a projection
+    assert len(rows) == 22  # 4 cells forward, in reverse, with an empty sequence, ragged, both; 2 with a projection
     for one in rows:
         assert one["errors"][0] <= 1e-12 and one["errors"][1] <= 1e-11, one
 

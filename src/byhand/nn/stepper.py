@@ -10,6 +10,7 @@ from torch import Tensor
 
 from byhand.engine import dispatch, frozen, precision, transforms
 from byhand.engine.call import Call
+from byhand.nn.captured import CapturedStep
 from byhand.nn.indices import Where, check_where, chosen
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Stepper:
     y = stepper(x): x (batch, input), or (input,) where batch is 1, is one step; (time, batch, input) is several. y has the shape
     of x, with the output's width. The memory is kept from call to call. No gradients, no dropout; masks stand at their means.
     The weights are those of the moment when the stepper was made. Not for several threads at once: make one for each. A copy
-    (copy.copy, copy.deepcopy, pickle) has a memory of its own.
+    (copy.copy, copy.deepcopy, pickle) has a memory of its own. On CUDA a single step is captured as one CUDA graph.
 
     state: the memory, as the layer gives and takes it; of a layer in low precision in float32, in which it is kept. ValueError,
         TypeError.
@@ -59,9 +60,14 @@ class Stepper:
             self._state = [tuple(one.clone() for one in each) for each in state]
             self._layers = self._prepared()
             self._bound = [layer.stepping(memory) for layer, memory in zip(self._layers, self._state, strict=False)]
+            weights = [one for each in self._weights for one in (*each[:5], *each.vectors) if one is not None]
+            memories = [one for memory in self._state for one in memory]
+            self._captured = CapturedStep(self._usual, memories, [*weights, *(one for noise in self._noise for one in noise)])
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("_layers", "_bound")}  # which hold addresses
+        return {
+            name: value for name, value in vars(self).items() if name not in ("_layers", "_bound", "_captured")
+        }  # which hold addresses
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -114,13 +120,18 @@ class Stepper:
         """All layers, on the packed weights where there are such."""
         if len(x) == 0:
             return x.new_empty(0, self.batch, self.config.proj_size or self.config.hidden_size)
-        plain = type(x) is Tensor and x.device.type == "cpu" and transforms.is_plain() and not dispatch.is_chosen()
-        if self._layers and plain:
+        plain = type(x) is Tensor and transforms.is_plain() and not dispatch.is_chosen()
+        if self._layers and plain and x.device.type == "cpu":
             x = x.contiguous()
             for layer, memory in zip(self._layers, self._state, strict=True):
                 places = [one.data_ptr() for one in memory]
                 x = layer.run(x, places, places)
             return x
+        made = self._captured(x) if plain and len(x) == 1 else None
+        return self._usual(x) if made is None else made
+
+    def _usual(self, x: Tensor) -> Tensor:
+        """All layers, as any call runs."""
         for layer, memory in enumerate(self._state):
             result = frozen.run(self._call_of(layer, x), self._packed_in)
             for mine, new in zip(memory, result.state, strict=True):

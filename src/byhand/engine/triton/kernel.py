@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import linecache
-from contextlib import nullcontext
 from functools import cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from byhand.engine.triton import launching
 from byhand.engine.triton.blocks import Plan, plan
 from byhand.engine.triton.printer import Printer
 from byhand.engine.triton.source import source
@@ -19,7 +19,6 @@ from byhand.ir import partition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from contextlib import AbstractContextManager
 
     from byhand.cells import Cell
     from byhand.engine.call import Call
@@ -39,6 +38,7 @@ class Kernel:
         self.axes: Plan = plan(hidden, projected)
         self.printer = Printer(cell, self.partition, self.axes)
         self.hidden = hidden
+        self.launched: set[tuple[Any, ...]] = set()
         self.module = load(f"<byhand's kernels of {cell.name}, {hidden} units, {projected} projected>", source(self.printer))
 
     def forward(self, inputs: Inputs, *, keep: bool) -> Outputs:
@@ -145,13 +145,16 @@ class Kernel:
         }
 
     def launch(self, name: str, inputs: Inputs, arguments: dict[str, Any]) -> None:
-        """One launch for all steps."""
+        """One launch for all steps. RuntimeError in the capture of a CUDA graph, if it is the first of its kind."""
         device = inputs.product.device
-        on: AbstractContextManager[Any] = torch.cuda.device(device) if device.type == "cuda" else nullcontext()
-        with on:
+        kind = launching.kind(name, device, arguments)
+        with launching.on(device):
+            if kind not in self.launched:
+                launching.check_first(device)
             getattr(self.module, name)[(programs(inputs.product.shape[1]),)](
                 **arguments, **options(self.axes, inputs.state[0].dtype)
             )
+        self.launched.add(kind)
 
 
 def programs(batch: int) -> int:

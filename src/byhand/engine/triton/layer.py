@@ -86,7 +86,8 @@ def input_product(kernel: Kernel, call: Call) -> Tensor:
     bias = None if weights.bias_input is None else weights.bias_input.to(sums)
     if bias is not None and weights.bias_recurrent is not None:
         further = weights.bias_recurrent.to(sums).view(len(kernel.cell.gates), -1).clone()
-        further[list(kernel.printer.separate.values())] = 0
+        for gate in kernel.printer.separate.values():  # one by one: a list of them would be copied to the GPU
+            further[gate] = 0
         bias = bias + further.flatten()
     return linear(call.input.to(sums), weights.input.to(sums), bias)
 

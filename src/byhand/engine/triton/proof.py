@@ -7,7 +7,6 @@ somebody's numbers: where this layer's values or gradients are off, or its kerne
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,7 +15,7 @@ from byhand.cells.lstm import lstm
 from byhand.engine import precision, reference
 from byhand.engine.call import Call, Weights
 from byhand.engine.cpp.autograd import flatten, unflatten, without_tensors
-from byhand.engine.triton import layer, tiers
+from byhand.engine.triton import launching, layer, tiers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,9 +31,23 @@ LIMITS = {
 }  # of rounding; float32 may be tf32
 
 
-@cache
+found: dict[tuple[torch.device, torch.dtype, Tier], str | None] = {}
+
+
 def fails(device: torch.device, dtype: torch.dtype, tier: Tier) -> str | None:
-    """Why a tier's kernels are not to be trusted there, or None. Once for each device, number type and tier."""
+    """Why a tier's kernels are not to be trusted there, or None. Once for each device, number type and tier. RuntimeError in the capture
+    of a CUDA graph, if it is the first time.
+    """
+    asked = device, dtype, tier
+    if asked not in found:
+        with launching.on(device):
+            launching.check_first(device)
+        found[asked] = proved(*asked)
+    return found[asked]
+
+
+def proved(device: torch.device, dtype: torch.dtype, tier: Tier) -> str | None:
+    """The same, found out."""
     try:
         # In a thread of its own no mode, transform or autocast of the caller's is active.
         with tiers.only(tier), ThreadPoolExecutor(1) as thread:
