@@ -215,6 +215,8 @@ def test_the_gpus_contenders_are_those_of_every_precision() -> None:
     for one, products in zip(work.contenders, ("ieee", "tf32", "ieee", "ieee"), strict=True):
         with one.scope("training"):
             assert [switch.fp32_precision for switch in switches] == [products, products]
+            older = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32  # which torch.compile reads
+            assert older == (products == "tf32",) * 2
             output, _, gradients = one.calls["training"]()
         assert output.dtype == cuda.PRECISIONS[one.name][0] and len(gradients) == 5
     assert [switch.fp32_precision for switch in switches] == before

@@ -16,6 +16,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def main(arguments: list[str]) -> int:
     """Set what Triton and Python read at their start, then run the command: as `python tools/gpu`, too, which sets no path."""
+    if sys.version_info < (3, 11):  # noqa: UP036 (on a machine that nobody set up for this it may be older)
+        print(
+            f"gpu: found Python {sys.version.split()[0]}, byhand needs 3.11 or later: make gpu PYTHON=python3.12",
+            file=sys.stderr,
+        )
+        return 2
     if "--interpret" in arguments:
         os.environ["TRITON_INTERPRET"] = "1"
     else:

@@ -16,6 +16,8 @@ SOURCES = ("src/byhand/cells", "src/byhand/ir", "src/byhand/engine", "src/byhand
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"  # as Triton itself reads it
 DEVICE = "cpu" if INTERPRETED else "cuda"
 
+OLDEST = [2, 11]  # torch, as pyproject.toml has it
+
 
 class Machine(NamedTuple):
     """device: torch's. name: what the GPU is called. about: further facts, in words. code: a digest of the sources."""
@@ -39,6 +41,10 @@ class Machine(NamedTuple):
 
 def refuses() -> str | None:
     """What was found and what to type, in one line, where nothing can run; or None."""
+    if [int(one) for one in torch.__version__.split(".")[:2]] < OLDEST:
+        return (
+            f"found torch {torch.__version__}, byhand needs {'.'.join(map(str, OLDEST))} or later: make gpu PYTHON=python3.12"
+        )
     if find_spec("triton") is None:
         return "found no Triton beside torch; type: pip install triton"
     reason = None if INTERPRETED else refuses_device()

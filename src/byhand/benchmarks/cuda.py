@@ -1,8 +1,9 @@
 """What cuDNN does: nn.LSTM on a GPU in four precisions, against itself in float32."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
@@ -37,13 +38,25 @@ def on_device(case: Case, precision: str, device: str) -> Contender:
 
 @contextmanager
 def computed_in(products: str) -> Iterator[None]:
-    """Products of float32 are computed as it says, in cuDNN's recurrent layers and in torch.mm."""
-    switches = (torch.backends.cudnn.rnn, torch.backends.cuda.matmul)
-    before = [switch.fp32_precision for switch in switches]
+    """Products of float32 are computed as it says, in cuDNN's recurrent layers and in torch.mm. Torch has switches of two generations
+    for it, and raises where it reads one that contradicts another, as torch.compile does: so all of them are set.
+    """
+    older = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
+    before = [switch.fp32_precision for switch in switches()]
     try:
-        for switch in switches:
-            switch.fp32_precision = products  # type: ignore[assignment]
+        set_products(products == "tf32", "high" if products == "tf32" else "highest", [products] * len(switches()))
         yield
     finally:
-        for switch, value in zip(switches, before, strict=True):
-            switch.fp32_precision = value  # type: ignore[assignment]
+        set_products(*older, before)
+
+
+def set_products(allowed: bool, matmul: str, values: Sequence[str]) -> None:
+    """allowed, matmul: the older switches, which change the newer ones too. values: of the newer ones."""
+    torch.backends.cudnn.allow_tf32 = allowed
+    torch.set_float32_matmul_precision(matmul)
+    for switch, value in zip(switches(), values, strict=True):
+        switch.fp32_precision = value
+
+
+def switches() -> tuple[Any, ...]:
+    return torch.backends.cudnn.rnn, torch.backends.cudnn.conv, torch.backends.cuda.matmul  # type: ignore[attr-defined]
