@@ -112,3 +112,55 @@ test("first opened in the page, the Ledger goes to the last step, unless a step 
   chosen.set({ view: "ledger" });
   assert.equal(chosen.state.time, 2);
 });
+
+test("marks and the question of “Find units” come back from the address, bounded", () => {
+  const { doc } = model;
+  const marks = [
+    { item: 0, span: [1, 3] as [number, number] },
+    { item: 1, span: [0, 0] as [number, number] },
+  ];
+  const finding = { all: true, period: 12.5, track: "inside ~,quotes" };
+  const fragment = fragmentOf(doc, { ...start(doc), marks, finding });
+  assert.match(fragment, /marks=0~1~3,1~0~0&find=all~12\.5~inside%20%7E%2Cquotes$/);
+  const again = stateOf(doc, fragment);
+  assert.deepEqual([again.marks, again.finding, again.note], [marks, finding, ""]);
+  const many = Array.from({ length: 100 }, (_, k) => ({ item: 0, span: [0, k % 4] as [number, number] }));
+  const short = fragmentOf(doc, { ...start(doc), marks: many });
+  assert.ok(short.length < 400, `${short.length} letters`);
+  assert.deepEqual(stateOf(doc, short).marks, many.slice(-40));
+});
+
+test("what of an address cannot be read is left out, and named once; the rest opens", () => {
+  const { doc } = model;
+  const whole: [text: string, left: string][] = [
+    ["#view=layer&unit=1&time=2&span=1~3", ""],
+    ["#tour&class", ""],
+    ["#view=layer&unit=1&marks=0~1~2,9999~1~2,x,0~1", "marks"],
+    ["#view=layer&unit=1&find=some~1~column", "find"],
+    ["#view=layer&unit=1&find=all", "find"],
+    ["#view=layer&unit=1&find=all~-3~column", "find"],
+    [`#view=layer&unit=1&find=~~${"x".repeat(200)}`, "find"],
+    ["#view=layer&unit=1&later=3", "later"],
+    [`#view=layer&unit=1&edits=${place}.${site}~1~0~0.5,what`, "edits"],
+    ["#view=layer&unit=1&marks=%E0%A4%A&find=%E0%A4%A&<b>=1", "<b>, marks, find"],
+  ];
+  for (const [text, left] of whole) {
+    const { note, view, unit, marks } = stateOf(doc, text);
+    assert.equal(note, left && `Not all of the link could be read; left out: ${left}.`, text);
+    if (text.includes("layer")) assert.deepEqual([view, unit], ["layer", 1], text);
+    if (left === "marks") assert.deepEqual(marks, [{ item: 0, span: [1, 2] }]);
+  }
+});
+
+test("marks of a sequence of one's own are in the link as long as that sequence is", () => {
+  const { doc } = model;
+  const last = doc.items.length;
+  const shown = {
+    ...start(doc),
+    marks: [
+      { item: 0, span: [0, 1] as [number, number] },
+      { item: last, span: [1, 2] as [number, number] },
+    ],
+  };
+  assert.equal(stateOf(doc, fragmentOf(doc, { ...shown, item: 0 })).marks.length, 1);
+});

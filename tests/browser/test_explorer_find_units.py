@@ -127,6 +127,41 @@ def test_marked_spans_are_a_track_of_the_readers_own(open_page: Opener) -> None:
     assert [one[:2] for one in entries(page)] == [(one.site[3:], one.unit) for one in right]
 
 
+def test_a_link_brings_marks_and_the_question_and_the_page_finds_the_same_units(open_page: Opener) -> None:
+    page, _, texts = opened(open_page, [varied(7)], more="&span=30~49&time=30")
+    page.click("text=Mark this span")
+    page.select_option(".find label select >> nth=0", "all")
+    find(page)
+    page.select_option(".find label select >> nth=1", "inside quotes")
+    shown = entries(page)
+    page.wait_for_function(
+        "() => location.hash.includes('find=all~~inside%20quotes') && location.hash.includes('marks=0~30~49')"
+    )
+    fragment = page.evaluate("location.hash.slice(1)")
+    assert len(fragment) < 160
+    again, _, _ = opened(open_page, texts, more=f"&{fragment.partition('&')[2]}")
+    again.wait_for_selector(FOUND, timeout=30_000)
+    settle(again)
+    assert entries(again) == shown
+    assert "1 span marked here" in again.inner_text(".find")
+    assert again.locator(".toast.shown").count() == 0
+    again.click("text=Clear marks")
+    settle(again)
+    assert again.locator(FOUND).count() == 0
+    again.wait_for_function("() => !/marks=|find=/.test(location.hash)")
+    again.evaluate(f"{STORE}.undo()")
+    settle(again)
+    assert "1 span marked here" in again.inner_text(".find")
+
+
+def test_a_link_that_is_damaged_says_so_once_and_opens(open_page: Opener) -> None:
+    page, _, _ = opened(open_page, more="&marks=0~3~5,0~x~y&find=all&news=1")
+    page.wait_for_selector(".toast.shown")
+    assert page.inner_text(".toast") == "Not all of the link could be read; left out: news, marks, find."
+    assert "1 span marked here" in page.inner_text(".find")
+    assert page.evaluate(f"{STORE}.state.unit") == 3
+
+
 def test_the_places_are_those_of_match_and_a_click_goes_there(open_page: Opener) -> None:
     line = LINE * 5
     page, trace, _ = opened(open_page, [line, line[7:] + line[:7]], more="&span=21~23&time=21")

@@ -3,7 +3,7 @@
 
 import { type Spectrum, Turning } from "./fourier";
 import { type Half, halvesOf, reasonOf, said, type Table, takenFrom } from "./halves";
-import { centred, centredRanks, dot, isFlag, perProduct } from "./rank_scores";
+import { below, centred, centredRanks, dot, isFlag, perProduct } from "./rank_scores";
 
 const NEAR = 0.05; // of a half: turns by less compare the track with itself
 
@@ -36,7 +36,8 @@ interface Track {
   turns: Uint32Array;
 }
 
-/** tables: site -> of each sequence its values. tracks: name -> of each sequence a number for each step. Yields the share that is done. */
+/** tables: site -> of each sequence its values. tracks: name -> of each sequence a number for each step. Yields the share that is
+ *  done after every few milliseconds: ranks of one half, a transform, the products with one track. */
 export function* findUnits(tables: Map<string, Table>, tracks: Map<string, Float64Array[]>): Generator<number, FoundUnits> {
   const halves = halvesOf([...tables.values()][0].map(({ steps }) => steps));
   const leftOut = new Map<string, string>();
@@ -54,13 +55,14 @@ export function* findUnits(tables: Map<string, Table>, tracks: Map<string, Float
       const columns = [column, column + 1].filter((one) => one < width);
       const pair = columns.map((one) => halves.map((half) => takenFrom(table, half, one)));
       if (pair.some((both) => both.some((half) => half.some(Number.isNaN)))) throw new Error(`There are NaN in ${site}.`);
-      compare(ready, pair, greatest, (which, number, chosen, score, z) => {
+      const compared = compare(ready, pair, greatest, (which, number, chosen, score, z) => {
         const { name: track, flag } = ready[number];
         const unit = units?.[columns[which]] ?? columns[which];
         // score = 2 AUC − 1
         const auc = flag ? (1 + (chosen >= 0 ? score : -score)) / 2 : null;
         rows.push({ site, unit, track, chosen, score, auc, p: NaN, z, number });
       });
+      for (const part of compared) yield (done + part * columns.length) / total;
       done += columns.length;
       yield done / total;
     }
@@ -77,24 +79,32 @@ export function* findUnits(tables: Map<string, Table>, tracks: Map<string, Float
   return { rows, tracks: ready.map(({ name }) => name), leftOut, steps, shifts };
 }
 
-/** A pair of units, each in both halves, with all tracks. */
-function compare(
+/** A pair of units, each in both halves, with all tracks. Yields the share of the tracks that is done. */
+function* compare(
   tracks: Track[],
   pair: Float64Array[][],
   greatest: Float64Array,
   tell: (which: number, number: number, chosen: number, score: number, z: number) => void,
-): void {
+): Generator<number, void> {
   const ranks = new Map<Uint32Array, Float64Array[]>();
   const spectra = new Map<Uint32Array, Spectrum>();
-  const ranked = (half: 0 | 1, where: Uint32Array): Float64Array[] => {
-    let one = ranks.get(where);
-    if (!one) ranks.set(where, (one = pair.map((unit) => centredRanks(Float64Array.from(where, (k) => unit[half][k])))));
-    return one;
-  };
-  tracks.forEach(({ where, values, centred: b, spectrum, turning, turns }, number) => {
-    const [first, second] = [ranked(0, where[0]), ranked(1, where[1])];
-    const over = spectra.get(where[1]) ?? turning.spectrum(second[0], second[1]);
-    spectra.set(where[1], over);
+  for (const [number, { where, values, centred: b, spectrum, turning, turns }] of tracks.entries()) {
+    const share = number / tracks.length;
+    for (const [half, steps] of where.entries()) {
+      if (ranks.has(steps)) continue;
+      const made: Float64Array[] = [];
+      for (const unit of pair) {
+        made.push(centredRanks(Float64Array.from(steps, (k) => unit[half][k])));
+        yield share;
+      }
+      ranks.set(steps, made);
+    }
+    const [first, second] = where.map((steps) => ranks.get(steps)!);
+    if (!spectra.has(where[1])) {
+      spectra.set(where[1], turning.spectrum(second[0], second[1]));
+      yield share;
+    }
+    const over = spectra.get(where[1])!;
     const products = [new Float64Array(turning.steps), new Float64Array(turning.steps)];
     turning.products(over, spectrum, products[0], products[1]);
     first.forEach((ranks, which) => {
@@ -111,7 +121,8 @@ function compare(
       }
       tell(which, number, chosen, score, z);
     });
-  });
+    yield share;
+  }
 }
 
 function* prepared(tracks: Map<string, Float64Array[]>, halves: [Half, Half], leftOut: Map<string, string>): Generator<number, Track[]> {
@@ -122,6 +133,7 @@ function* prepared(tracks: Map<string, Float64Array[]>, halves: [Half, Half], le
   for (const [name, of] of tracks) {
     yield 0;
     const parts = halves.map((half) => said(of, half));
+    yield 0;
     const why = parts.map(({ values }) => reasonOf(values)).find(Boolean);
     if (why) {
       leftOut.set(name, why);
@@ -136,22 +148,13 @@ function* prepared(tracks: Map<string, Float64Array[]>, halves: [Half, Half], le
     const steps = values[1].length;
     const turning = turnings.get(steps) ?? new Turning(steps);
     turnings.set(steps, turning);
+    yield 0;
     const both = values.map(centred) as Track["centred"];
+    yield 0;
     const turns = Uint32Array.from({ length: length - 2 * near + 1 }, (_, k) => Math.trunc(((near + k) / length) * steps));
     found.push({ name, flag: values.every(isFlag), where, values, centred: both, spectrum: turning.spectrum(both[1]), turning, turns });
   }
   return found;
-}
-
-/** How many of the ordered ones are below. */
-function below(ordered: Float64Array, value: number): number {
-  let [low, high] = [0, ordered.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (ordered[middle] < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** The best units of a track, each with the site in which it is best; of none: of each track the best unit. */

@@ -41,9 +41,16 @@ export function takenFrom(table: Table, half: Half, column: number): Float64Arra
 
 /** A track in a half: at which of its steps it says something, and what. */
 export function said(track: Float64Array[], half: Half): { where: Uint32Array; values: Float64Array } {
-  const all = half.flatMap(({ item, from, to }) => Array.from(track[item].subarray(from, to)));
-  const where = Uint32Array.from(all.keys()).filter((k) => !Number.isNaN(all[k]));
-  return { where, values: Float64Array.from(where, (k) => all[k]) };
+  const steps = half.reduce((sum, { from, to }) => sum + to - from, 0);
+  const [where, values] = [new Uint32Array(steps), new Float64Array(steps)];
+  let [at, count] = [0, 0];
+  for (const { item, from, to } of half) {
+    for (const value of track[item].subarray(from, to)) {
+      if (!Number.isNaN(value)) [where[count], values[count++]] = [at, value];
+      at++;
+    }
+  }
+  return { where: where.slice(0, count), values: values.slice(0, count) };
 }
 
 /** Why a half of a track cannot be compared; empty where it can. */

@@ -4,15 +4,25 @@
 export function centredRanks(values: Float64Array): Float64Array {
   const steps = values.length;
   const ordered = values.slice().sort();
-  const found = new Float64Array(steps);
-  const order = Uint32Array.from(values.keys()).sort((a, b) => values[a] - values[b]);
+  const ranks = new Float64Array(steps); // of the ordered ones
   for (let first = 0; first < steps; ) {
     let last = first;
     while (last + 1 < steps && ordered[last + 1] === ordered[first]) last++;
-    for (let k = first; k <= last; k++) found[order[k]] = (first + last) / 2 - (steps - 1) / 2;
+    ranks.fill((first + last) / 2 - (steps - 1) / 2, first, last + 1);
     first = last + 1;
   }
-  return found;
+  return values.map((value) => ranks[below(ordered, value)]); // to look a value up is faster than to sort the steps by it
+}
+
+/** How many of the ordered ones are below. */
+export function below(ordered: Float64Array, value: number): number {
+  let [low, high] = [0, ordered.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ordered[middle] < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Whether it is 0 or 1 throughout. */

@@ -104,9 +104,12 @@ export function makeShell(root: HTMLElement, store: OwnStore, options: ShellOpti
     store.set(patch);
     store.refresh();
   };
+  let noted = "";
   const update = (): void => {
     if (card?.passed()) answer({});
-    const { view } = store.state;
+    const { view, note } = store.state;
+    if (note && note !== noted) say(note);
+    noted = note;
     const waits = !OWN_MODEL.includes(view) && waiting.waits();
     if (!card && !waits && !views.has(view)) views.set(view, guarded(VIEWS[view], store));
     const current = waits ? waiting : (card ?? views.get(view)!);

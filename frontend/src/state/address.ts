@@ -1,6 +1,7 @@
 import type { Doc } from "../document/schema";
 import type { Sort } from "../model/types";
 import { editsOf, editWords, unword, whole, word } from "./edit_words";
+import { findingOf, findingWords, marksOf, markWords } from "./marks";
 import { fromLink, toLink } from "./own";
 import type { Lesson, State, ViewName } from "./types";
 
@@ -13,7 +14,8 @@ import type { Lesson, State, ViewName } from "./types";
  *    x~0~2~1~0.5         an input: item, time, feature, value
  *    w~l0~input~3~0~0.5  a weight: place, part, row, column, value
  *    s~0~l0~c~3~1        a first state: item, place, state, unit, value
- *  "off~" before it: switched off. What makes no sense is left out; numbers out of range are brought into it.
+ *  "off~" before it: switched off. What makes no sense is left out, and named; numbers out of range are brought into it.
+ *  marks and find: see marks.ts.
  */
 
 const VIEWS: ViewName[] = ["tour", "unit", "layer", "ledger", "training", "text", "compare", "play"];
@@ -52,6 +54,9 @@ export function start(doc: Doc): State {
     seed: 0,
     theme: "auto",
     sides: "",
+    marks: [],
+    finding: null,
+    note: "",
     play: "",
   };
 }
@@ -87,6 +92,8 @@ export function fragmentOf(doc: Doc, shown: State): string {
   put("theme", state.theme, first.theme);
   put("sides", state.sides, first.sides);
   put("play", state.play, first.play);
+  if (state.marks.length) parts.push(`marks=${markWords(state.marks)}`);
+  if (state.finding) parts.push(`find=${findingWords(state.finding)}`);
   if (state.edits.length) parts.push(`edits=${state.edits.map(editWords).join(",")}`);
   return parts.join("&");
 }
@@ -108,6 +115,15 @@ export function stateOf(brought: Doc, fragment: string): State {
   const place = doc.layers.find((layer) => layer.place === text("place")) ?? doc.layers[0];
   const { steps } = doc.items[item];
   const views = VIEWS.filter((view) => (view !== "training" || doc.training) && (view !== "play" || doc.play));
+  const { marks, whole: marked } = marksOf(doc, given.get("marks") ?? "");
+  const finding = given.has("find") ? findingOf(given.get("find")!) : null;
+  const edits = editsOf(doc, given.get("edits") ?? "");
+  const damaged = [
+    ...[...given.keys()].filter((name) => !NAMES.includes(name)),
+    ...(marked ? [] : ["marks"]),
+    ...(given.has("find") && !finding ? ["find"] : []),
+    ...(given.get("edits") && edits.length < given.get("edits")!.split(",").length ? ["edits"] : []),
+  ];
   const view = oneOf(views, text("view")) ?? views.find((one) => bare.includes(one)) ?? first.view;
   return placed({
     ...first,
@@ -131,9 +147,19 @@ export function stateOf(brought: Doc, fragment: string): State {
     theme: oneOf(THEMES, text("theme")) ?? first.theme,
     sides: text("sides") ?? "",
     play: doc.play ? (text("play") ?? "") : "",
-    edits: editsOf(doc, given.get("edits") ?? ""),
+    marks,
+    finding,
+    note: damaged.length ? `Not all of the link could be read; left out: ${damaged.slice(0, 4).map(shortened).join(", ")}.` : "",
+    edits,
   });
 }
+
+const NAMES = [
+  ...["view", "own", "item", "place", "unit", "time", "node", "stage", "snapshot", "sort", "span", "table", "input", "temperature"],
+  ...["seed", "compare", "theme", "sides", "play", "marks", "find", "edits"],
+];
+
+const shortened = (name: string): string => (name.length > 20 ? `${name.slice(0, 20)}…` : name);
 
 function within(text: string | null, low: number, high: number): number | null {
   const value = text ? Number(text) : NaN;

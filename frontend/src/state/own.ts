@@ -21,7 +21,8 @@ export function fromLink(doc: Doc, own: string | null): { doc: Doc; own: string 
   return {
     doc: { ...doc, items },
     own: item && own,
-    placed: (state) => back({ ...state, edits: state.edits.map((edit) => ("item" in edit ? back(edit) : edit)) }),
+    placed: (state) =>
+      back({ ...state, marks: state.marks.map(back), edits: state.edits.map((edit) => ("item" in edit ? back(edit) : edit)) }),
   };
 }
 
@@ -37,5 +38,10 @@ export function toLink(doc: Doc, state: State): State {
   const kept = (edit: Edit): boolean => !("item" in edit) || edit.item < last || (own !== null && edit.item === state.item);
   const moved = (edit: Edit): Edit => ("item" in edit ? { ...edit, item: Math.min(edit.item, last) } : edit);
   const item = own === null && state.item >= last ? 0 : Math.min(state.item, last);
-  return { ...state, own, item, edits: state.edits.filter(kept).map(moved) };
+  const marks = state.marks.filter((one) => one.item < last || (own !== null && one.item === state.item));
+  return {
+    ...state,
+    ...{ own, item, edits: state.edits.filter(kept).map(moved) },
+    marks: marks.map((one) => ({ ...one, item: Math.min(one.item, last) })),
+  };
 }

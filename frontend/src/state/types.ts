@@ -10,6 +10,19 @@ export const OWN_MODEL: ViewName[] = ["tour", "play"];
 /** class: of the tour, no next stage before this one is solved, and a code at the end. check: where a teacher holds such codes up. */
 export type Lesson = "" | "class" | "check";
 
+/** A span of a sequence that the reader has marked: a track of their own. */
+export interface Mark {
+  item: number;
+  span: [from: number, to: number]; // both ends included
+}
+
+/** What "Find units" was asked. */
+export interface Finding {
+  all: boolean; // all sites, not the memories alone
+  period: number; // of a series; 0: none
+  track: string; // whose best units are listed; "": the best unit of each
+}
+
 /** All that the address of the page holds. */
 export interface State extends Selection {
   view: ViewName;
@@ -27,6 +40,9 @@ export interface State extends Selection {
   seed: number; // of what is drawn then
   theme: "auto" | "light" | "dark";
   sides: string; // the two that are compared: "trained~epoch0"; "": as at first
+  marks: Mark[];
+  finding: Finding | null;
+  note: string; // not in the address: what of it could not be read
   play: string; // what is trained in the page, as one word; "": nothing was chosen
 }
 

@@ -6,7 +6,7 @@ import type { View } from "../../dom/view";
 import { bestOf, type FoundUnit, type FoundUnits, findUnits } from "../../model/find_units";
 import { sequencesOf, tablesOf } from "../../model/sequences";
 import { seriesTracks, since, textTracks } from "../../model/tracks";
-import type { Store } from "../../state/types";
+import type { Finding, Store } from "../../state/types";
 import { count, figure, MINUS } from "../../text/format";
 import { feature, inOrder, label, symbol } from "../../text/labels";
 import type { Marks } from "./span";
@@ -38,6 +38,7 @@ export class Find implements View {
   );
   private found: FoundUnits | null = null;
   private of: unknown[] = [];
+  private asked: Finding | null = null;
 
   constructor(
     private readonly store: Store,
@@ -45,18 +46,17 @@ export class Find implements View {
   ) {
     const states = store.model.doc.cell.state.join(", ");
     this.sites.append(make("option", { value: "" }, `memories (${states})`), make("option", { value: "all" }, "all sites"));
-    this.go.addEventListener("click", () => (this.work.running ? this.clear("Stopped.") : this.begin()));
-    for (const choice of [this.sites, this.period]) choice.addEventListener("change", () => this.clear(""));
-    this.track.addEventListener("change", () => this.show());
+    this.go.addEventListener("click", () => (this.work.running ? this.drop("Stopped.") : this.ask()));
+    for (const choice of [this.sites, this.period]) choice.addEventListener("change", () => this.drop(""));
+    this.track.addEventListener("change", () => {
+      this.keep(this.track.value);
+      this.show();
+    });
     this.mark.addEventListener("click", () => {
       const { item, span } = store.state;
       if (span) this.marks.add(item, span);
-      this.update();
     });
-    this.unmark.addEventListener("click", () => {
-      this.marks.clear();
-      this.update();
-    });
+    this.unmark.addEventListener("click", () => this.marks.clear());
     const asked = make("div", { class: "find-row" }, make("label", {}, "of ", this.sites), this.periods, this.go, this.bar);
     const own = make("div", { class: "find-row" }, this.mark, this.unmark, this.marked);
     const head = make("header", {}, make("h3", {}, "Which units carry what can be said of each step?"));
@@ -69,17 +69,45 @@ export class Find implements View {
   private key(): unknown[] {
     const { item, edits, snapshot, place } = this.store.state;
     const { doc } = this.store.model;
-    return [sequencesOf(this.store.model, item).join(), doc.items[item].own, edits, snapshot, place, this.marks.version];
+    return [sequencesOf(this.store.model, item).join(), doc.items[item].own, edits, snapshot, place, this.marks.all];
   }
 
   update(): void {
     const { item, span } = this.store.state;
     this.periods.hidden = this.store.model.doc.items[item].characters !== null;
     this.mark.disabled = !span;
-    this.unmark.hidden = !this.marks.any;
+    this.unmark.hidden = !this.marks.all.length;
     const here = this.marks.count(item);
     write(this.marked, here ? `${count(here, "span")} marked here: a track of your own` : "a track of your own: mark spans");
-    if (this.of.length && this.key().some((one, k) => one !== this.of[k])) this.clear("What was compared has changed: find again.");
+    if (this.of.length && this.key().some((one, k) => one !== this.of[k])) this.drop("What was compared has changed: find again.");
+    const { finding } = this.store.state;
+    if (finding !== this.asked) this.open(finding);
+  }
+
+  /** A question that came with a link, or went with another one. */
+  private open(finding: Finding | null): void {
+    this.asked = finding;
+    if (!finding) return this.clear("");
+    this.sites.value = finding.all ? "all" : "";
+    this.period.value = finding.period ? String(finding.period) : "";
+    this.begin();
+  }
+
+  private ask(): void {
+    this.keep("");
+    this.begin();
+  }
+
+  /** The question goes into the link. */
+  private keep(track: string): void {
+    this.asked = { all: this.sites.value === "all", period: Math.max(0, Number(this.period.value)) || 0, track };
+    this.store.set({ finding: this.asked });
+  }
+
+  private drop(says: string): void {
+    this.clear(says);
+    this.asked = null;
+    this.store.set({ finding: null });
   }
 
   private begin(): void {
@@ -96,7 +124,10 @@ export class Find implements View {
     const { names } = model.run(items[0], state.edits, state.snapshot).places[state.place];
     const sites = inOrder(model.doc.cell, names).filter((site) => this.sites.value || model.doc.cell.state.includes(site));
     const tables = yield* tablesOf(model, items, state.edits, state.snapshot, state.place, sites);
-    return yield* findUnits(tables, this.tracksOf(items));
+    yield 0;
+    const tracks = this.tracksOf(items);
+    yield 0;
+    return yield* findUnits(tables, tracks);
   }
 
   private tracksOf(items: number[]): Map<string, Float64Array[]> {
@@ -109,7 +140,7 @@ export class Find implements View {
       if (characters) return characters.every((one) => [...one].length <= 1) ? textTracks(characters) : new Map<string, Float64Array>();
       return seriesTracks(input(item), features, (one) => feature(doc, one), Number(this.period.value));
     });
-    if (this.marks.any) {
+    if (this.marks.all.length) {
       made.forEach((one, k) => {
         const own = this.marks.track(items[k]);
         one.set(MARKED, own);
@@ -131,12 +162,13 @@ export class Find implements View {
   }
 
   private ended(result: FoundUnits | Error): void {
-    if (result instanceof Error) return this.clear(result.message);
+    if (result instanceof Error) return this.drop(result.message);
     this.bar.hidden = true;
     write(this.go, "Find units");
     this.found = result;
     this.tracks.hidden = false;
     this.track.replaceChildren(...[EACH, ...result.tracks].map((name) => make("option", { value: name === EACH ? "" : name }, name)));
+    this.track.value = result.tracks.includes(this.asked?.track ?? "") ? this.asked!.track : "";
     this.show();
   }
 

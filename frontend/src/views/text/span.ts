@@ -2,7 +2,8 @@
 
 import { make } from "../../dom/elements";
 import type { View } from "../../dom/view";
-import type { Store } from "../../state/types";
+import { MOST_MARKS } from "../../state/marks";
+import type { Mark, Store } from "../../state/types";
 
 /** Two fields for the first and the last step. */
 export function makeSpan(store: Store): View {
@@ -40,36 +41,28 @@ export function makeSpan(store: Store): View {
 
 /** Spans that the reader has marked: 1 in them, 0 elsewhere. */
 export class Marks {
-  private readonly of = new Map<string, [from: number, to: number][]>(); // by the sequence's number, and its own text where it has one
-  version = 0;
-
   constructor(private readonly store: Store) {}
 
-  private key(item: number): string {
-    return `${item} ${this.store.model.doc.items[item].own ?? ""}`;
+  /** Another one whenever they change. */
+  get all(): Mark[] {
+    return this.store.state.marks;
   }
 
   count(item: number): number {
-    return this.of.get(this.key(item))?.length ?? 0;
+    return this.all.filter((one) => one.item === item).length;
   }
 
   add(item: number, span: [number, number]): void {
-    this.of.set(this.key(item), [...(this.of.get(this.key(item)) ?? []), span]);
-    this.version++;
+    this.store.set({ marks: [...this.all, { item, span }].slice(-MOST_MARKS) }, { remember: true });
   }
 
   clear(): void {
-    this.of.clear();
-    this.version++;
-  }
-
-  get any(): boolean {
-    return this.of.size > 0;
+    this.store.set({ marks: [] }, { remember: true });
   }
 
   track(item: number): Float64Array {
     const found = new Float64Array(this.store.model.doc.items[item].steps);
-    for (const [from, to] of this.of.get(this.key(item)) ?? []) found.fill(1, from, to + 1);
+    for (const { item: of, span } of this.all) if (of === item) found.fill(1, span[0], span[1] + 1);
     return found;
   }
 }
