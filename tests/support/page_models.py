@@ -109,6 +109,9 @@ class Case:
                     "column": 1,
                 }
             )
+        if self.lstm.bias and cell.sources and cell.biases == 2:
+            row = (len(cell.gates) - 1) * HIDDEN + pick.randrange(HIDDEN)
+            edits.append({"kind": "weight", "place": place, "part": "bias_recurrent", "row": row, "column": 0})
         chosen = pick.sample(edits, pick.randrange(1, len(edits) + 1))
         return [{"on": True, "value": value()} | edit for edit in chosen]
 
@@ -129,9 +132,10 @@ class Case:
                     gate, row = divmod(edit["row"], HIDDEN)
                     views = lstm.gates(layer, direction)[self.lstm.cell.gates[gate]]
                     with torch.no_grad():
-                        weight = views.weight_x if edit["part"] == "input" else views.weight_h
+                        parts = {"input": views.weight_x, "recurrent": views.weight_h, "bias_recurrent": views.bias_h}
+                        weight = parts[edit["part"]]
                         assert weight is not None
-                        weight[row, edit["column"]] = edit["value"]
+                        weight[(row, edit["column"]) if weight.dim() > 1 else row] = edit["value"]
                 else:
                     which = self.lstm.cell.state.index(edit["state"])
                     states[which][self.places.index(edit["place"]), edit["item"], edit["unit"]] = edit["value"]

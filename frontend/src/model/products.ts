@@ -27,19 +27,28 @@ interface Given {
   weights: { recurrent: Matrix | null; bias_recurrent: Matrix | null };
 }
 
-const kept = new WeakMap<Matrix, Record<string, Kernel>>();
+const kept = new WeakMap<Matrix, Matrix[]>();
+
+/** The rows of each gate, each time the same objects: a product keeps what it has of them. */
+function rowsOf(matrix: Matrix, rows: number): Matrix[] {
+  const { columns, data } = matrix;
+  let found = kept.get(matrix);
+  if (!found) {
+    const part = (g: number): Matrix => ({ rows, columns, data: data.slice(g * rows * columns, (g + 1) * rows * columns) });
+    kept.set(matrix, (found = Array.from({ length: matrix.rows / rows }, (_, g) => part(g))));
+  }
+  return found;
+}
 
 /** All that a program of this cell can ask for, by function. */
 export function productsOf({ cell, layer, weights }: Given): Record<string, Kernel> {
   const { recurrent, bias_recurrent } = weights;
   if (!recurrent || !cell.program?.lines.some(([, fn]) => isProduct(fn))) return {};
-  let found = kept.get(recurrent);
-  if (found) return found;
-  kept.set(recurrent, (found = {}));
+  const found: Record<string, Kernel> = {};
   const rows = layer.hidden;
+  const parts = rowsOf(recurrent, rows);
   cell.gates.forEach((gate, g) => {
-    const { columns, data } = recurrent;
-    const own = { rows, columns, data: data.slice(g * rows * columns, (g + 1) * rows * columns) }; // one object: a product keeps it
+    const own = parts[g];
     const bias = bias_recurrent && { rows: 1, columns: rows, data: bias_recurrent.data.slice(g * rows, (g + 1) * rows) };
     found[`product.${gate}`] = (out, value) => multiply(out, own, value, bias);
     found[`transposed.${gate}`] = (out, value) => multiplyTransposed(out.fill(0), own, value);
