@@ -3,6 +3,7 @@
     python tools/gpu_budgets.py                    the table of docs/gpu.md, for sm_90
     python tools/gpu_budgets.py sm_80 sm_86 sm_100 gfx942 --every
     python tools/gpu_budgets.py sm_90 --cell gru
+    python tools/gpu_budgets.py sm_90 --cuts       with sequences that start again inside
 
 No GPU is needed: Triton's wheel brings ptxas and cuobjdump. NVIDIA's compiler says how many registers a thread has and how many bytes of
 stack it uses, which is where spilled registers go; for AMD's the compiled file's own notes do. Ends with 1 where a kernel spills, or needs
@@ -43,6 +44,7 @@ SHARED = {
     "gfx942": 64,
 }  # KB that a program may have
 NAMES = {torch.float64: "fp64", torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16", torch.int32: "i32"}
+NAMES[torch.uint8] = "u8"
 
 
 class Entry(NamedTuple):
@@ -53,17 +55,19 @@ class Entry(NamedTuple):
     dtype: torch.dtype
     precision: str
     projected: int | None = None
+    cuts: bool = False  # whether sequences start again inside
 
     def __str__(self) -> str:
         number = NAMES[self.dtype] if self.dtype != torch.float32 else f"fp32 {self.precision}"
-        return f"{self.cell.name} {self.hidden}{'' if self.projected is None else f' -> {self.projected}'} {number}"
+        projected, cuts = "" if self.projected is None else f" -> {self.projected}", ", reset" if self.cuts else ""
+        return f"{self.cell.name} {self.hidden}{projected} {number}{cuts}"
 
     def needed(self) -> int:
         """What the engine thinks that it needs on the chip, in bytes."""
         precision = self.precision
         if self.dtype == torch.float32 and precision == "ieee":
             precision = "ieee" if plan(self.hidden, self.projected).units.width <= IEEE else "tf32x3"
-        return limits.needed_on_chip(self.cell, self.hidden, self.projected, self.dtype, precision)
+        return limits.needed_on_chip(self.cell, self.hidden, self.projected, self.dtype, precision, cuts=self.cuts)
 
 
 CELLS = (cells.lstm, cells.gru, cells.rnn, cells.peephole, cells.cifg, cells.slstm, cells.min_lstm, cells.lstm_1997)
@@ -94,6 +98,13 @@ TABLE = (  # of docs/gpu.md
 )
 
 
+WITH_CUTS = (
+    Entry(cells.lstm, 128, torch.bfloat16, "ieee", cuts=True),
+    Entry(cells.lstm, 96, torch.float32, "tf32", cuts=True),
+    Entry(cells.slstm, 64, torch.float32, "tf32", cuts=True),
+)
+
+
 def entries(chosen: Iterable[Cell]) -> Iterator[Entry]:
     """Every size at which blocks change, in every number type."""
     for cell in chosen:
@@ -112,7 +123,9 @@ class Usage(NamedTuple):
     seconds: float
 
 
-def inputs_of(cell: Cell, hidden: int, dtype: torch.dtype, projected: int | None, *, ragged: bool = False) -> Inputs:
+def inputs_of(
+    cell: Cell, hidden: int, dtype: torch.dtype, projected: int | None, *, ragged: bool = False, cuts: bool = False
+) -> Inputs:
     """Tensors without memory, 32 sequences of 100 steps."""
     time, batch, gates, output = 100, 32, len(cell.gates), projected or hidden
 
@@ -121,6 +134,7 @@ def inputs_of(cell: Cell, hidden: int, dtype: torch.dtype, projected: int | None
 
     sums = torch.float64 if dtype == torch.float64 else torch.float32
     read = sum(output if name == cell.state[0] else hidden for name in cell.sources)
+    state = tuple(new(batch, output if i == 0 else hidden) for i in range(len(cell.state)))
     return Inputs(
         new(time, batch, gates * hidden, dtype=sums),
         new(gates * hidden, read) if cell.sources else None,
@@ -128,9 +142,11 @@ def inputs_of(cell: Cell, hidden: int, dtype: torch.dtype, projected: int | None
         None if projected is None else new(projected, hidden),
         tuple(new(hidden) for _ in cell.vectors),
         tuple(new(time, batch, hidden) for _ in cell.noise),
-        tuple(new(batch, output if i == 0 else hidden) for i in range(len(cell.state))),
+        state,
         new(batch, dtype=torch.int32) if ragged else None,
         False,
+        new(time, batch, dtype=torch.uint8) if cuts else None,
+        state if cuts else (),
     )
 
 
@@ -188,9 +204,10 @@ def used(entry: Entry, arch: str) -> Iterator[tuple[str, Usage]]:
     """Both kernels of an entry."""
     torch.backends.cudnn.rnn.fp32_precision = "tf32" if entry.precision == "tf32" else "ieee"  # type: ignore[attr-defined]
     kernel = Kernel(entry.cell, entry.hidden, entry.projected)
-    inputs = inputs_of(entry.cell, entry.hidden, entry.dtype, entry.projected)
+    inputs = inputs_of(entry.cell, entry.hidden, entry.dtype, entry.projected, cuts=entry.cuts)
+    wanted = options(kernel.axes, entry.dtype, cuts=entry.cuts)
     for name, given in arguments_of(kernel, inputs).items():
-        yield name, usage(*compiled(getattr(kernel.module, name), given, arch, options(kernel.axes, entry.dtype)))
+        yield name, usage(*compiled(getattr(kernel.module, name), given, arch, wanted))
 
 
 def main() -> int:
@@ -200,6 +217,7 @@ def main() -> int:
     parser.add_argument(
         "--cell", choices=[cell.name for cell in CELLS], help="one cell, at every size and in every number type"
     )
+    parser.add_argument("--cuts", action="store_true", help="a few layers whose sequences start again inside")
     asked = parser.parse_args()
     unknown = sorted(set(asked.arch) - set(SHARED))
     if unknown:
@@ -207,7 +225,7 @@ def main() -> int:
     if asked.cell or asked.every:
         chosen: Iterable[Entry] = entries([cell for cell in EVERY if asked.cell in (None, cell.name)])
     else:
-        chosen = TABLE
+        chosen = WITH_CUTS if asked.cuts else TABLE
     over = 0
     print("| layer | GPU | kernel | registers | spilled bytes | shared KB | the engine thinks |\n|---|---|---|---|---|---|---|")
     for entry, arch in ((entry, arch) for entry in chosen for arch in asked.arch):

@@ -34,6 +34,13 @@ def test_no_kernel_of_the_table_spills_or_needs_more_than_the_engine_thinks(arch
     assert all(int(row[5]) <= limit for row in ran)
 
 
+def test_nor_does_one_with_sequences_that_start_again() -> None:
+    done, rows = budgets("sm_90", "--cuts")
+    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+    assert [row[0] for row in rows[::2]] == ["lstm 128 bf16, reset", "lstm 96 fp32 tf32, reset", "slstm 64 fp32 tf32, reset"]
+    assert all(0 < int(row[3]) <= 255 and row[4] == "0" and int(row[5]) <= 227 for row in rows)
+
+
 def test_the_table_of_the_docs_is_what_is_compiled() -> None:
     _, rows = budgets("sm_90")
     text = (ROOT / "docs/gpu.md").read_text()

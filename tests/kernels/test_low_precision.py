@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 import byhand
 from byhand import LSTM, LSTMCell, cells, record, use_engine
+from byhand.engine import precision
 
 BFLOAT16 = torch.bfloat16
 ENGINES = ("cpp", "reference")
@@ -217,3 +218,19 @@ def test_a_training_under_autocast_follows_the_one_without(engine: str) -> None:
 
     for one, other in zip(trained(autocast), trained(contextlib.nullcontext), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-2, atol=1e-3)
+
+
+def test_a_derivative_is_outside_every_devices_autocast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """backward() asks for it inside, where somebody has left autocast on; CUDA's is off, too, for layers there."""
+    on = {"cpu": True, "cuda": True}
+
+    @contextlib.contextmanager
+    def changed(kind: str, *, enabled: bool) -> Any:
+        before, on[kind] = on[kind], enabled
+        yield
+        on[kind] = before
+
+    monkeypatch.setattr(torch, "is_autocast_enabled", on.__getitem__)
+    monkeypatch.setattr(torch, "autocast", changed)
+    assert precision.exact(lambda: dict(on))() == {"cpu": False, "cuda": False}
+    assert on == {"cpu": True, "cuda": True}

@@ -152,7 +152,7 @@ class Kernel:
             if kind not in self.launched:
                 launching.check_first(device)
             getattr(self.module, name)[(programs(inputs.product.shape[1]),)](
-                **arguments, **options(self.axes, inputs.state[0].dtype)
+                **arguments, **options(self.axes, inputs.state[0].dtype, cuts=inputs.cut is not None)
             )
         self.launched.add(kind)
 
@@ -162,11 +162,11 @@ def programs(batch: int) -> int:
     return -(-batch // ROWS)
 
 
-def options(axes: Plan, dtype: torch.dtype) -> dict[str, Any]:
+def options(axes: Plan, dtype: torch.dtype, *, cuts: bool = False) -> dict[str, Any]:
     """How Triton compiles them: with so many warps that nothing spills, for which NVIDIA's compiler has to be let take all registers in
-    float64; one step's values are loaded ahead.
+    float64; one step's values are loaded ahead. cuts: sequences start again, which takes more of them.
     """
-    made = {"num_warps": 4 if axes.units.width <= FEW else 8, "num_stages": 2, "enable_fp_fusion": True}
+    made = {"num_warps": 4 if axes.units.width <= (FEW // 2 if cuts else FEW) else 8, "num_stages": 2, "enable_fp_fusion": True}
     return made | {"maxnreg": 255} if dtype == torch.float64 else made
 
 

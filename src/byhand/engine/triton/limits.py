@@ -23,17 +23,19 @@ INTERPRETED = 227 << 10  # bytes, as an sm_90 has them, where kernels are interp
 
 def refuses(call: Call) -> str | None:
     """Why the call does not fit on the chip, or None."""
-    reason = refuses_sizes(call.cell, *sizes_of(call), call.input.dtype, call.input.device)
+    reason = refuses_sizes(call.cell, *sizes_of(call), call.input.dtype, call.input.device, cuts=call.cut is not None)
     return reason or refuses_batch(call)
 
 
-def refuses_sizes(cell: Cell, hidden: int, projected: int | None, dtype: torch.dtype, device: torch.device) -> str | None:
-    """Why the recurrent weights do not fit on the chip, or None."""
+def refuses_sizes(
+    cell: Cell, hidden: int, projected: int | None, dtype: torch.dtype, device: torch.device, *, cuts: bool
+) -> str | None:
+    """Why the recurrent weights do not fit on the chip, or None. cuts: sequences start again."""
     widest = max(hidden, projected or 0)
     if widest > WIDEST:
         return f"a layer of {widest} units is too wide: the weights of at most {WIDEST} are held on the chip"
     precision = product_precision(dtype, plan(hidden, projected).units.width)
-    needed, there = needed_on_chip(cell, hidden, projected, dtype, precision), there_on_chip(device)
+    needed, there = needed_on_chip(cell, hidden, projected, dtype, precision, cuts=cuts), there_on_chip(device)
     return None if needed <= there else f"the recurrent weights need {needed >> 10} KB on the chip, there are {there >> 10}"
 
 
@@ -44,16 +46,18 @@ def refuses_batch(call: Call) -> str | None:
 
 
 @cache
-def needed_on_chip(cell: Cell, hidden: int, projected: int | None, dtype: torch.dtype, precision: str) -> int:
+def needed_on_chip(
+    cell: Cell, hidden: int, projected: int | None, dtype: torch.dtype, precision: str, *, cuts: bool = False
+) -> int:
     """Bytes of shared memory that a program of either kernel needs, at most: for its weights, and for one step's values that are loaded
-    ahead. tests/kernels/test_gpu_budgets.py holds it against compiled kernels.
+    ahead, among them those that sequences start again with. tests/kernels/test_gpu_budgets.py holds it against compiled kernels.
     """
     printer = Printer(cell, partition(cell), plan(hidden, projected))
     units, sums = printer.axes.units.width, 8 if dtype == torch.float64 else 4
     outputs = printer.axis(0).width
     read = sum(printer.axis(state).width for state in printer.sources)
     weights = len(cell.gates) * units * read + (0 if printer.axes.outputs is None else outputs * units)
-    ahead = len(printer.parts.preactivations) + 2 * len(printer.read_again) + 2
+    ahead = len(printer.parts.preactivations) + 2 * len(printer.read_again) + 2 + (2 * len(cell.state) if cuts else 0)
     parts = (
         2 if precision == "tf32x3" else 1
     )  # what tf32 holds of each weight, and the rest; 8 KB for parts of what they multiply

@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 def name_of(call: Call) -> str:
     """The cell's full name, by which the operator finds it; empty if there is no kernel for it. RuntimeError in an ONNX export."""
-    return cell_name(call.cell, call.input.dtype, call.input.device, *sizes_of(call))
+    return cell_name(call.cell, call.input.dtype, call.input.device, *sizes_of(call), call.cut is not None)
 
 
-def cell_name(cell: Cell, dtype: torch.dtype, device: torch.device, hidden: int, projected: int | None) -> str:
+def cell_name(cell: Cell, dtype: torch.dtype, device: torch.device, hidden: int, projected: int | None, cuts: bool) -> str:
     """The same, as torch.compile is to ask it: once, for a constant."""
     transforms.refuse_onnx_export()
     reason = refusal.refuses_place(device, dtype) or refusal.refuses_cell(cell)
     if dtype in precision.LOW:
         reason = reason or bfloat16.refuses_cell(cell)
-    reason = reason or limits.refuses_sizes(cell, hidden, projected, dtype, device)
+    reason = reason or limits.refuses_sizes(cell, hidden, projected, dtype, device, cuts=cuts)
     return "" if reason or proof.fails(device, dtype, Tier.resident) else full_name(cell)
 
 
