@@ -29,9 +29,11 @@ from triton.compiler import ASTSource
 
 from byhand import cells
 from byhand.cells import Cell
-from byhand.engine.triton import limits
+from byhand.engine.triton import limits, sliced
 from byhand.engine.triton.blocks import plan
 from byhand.engine.triton.kernel import IEEE, Kernel, options
+from byhand.engine.triton.slices import INNER, SHAPES, Slices
+from byhand.engine.triton.tiers import Tier
 from byhand.engine.triton.values import Inputs
 
 SHARED = {
@@ -43,8 +45,9 @@ SHARED = {
     "sm_120": 99,
     "gfx942": 64,
 }  # KB that a program may have
-NAMES = {torch.float64: "fp64", torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16", torch.int32: "i32"}
-NAMES[torch.uint8] = "u8"
+NAMES = {torch.float64: "fp64", torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
+NAMES |= {torch.int32: "i32", torch.int64: "i64", torch.uint8: "u8"}
+TABLE_OF_ADDRESSES = torch.empty(64, dtype=torch.int64, device="meta")
 
 
 class Entry(NamedTuple):
@@ -55,15 +58,20 @@ class Entry(NamedTuple):
     dtype: torch.dtype
     precision: str
     projected: int | None = None
+    tier: Tier = Tier.resident
+    block: tuple[int, int] = SHAPES[0]  # sequences and units of a program, where it does not run all units
     cuts: bool = False  # whether sequences start again inside
 
     def __str__(self) -> str:
         number = NAMES[self.dtype] if self.dtype != torch.float32 else f"fp32 {self.precision}"
         projected, cuts = "" if self.projected is None else f" -> {self.projected}", ", reset" if self.cuts else ""
-        return f"{self.cell.name} {self.hidden}{projected} {number}{cuts}"
+        how = "" if self.tier is Tier.resident else f", {self.tier.value} {self.block[0]} x {self.block[1]}"
+        return f"{self.cell.name} {self.hidden}{projected} {number}{cuts}{how}"
 
     def needed(self) -> int:
         """What the engine thinks that it needs on the chip, in bytes."""
+        if self.tier is not Tier.resident:
+            return limits.NEEDED_BY_SLICES[self.block == SHAPES[-1]]
         precision = self.precision
         if self.dtype == torch.float32 and precision == "ieee":
             precision = "ieee" if plan(self.hidden, self.projected).units.width <= IEEE else "tf32x3"
@@ -95,6 +103,14 @@ TABLE = (  # of docs/gpu.md
     Entry(cells.peephole, 64, torch.float32, "tf32"),
     Entry(cells.slstm, 64, torch.float32, "tf32"),
     Entry(cells.lstm_1997, 32, torch.float32, "tf32"),
+    *(Entry(cells.lstm, 512, torch.bfloat16, "ieee", None, Tier.cooperative, block) for block in SHAPES[:2]),
+    Entry(cells.lstm, 512, torch.float32, "tf32", None, Tier.cooperative, SHAPES[1]),
+    Entry(cells.lstm, 512, torch.float64, "ieee", None, Tier.cooperative, SHAPES[1]),
+    Entry(cells.slstm, 512, torch.float32, "ieee", None, Tier.cooperative, SHAPES[1]),
+    *(Entry(cells.lstm, 1536, torch.bfloat16, "ieee", None, Tier.stepwise, block) for block in SHAPES[1:]),
+    Entry(cells.lstm, 1536, torch.float64, "ieee", None, Tier.stepwise, SHAPES[1]),
+    Entry(cells.lstm, 512, torch.bfloat16, "ieee", 200, Tier.stepwise, SHAPES[1]),
+    Entry(cells.lstm_1997, 200, torch.float32, "ieee", None, Tier.stepwise, SHAPES[1]),
 )
 
 
@@ -112,6 +128,9 @@ def entries(chosen: Iterable[Cell]) -> Iterator[Entry]:
             yield from (Entry(cell, hidden, dtype, precision) for hidden in (16, 32, 48, 64, 96, 128))
             if not cell.reads_its_output:
                 yield Entry(cell, 64, dtype, precision, 32)
+            yield from (Entry(cell, 512, dtype, precision, None, Tier.cooperative, block) for block in SHAPES[:2])
+            shapes = SHAPES[:2] if dtype == torch.float64 else SHAPES
+            yield from (Entry(cell, 1536, dtype, precision, None, Tier.stepwise, block) for block in shapes)
 
 
 class Usage(NamedTuple):
@@ -201,13 +220,33 @@ def usage(made: Any, seconds: float) -> Usage:
 
 
 def used(entry: Entry, arch: str) -> Iterator[tuple[str, Usage]]:
-    """Both kernels of an entry."""
+    """The kernels of an entry: two, or four where a projection has its own."""
     torch.backends.cudnn.rnn.fp32_precision = "tf32" if entry.precision == "tf32" else "ieee"  # type: ignore[attr-defined]
-    kernel = Kernel(entry.cell, entry.hidden, entry.projected)
     inputs = inputs_of(entry.cell, entry.hidden, entry.dtype, entry.projected, cuts=entry.cuts)
+    if entry.tier is not Tier.resident:
+        yield from used_in_slices(entry, inputs, arch)
+        return
+    kernel = Kernel(entry.cell, entry.hidden, entry.projected)
     wanted = options(kernel.axes, entry.dtype, cuts=entry.cuts)
     for name, given in arguments_of(kernel, inputs).items():
         yield name, usage(*compiled(getattr(kernel.module, name), given, arch, wanted))
+
+
+def used_in_slices(entry: Entry, inputs: Inputs, arch: str) -> Iterator[tuple[str, Usage]]:
+    """Kernels that find their tensors in a table."""
+    kind = sliced.Cooperative if entry.tier is Tier.cooperative else sliced.Sliced
+    kernel, slices = kind(entry.cell, entry.hidden, entry.projected), Slices(*entry.block, INNER[entry.dtype])
+    how = kernel.options(entry.dtype, slices)
+    if arch.startswith("sm_") and kernel.meets:
+        how["launch_cooperative_grid"] = True
+    module, table = kernel.module_of(slices), {"TABLE": TABLE_OF_ADDRESSES}
+    for way, given in arguments_of(kernel, inputs).items():
+        asked = kernel.request(way, inputs, given, slices)
+        small = {"num_warps": 1}  # what writes the table is to compile, and needs next to nothing
+        compiled(getattr(module, f"{way}_table"), asked.tensors | table | {"T": 1}, arch, small)
+        compiled(module.advance, table | {"STEPS": 1}, arch, small)
+        for name in kernel.names(way):
+            yield name, usage(*compiled(getattr(module, name), asked.scalars | table | {"OFFSET": 1}, arch, how))
 
 
 def main() -> int:
@@ -218,6 +257,7 @@ def main() -> int:
         "--cell", choices=[cell.name for cell in CELLS], help="one cell, at every size and in every number type"
     )
     parser.add_argument("--cuts", action="store_true", help="a few layers whose sequences start again inside")
+    parser.add_argument("--tier", choices=[tier.value for tier in Tier], help="the kernels of this tier alone")
     asked = parser.parse_args()
     unknown = sorted(set(asked.arch) - set(SHARED))
     if unknown:
@@ -226,6 +266,7 @@ def main() -> int:
         chosen: Iterable[Entry] = entries([cell for cell in EVERY if asked.cell in (None, cell.name)])
     else:
         chosen = WITH_CUTS if asked.cuts else TABLE
+    chosen = [entry for entry in chosen if asked.tier in (None, entry.tier.value)]
     over = 0
     print("| layer | GPU | kernel | registers | spilled bytes | shared KB | the engine thinks |\n|---|---|---|---|---|---|---|")
     for entry, arch in ((entry, arch) for entry in chosen for arch in asked.arch):

@@ -108,20 +108,36 @@ def test_layers() -> None:
 
 def test_what_it_refuses() -> None:
     (refused,) = [one["refused"] for one in found("layers") if "refused" in one]
-    assert refused["wide"] == "resident: a layer of 200 units is too wide: the weights of at most 128 are held on the chip"
-    assert refused["large"] == "resident: the recurrent weights need 576 KB on the chip, there are 227"
+    assert refused["wide, resident"] == "a layer of 208 units is too wide: the weights of at most 128 are held on the chip"
+    assert refused["large, resident"] == "the recurrent weights need 336 KB on the chip, there are 227"
+    one_by_one = "programs that wait for each other cannot run on cpu, one after the other"
+    assert refused["wide, cooperative"] == refused["large, cooperative"] == one_by_one
+    assert refused["wide, stepwise"] is refused["large, stepwise"] is None
     assert refused["cell"] == "cell 'layernorm_lstm' is not elementwise: a unit's values depend on other units"
     assert refused["device"] == "the input is on meta, the engine runs on cuda"
+
+
+def test_what_does_not_fit_goes_one_tier_down_and_the_engine_says_so() -> None:
+    (how,) = [one["how"] for one in found("layers") if "how" in one]
+    down = "not cooperative: programs that wait for each other cannot run on cpu, one after the other"
+    assert how["small"] == "resident, the table's for 5 units and 2 sequences in float64"
+    assert how["wide"] == f"stepwise, {down}"
+    assert how["large"] == f"stepwise, not resident: the recurrent weights need 336 KB on the chip, there are 227; {down}"
+    (engines,) = [one["engines"] for one in found("layers") if "engines" in one]
+    assert engines == "ready; resident, the table's for 5 units and 2 sequences in float32"
 
 
 def test_it_refuses_a_device_on_which_it_is_wrong() -> None:
     rows = found("proof")
     sound = {one["proof"]: one for one in rows if "proof" in one}
-    assert len(sound) == 4 and all(one["fails"] is None for one in sound.values())
+    assert len(sound) == 8 and all(one["fails"] is None for one in sound.values())
     assert all(one["off"] < 1e-14 for name, one in sound.items() if name.endswith("float64"))
     refused = {one["device"]: one["refused"] for one in rows if "device" in one}
-    assert refused["wrong"] == "resident: its kernels are 5.0e-01 off on cpu in torch.float32, where rounding explains 0.01"
-    assert refused["broken"] == "resident: its kernels do not run on cpu: RuntimeError: no kernel image is available"
+    for tier in ("resident", "cooperative", "stepwise"):
+        assert f"{tier}: " in refused["wrong"] and f"{tier}: " in refused["broken"]
+    wrong = "its kernels are 5.0e-01 off on cpu in torch.float32, where rounding explains 0.01"
+    assert refused["wrong"].startswith(f"resident: {wrong}; ") and refused["wrong"].endswith(f"; stepwise: {wrong}")
+    assert refused["broken"].startswith("resident: its kernels do not run on cpu: RuntimeError: no kernel image is available; ")
 
 
 def test_it_passes_check_engine() -> None:

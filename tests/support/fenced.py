@@ -5,13 +5,14 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from byhand import cells
+from byhand.cells import Cell
 from byhand.engine import reference
 from byhand.engine.triton import engine, kernel
 from byhand.engine.triton.values import Inputs
@@ -40,10 +41,10 @@ def fenced(tensor: Tensor, side: str) -> Tensor:
 
 
 class Fences:
-    """In place of Kernel.launch: the kernel gets fenced copies, and what it wrote is copied back. further: sequences too many."""
+    """In place of a class's launch: the kernel gets fenced copies, and what it wrote is copied back. further: sequences too many."""
 
-    def __init__(self, side: str, further: int = 0) -> None:
-        self.side, self.further, self.launch = side, further, kernel.Kernel.launch
+    def __init__(self, side: str, further: int = 0, of: type[kernel.Kernel] = kernel.Kernel) -> None:
+        self.side, self.further, self.of, self.launch = side, further, of, of.launch
 
     def __call__(self, one: kernel.Kernel, name: str, inputs: Inputs, arguments: dict[str, Any]) -> None:
         """Launch it."""
@@ -60,23 +61,29 @@ class Fences:
         def launch(*arguments: Any) -> None:  # a function, so that it becomes a method
             self(*arguments)
 
-        kernel.Kernel.launch = launch  # type: ignore[method-assign]
+        self.of.launch = launch  # type: ignore[method-assign]
 
     def __exit__(self, *_: object) -> None:
-        kernel.Kernel.launch = self.launch  # type: ignore[method-assign]
+        self.of.launch = self.launch  # type: ignore[method-assign]
 
 
 def checks() -> Iterator[dict[str, Any]]:
     """Every pointer of both kernels; and, in a process of its own, one sequence too many."""
+    of_each = (cells.lstm, cells.lstm_1997, cells.zoneout(cells.peephole, h=0.2, c=0.3), cells.gru)
+    yield from checks_of(kernel.Kernel, of_each)
+
+
+def checks_of(of: type[kernel.Kernel], chosen: Sequence[Cell]) -> Iterator[dict[str, Any]]:
+    """The same of one class's kernels, for these cells."""
     torch.backends.cudnn.rnn.fp32_precision = "ieee"  # type: ignore[attr-defined]
-    for cell in (cells.lstm, cells.lstm_1997, cells.zoneout(cells.peephole, h=0.2, c=0.3), cells.gru):
+    for cell in chosen:
         for side in ("end", "beginning"):
             projection = 0 if cell.reads_its_output else 3
             call = call_of(cell, (2, 3, 3, 10), torch.float64, torch.device("cpu"), proj_size=projection)
             call = call._replace(valid=torch.arange(2).unsqueeze(1) < torch.tensor([2, 1, 2]), reverse=side == "end")
             cut = torch.tensor([[True, False, True], [True, False, False]])
             call = call._replace(cut=cut, restart=tuple(torch.ones_like(one) for one in call.state))
-            with Fences(side):
+            with Fences(side, of=of):
                 found = named(call, engine.run(call))
             right = named(call, reference.run(call))
             off = max((found[name] - right[name]).abs().max().item() for name in right)
@@ -84,7 +91,7 @@ def checks() -> Iterator[dict[str, Any]]:
     call = call_of(cells.lstm, (2, 3, 3, 10), torch.float64, torch.device("cpu"))
     child = os.fork()
     if child == 0:
-        with Fences("end", further=1):
+        with Fences("end", further=1, of=of):
             engine.run(call)
         os._exit(0)
     yield {"fence": "one sequence too many", "signal": os.waitpid(child, 0)[1] & 127}

@@ -247,21 +247,28 @@ def of_layers() -> Iterator[Found]:
     ours, theirs = both(automatically)
     yield {"layer": "autocast", "off": off(ours, theirs), "dtype": str(ours.dtype)}
     call = lstm.call(lstm.sublayers[0], x, tuple(torch.zeros(2, 5, dtype=DOUBLE) for _ in range(2)))
+    wide, large = (call_of(cells.lstm, (1, 1, 1, units), dtype, CPU) for units, dtype in ((208, SINGLE), (96, DOUBLE)))
     refused = {
-        "wide": call_of(cells.lstm, (1, 1, 1, 200), SINGLE, CPU),
-        "large": call_of(cells.lstm, (1, 1, 1, 120), DOUBLE, CPU),
         "cell": call_of(cells.layernorm_lstm, (1, 1, 1, 4), SINGLE, CPU),
         "device": precision.converted(call, SINGLE)._replace(input=torch.empty(3, 2, 3, device="meta")),
     }
-    yield {"refused": {name: engine.refuses(one) for name, one in refused.items()}}
+    found = {name: engine.refuses(one) for name, one in refused.items()}
+    for tier in tiers.BUILT:
+        with tiers.only(tier):
+            found |= {f"{name}, {tier.value}": engine.refuses(one) for name, one in (("wide", wide), ("large", large))}
+    yield {"refused": found}
+    yield {"how": {name: engine.how(one) for name, one in (("small", call), ("wide", wide), ("large", large))}}
+    with byhand.use_engine("triton"):
+        yield {"engines": dict(byhand.engines(byhand.LSTM(3, 5), torch.randn(3, 2, 3)))["triton"]}
+    yield {"traced": engine.traced(call) is None, "prepared": engine.prepare(call) is None}
 
 
 def of_proof() -> Iterator[Found]:
     """The engine's own proof on a device, and on one whose kernels are wrong, or do not run."""
-    for tier in tiers.BUILT:
+    for tier in (tiers.Tier.resident, tiers.Tier.stepwise):
         for dtype in (DOUBLE, SINGLE, BFLOAT, HALF):
             with tiers.only(tier):
-                off = proof.distance(CPU, dtype)
+                off = proof.distance(CPU, dtype, tier)
             yield {"proof": f"{tier.value}, {dtype}", "off": off, "fails": proof.fails(CPU, dtype, tier)}
     run_kernel, call = layer.run_kernel, call_of(cells.gru, (3, 2, 2, 3), SINGLE, CPU)
 

@@ -11,10 +11,13 @@ LEAST = 16  # the smallest block that a matrix product takes
 
 
 class Axis(NamedTuple):
-    """One dimension of a kernel's tensors: the letter of its size, and its blocks as (first index, size)."""
+    """One dimension of a kernel's tensors: the letter of its size, and its blocks as (first index, size); from where, in Triton's words,
+    they are counted.
+    """
 
     letter: str
     blocks: tuple[tuple[int, int], ...]
+    origin: str = ""
 
     @property
     def width(self) -> int:
@@ -30,7 +33,7 @@ class Axis(NamedTuple):
         for (first, size), i, has, m, at, z in zip(
             self.blocks, *(self.named(kind) for kind in ("i", "has", "m", "at", "z")), strict=True
         ):
-            yield f"{i} = {first} + tl.arange(0, {size})"
+            yield f"{i} = {self.origin}{first} + tl.arange(0, {size})"
             yield f"{has} = {i} < {self.letter}"
             yield f"{m} = has_row[:, None] & {has}[None, :]"
             yield f"{at} = row[:, None] * {self.letter} + {i}[None, :]"
@@ -47,6 +50,11 @@ class Plan(NamedTuple):
 def plan(hidden: int, projected: int | None) -> Plan:
     """The blocks of a layer with these sizes."""
     return Plan(Axis("H", cover(hidden)), None if projected is None else Axis("O", cover(projected)))
+
+
+def slice_of(letter: str, size: int) -> Axis:
+    """One block of an axis that programs share: the second number of a program is that of its block."""
+    return Axis(letter, ((0, size),), f"tl.program_id(1) * {size} + ")
 
 
 def cover(size: int) -> tuple[tuple[int, int], ...]:

@@ -14,7 +14,7 @@ from byhand.engine import aten, edits, operators, precision, transforms
 from byhand.engine.call import Call, Result
 from byhand.engine.cpp import bfloat16
 from byhand.engine.cpp.autograd import flatten, without_tensors
-from byhand.engine.triton import layer, proof, sites, tiers
+from byhand.engine.triton import layer, proof, sites
 from byhand.engine.triton.refusal import DEVICES, refuses_cell, refuses_place
 
 if TYPE_CHECKING:
@@ -28,25 +28,14 @@ def refuses(call: Call) -> str | None:
     reason = refuses_place(call.input.device, call.input.dtype) or refuses_use(call) or refuses_low(call)
     if reason is not None:
         return reason
-    choice = choose(call)
+    choice = proof.choose(call)
     return choice.why if choice.tier is None else None
 
 
 def how(call: Call) -> str:
     """The tier of kernels that runs a call which is not refused, and why that one."""
-    choice = choose(call)
+    choice = proof.choose(call)
     return choice.why if choice.tier is None else f"{choice.tier.value}, {choice.why}"
-
-
-def choose(call: Call) -> tiers.Choice:
-    """The tier for a call, among those that have proven themselves on its device."""
-    device, dtype = call.input.device, call.input.dtype
-    while (choice := tiers.choose(call)).tier is not None:
-        reason = proof.fails(device, dtype, choice.tier)
-        if reason is None:
-            break
-        tiers.distrust(device, dtype, choice.tier, reason)
-    return choice
 
 
 def refuses_use(call: Call) -> str | None:

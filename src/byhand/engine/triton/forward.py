@@ -8,7 +8,7 @@ from byhand.engine.triton.printer import indented, multiplied, names
 from byhand.engine.triton.statements import Constants, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from byhand.engine.triton.printer import Printer
 
@@ -82,11 +82,11 @@ def projected(p: Printer) -> Iterator[str]:
         yield from (multiplied(f"n_0_{k}", f"r_{j}", f"w_p_{j}_{k}") for j in range(len(units.blocks)))
 
 
-def stored(p: Printer) -> Iterator[str]:
+def stored(p: Printer, states: Iterable[int] | None = None) -> Iterator[str]:
     """The output, 0 where a sequence has ended; for a derivative, what the product reads, in the weights' number type, and what the
-    step reads itself, in that of sums.
+    step reads itself, in that of sums. states: of these alone.
     """
-    for state in range(len(p.cell.state)):
+    for state in range(len(p.cell.state)) if states is None else states:
         axis = p.axis(state)
         for j, (at, m, z) in enumerate(zip(axis.named("at"), axis.named("m"), axis.named("z"), strict=True)):
             where = f"t * B * {axis.letter} + {at}"

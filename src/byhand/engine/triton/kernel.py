@@ -187,11 +187,6 @@ def kernel(cell: Cell, hidden: int, projected: int | None) -> Kernel:
     return Kernel(cell, hidden, projected)
 
 
-def kernel_of(call: Call) -> Kernel:
-    """The kernels that a call needs."""
-    return kernel(call.cell, *sizes_of(call))
-
-
 def sizes_of(call: Call) -> tuple[int, int | None]:
     """How many units a call's layer has, and how many outputs if they are projected."""
     projection = call.weights.projection

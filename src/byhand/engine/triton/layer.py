@@ -10,7 +10,7 @@ from torch.nn.functional import linear
 
 from byhand.engine import precision
 from byhand.engine.cpp.autograd import runs, shares_output, through_reference, unflatten
-from byhand.engine.triton.kernel import Kernel, kernel_of
+from byhand.engine.triton.kernels import Kernel, kernel_of
 from byhand.engine.triton.values import Inputs, Outputs
 
 if TYPE_CHECKING:

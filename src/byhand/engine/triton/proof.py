@@ -16,19 +16,31 @@ from byhand.engine import precision, reference
 from byhand.engine.call import Call, Weights
 from byhand.engine.cpp.autograd import flatten, unflatten, without_tensors
 from byhand.engine.triton import launching, layer, tiers
+from byhand.engine.triton.tiers import Tier
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from byhand.engine.triton.tiers import Tier
-
-TIME, BATCH, INPUT, HIDDEN = 3, 2, 2, 3
+TIME, BATCH, INPUT = 3, 2, 2
+HIDDEN = {Tier.resident: 3, Tier.cooperative: 32, Tier.stepwise: 20}  # units: of two programs where they share them
+OFTEN = 2  # the second time by graphs
 LIMITS = {
     torch.float64: 1e-10,
     torch.float32: 1e-2,
     torch.bfloat16: 1e-1,
     torch.float16: 2e-2,
 }  # of rounding; float32 may be tf32
+
+
+def choose(call: Call) -> tiers.Choice:
+    """The tier for a call, among those that have proven themselves on its device."""
+    device, dtype = call.input.device, call.input.dtype
+    while (choice := tiers.choose(call)).tier is not None:
+        reason = fails(device, dtype, choice.tier)
+        if reason is None:
+            break
+        tiers.distrust(device, dtype, choice.tier, reason)
+    return choice
 
 
 found: dict[tuple[torch.device, torch.dtype, Tier], str | None] = {}
@@ -51,7 +63,7 @@ def proved(device: torch.device, dtype: torch.dtype, tier: Tier) -> str | None:
     try:
         # In a thread of its own no mode, transform or autocast of the caller's is active.
         with tiers.only(tier), ThreadPoolExecutor(1) as thread:
-            off = thread.submit(distance, device, dtype).result()
+            off = thread.submit(distance, device, dtype, tier).result()
     except Exception as problem:  # noqa: BLE001 (of a compiler, a driver, a launch: each is a reason to leave it)
         said = (str(problem).strip().splitlines() or ["nothing is said"])[0]
         return f"its kernels do not run on {device}: {type(problem).__name__}: {said}"
@@ -60,22 +72,24 @@ def proved(device: torch.device, dtype: torch.dtype, tier: Tier) -> str | None:
     return f"its kernels are {off:.1e} off on {device} in {dtype}, where rounding explains {LIMITS[dtype]:g}"
 
 
-def distance(device: torch.device, dtype: torch.dtype) -> float:
+def distance(device: torch.device, dtype: torch.dtype, tier: Tier) -> float:
     """The largest difference of any value or gradient from the reference engine's in float64."""
-    found = answers(precision.converted(example(device), dtype), kernels=True)
-    right = answers(example(torch.device("cpu")), kernels=False)
-    return max(float((one.double().cpu() - other).abs().max()) for one, other in zip(found, right, strict=True))
+    right = answers(example(torch.device("cpu"), HIDDEN[tier]), kernels=False)
+    call = precision.converted(example(device, HIDDEN[tier]), dtype)
+    found = [one for _ in range(OFTEN) for one in answers(call, kernels=True)]
+    off = torch.stack([(one.double().cpu() - other).abs().max() for one, other in zip(found, OFTEN * right, strict=True)])
+    return float(off.max())  # NaN if one is
 
 
-def example(device: torch.device) -> Call:
+def example(device: torch.device, hidden: int) -> Call:
     generator = torch.Generator().manual_seed(0)
 
     def some(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator, dtype=torch.float64).to(device)
 
-    rows = len(lstm.gates) * HIDDEN
-    weights = Weights(some(rows, INPUT), some(rows, HIDDEN), some(rows), some(rows), None, ())
-    return Call(lstm, some(TIME, BATCH, INPUT), (some(BATCH, HIDDEN), some(BATCH, HIDDEN)), weights)
+    rows = len(lstm.gates) * hidden
+    weights = Weights(some(rows, INPUT), some(rows, hidden) / hidden**0.5, some(rows), some(rows), None, ())
+    return Call(lstm, some(TIME, BATCH, INPUT), (some(BATCH, hidden), some(BATCH, hidden)), weights)
 
 
 def answers(call: Call, *, kernels: bool) -> list[Tensor]:

@@ -11,7 +11,8 @@ from byhand.cells.names import full_name
 from byhand.engine import precision, transforms
 from byhand.engine.cpp import bfloat16
 from byhand.engine.triton import limits, proof, refusal
-from byhand.engine.triton.kernel import kernel_of, sizes_of
+from byhand.engine.triton.kernel import sizes_of
+from byhand.engine.triton.kernels import kernel_of
 from byhand.engine.triton.layer import gradients, run_kernel, sums_in
 from byhand.engine.triton.tiers import Tier
 from byhand.engine.triton.values import Inputs, Outputs
@@ -34,8 +35,10 @@ def cell_name(cell: Cell, dtype: torch.dtype, device: torch.device, hidden: int,
     reason = refusal.refuses_place(device, dtype) or refusal.refuses_cell(cell)
     if dtype in precision.LOW:
         reason = reason or bfloat16.refuses_cell(cell)
-    reason = reason or limits.refuses_sizes(cell, hidden, projected, dtype, device, cuts=cuts)
-    return "" if reason or proof.fails(device, dtype, Tier.resident) else full_name(cell)
+    if cuts:  # which one tier alone can
+        reason = reason or limits.refuses_sizes(cell, hidden, projected, dtype, device, cuts=cuts)
+    tier = Tier.resident if cuts else Tier.stepwise  # for any size, and any number of sequences
+    return "" if reason or proof.fails(device, dtype, tier) else full_name(cell)
 
 
 cell_name._dynamo_marked_constant = True  # type: ignore[attr-defined]  # torch.compiler.assume_constant_result, which loads the compiler
@@ -43,9 +46,9 @@ cell_name._dynamo_marked_constant = True  # type: ignore[attr-defined]  # torch.
 
 def layer(call: Call, keep: bool) -> list[Tensor]:
     """Output and last states; then, if it is to be kept, what the derivative is made from. RuntimeError of too large a batch."""
-    reason = limits.refuses_batch(call)
-    if reason is not None:
-        raise RuntimeError(f"engine 'triton' was recorded and cannot run this: {reason}")
+    choice = proof.choose(call)
+    if choice.tier is None:
+        raise RuntimeError(f"engine 'triton' was recorded and cannot run this: {choice.why}")
     return listed(run_kernel(call, keep=keep), keep=keep)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from byhand.engine.triton.kernel import kernel_of
+from byhand.engine.triton.kernels import kernel_of
 from byhand.engine.triton.layer import preactivations, shifted, states_before, sums_in
 
 if TYPE_CHECKING:

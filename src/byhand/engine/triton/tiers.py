@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from enum import Enum
-from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
 from byhand.engine.triton import limits
 from byhand.engine.triton.kernel import product_precision, sizes_of
+from byhand.engine.triton.limits import Chip, chip_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,14 +34,6 @@ class Tier(Enum):
     resident = "resident"
     cooperative = "cooperative"
     stepwise = "stepwise"
-
-
-class Chip(NamedTuple):
-    """What of a GPU decides. processors: streaming multiprocessors; shared: bytes on the chip that a program may have."""
-
-    processors: int
-    shared: int
-    capability: tuple[int, int]
 
 
 class Entry(NamedTuple):
@@ -79,8 +71,8 @@ TABLE = (  # the first entry that a call fits; estimated, not measured
     Entry("float16", 1024, ANY, OLDEST, 64, Tier.cooperative),
     *(Entry(number, ANY, ANY, OLDEST, 1, Tier.stepwise) for number in NUMBERS),
 )
-BUILT = (Tier.resident,)  # those that there are kernels for
-INTERPRETED = Chip(132, limits.INTERPRETED, (9, 0))  # an H200, where kernels are interpreted for tests
+FITS = {Tier.resident: limits.refuses, Tier.cooperative: limits.refuses_at_once, Tier.stepwise: limits.refuses_sliced}
+BUILT = tuple(FITS)
 _only: list[Tier] = []
 _distrusted: dict[tuple[torch.device, torch.dtype, Tier], str] = {}
 
@@ -95,7 +87,7 @@ def choose(call: Call) -> Choice:
         return Choice(None, reason) if reason else Choice(_only[-1], "no other is allowed here")
     first = look_up(number, units, batch, chip)
     reasons: list[str] = []
-    for tier in [one for one in list(Tier)[list(Tier).index(first) :] if one in BUILT] or BUILT[-1:]:
+    for tier in list(Tier)[list(Tier).index(first) :]:
         reason = misfit(call, tier)
         if reason is None:
             by_table = f"the table's for {units} units and {batch} sequences in {number}"
@@ -117,21 +109,12 @@ def look_up(number: str, units: int, batch: int, chip: Chip) -> Tier:
 def misfit(call: Call, tier: Tier) -> str | None:
     """Why this tier cannot run a call, or None."""
     distrusted = _distrusted.get((call.input.device, call.input.dtype, tier))
-    return distrusted or limits.refuses(call)
+    return distrusted or FITS[tier](call)
 
 
 def number_of(dtype: torch.dtype, units: int) -> str:
     """A number type by the name that the table has for it: float32 is "tf32" where its products are."""
     return "tf32" if product_precision(dtype, units) == "tf32" else str(dtype).removeprefix("torch.")
-
-
-@cache
-def chip_of(device: torch.device) -> Chip:
-    """What of this GPU decides, looked up once."""
-    if device.type != "cuda":
-        return INTERPRETED
-    found = torch.cuda.get_device_properties(device)
-    return Chip(found.multi_processor_count, int(found.shared_memory_per_block_optin), (found.major, found.minor))
 
 
 @contextmanager
