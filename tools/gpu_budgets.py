@@ -37,13 +37,16 @@ from byhand.engine.triton.tiers import Tier
 from byhand.engine.triton.values import Inputs
 
 SHARED = {
+    "sm_75": 64,
     "sm_80": 163,
     "sm_86": 99,
     "sm_89": 99,
     "sm_90": 227,
     "sm_100": 227,
     "sm_120": 99,
+    "gfx90a": 64,
     "gfx942": 64,
+    "gfx1100": 64,
 }  # KB that a program may have
 NAMES = {torch.float64: "fp64", torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 NAMES |= {torch.int32: "i32", torch.int64: "i64", torch.uint8: "u8"}
@@ -196,7 +199,8 @@ def compiled(function: Any, given: dict[str, Any], arch: str, options: dict[str,
         else:
             signature[name], constants[place,] = "constexpr", value
     number = arch.removeprefix("sm_")
-    target = GPUTarget("cuda", int(number), 32) if number != arch else GPUTarget("hip", arch, 64)
+    lanes = 64 if arch.startswith("gfx9") else 32  # of a warp, which AMD calls a wave
+    target = GPUTarget("cuda", int(number), lanes) if number != arch else GPUTarget("hip", arch, lanes)
     began = time.perf_counter()
     if target.backend == "hip":  # which has no such option
         options = {name: value for name, value in options.items() if name != "maxnreg"}

@@ -166,3 +166,21 @@ def test_without_any_compiled_code_no_program_is_made(monkeypatch: pytest.Monkey
     monkeypatch.setattr(refusal, "partition", lambda cell: pytest.fail("a program was made"))
     reasons = dict(engines(LSTM(3, 4), torch.randn(2, 1, 3)))
     assert reasons["aten"] == "ready" and "CXX is" in reasons["cpp"]
+
+
+@pytest.mark.parametrize("device", ["mps", "xpu"])
+@pytest.mark.parametrize(
+    ("cell", "first"), [(cells.lstm, "aten"), (cells.gru, "aten"), (cells.rnn, "aten"), (cells.peephole, "reference")]
+)
+def test_on_devices_without_an_engine_of_ours_it_is_chosen(
+    cell: cells.Cell, first: str, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The choice alone: there are none of these devices here, so tensors of the CPU say that they are there."""
+    layer, x = LSTM(3, 5, cell=cell), torch.randn(4, 2, 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(Tensor, "device", property(lambda one: torch.device(device)))
+        found = engines(layer, x)
+    assert next(name for name, state in found if state == "ready") == first
+    assert dict(found)["cpp"] == f"the input is on {device}, the engine runs on the cpu"
+    assert dict(found)["triton"] == f"the input is on {device}, the engine runs on cuda"
+    assert dict(engines(layer, x))["cpp"].startswith("ready")

@@ -7,7 +7,11 @@ import sys
 from functools import cache
 
 import pytest
+import torch
 from conftest import ROOT
+
+from byhand import cells
+from byhand.engine.triton import limits
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Triton is made for Linux")
 ROW = re.compile(r"\| (.+?) \| (\w+) \| (\w+) \| (\d*) ?\| (\d*) ?\| (\d*) ?\| (.+?) \|")
@@ -51,5 +55,34 @@ def test_an_unknown_gpu_is_refused_in_one_line() -> None:
     done, _ = budgets("sm_1")
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].endswith(
-        "expected one or more of sm_80, sm_86, sm_89, sm_90, sm_100, sm_120, gfx942, got sm_1"
+        "expected one or more of sm_75, sm_80, sm_86, sm_89, sm_90, sm_100, sm_120, gfx90a, gfx942, gfx1100, got sm_1"
     )
+
+
+# Shared KB of backward kernels, compiled by Triton 3.6.0 for an sm_90. That of torch 2.11 is the oldest that byhand takes.
+BY_TRITON_3_6 = [
+    (cells.lstm, 32, torch.float32, "tf32", 28),
+    (cells.lstm, 96, torch.float32, "tf32", 178),
+    (cells.lstm, 64, torch.float32, "ieee", 86),
+    (cells.lstm, 64, torch.float64, "ieee", 176),
+    (cells.gru, 64, torch.float32, "tf32", 70),
+    (cells.slstm, 64, torch.float32, "tf32", 96),
+    (cells.lstm, 128, torch.bfloat16, "ieee", 156),
+]
+
+
+@pytest.mark.parametrize(("cell", "hidden", "dtype", "precision", "found"), BY_TRITON_3_6)
+def test_older_versions_of_triton_need_more_and_the_engine_knows(
+    cell: cells.Cell, hidden: int, dtype: torch.dtype, precision: str, found: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed = {}
+    for version in ("3.6.0", "3.9.0", "of my own"):
+        limits.needed_on_chip.cache_clear()
+        limits.loads_twice_ahead.cache_clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(limits.metadata, "version", lambda _, version=version: version)
+            needed[version] = limits.needed_on_chip(cell, hidden, None, dtype, precision) >> 10
+    limits.needed_on_chip.cache_clear()
+    limits.loads_twice_ahead.cache_clear()
+    assert found <= needed["3.6.0"] == needed["of my own"] <= found * 1.05 + 8
+    assert (needed["3.9.0"] < needed["3.6.0"]) == (dtype != torch.bfloat16)

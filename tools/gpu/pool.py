@@ -94,7 +94,7 @@ class Worker:
 
 
 def answers(tasks: Sequence[Task], count: int, until: float) -> Iterator[tuple[Task, Answer]]:
-    """Every task with its answer, as they come, from so many processes; those that are not done by `until` are left out.
+    """Every task with its answer, as they come, from `count` processes; those that are not done by `until` are left out.
 
     An answer has "ok" (None where there was nothing to do), "said" and "seconds"; all else is the task's own.
     """

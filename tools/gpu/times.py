@@ -95,7 +95,8 @@ def table(rows: Sequence[Row], chip: Chip, name: str) -> Iterator[str]:
             key = units(row), batch(row)
             if key not in of_number or per_step(row) < per_step(of_number[key]):
                 of_number[key] = row
-    yield f"\nfor byhand.engine.triton.tiers.TABLE, as measured on {name}:"
+    if fastest:
+        yield f"\nfor byhand.engine.triton.tiers.TABLE, as measured on {name}:"
     for number in (one for one in PRECISIONS if one in fastest):
         for width, most, tier in merged(fastest[number]):
             words = f'"{number}", {width}, {most or "ANY"}, {chip.capability}, {chip.processors}, Tier.{tier}'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib import metadata
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -96,10 +97,23 @@ def needed_on_chip(
     read = sum(printer.axis(state).width for state in printer.sources)
     weights = len(cell.gates) * units * read + (0 if printer.axes.outputs is None else outputs * units)
     ahead = len(printer.parts.preactivations) + 2 * len(printer.read_again) + 2 + (2 * len(cell.state) if cuts else 0)
+    if dtype.itemsize == sums and loads_twice_ahead():
+        ahead += len(printer.parts.preactivations)
     parts = (
         2 if precision == "tf32x3" else 1
     )  # what tf32 holds of each weight, and the rest; 8 KB for parts of what they multiply
     return parts * weights * dtype.itemsize + ((parts - 1) << 13) + ahead * ROWS * max(units, outputs) * sums
+
+
+@cache
+def loads_twice_ahead() -> bool:
+    """Whether Triton's backward kernel holds the pre-activations of one step more on the chip, where they need no conversion: as compiled
+    by 3.6 it does, by 3.9 it does not. True where neither is known.
+    """
+    try:
+        return [int(one) for one in metadata.version("triton").split(".")[:2]] < [3, 9]
+    except (metadata.PackageNotFoundError, ValueError):  # a build of someone's own
+        return True
 
 
 @cache
