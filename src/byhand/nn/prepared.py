@@ -51,13 +51,7 @@ def run(
     elif not input.is_contiguous():
         return None
     _, batch, width = input.shape
-    stack = stack_of(
-        module,
-        (batch, width, input.dtype, input.device.type),
-        calls,
-        lambda: input.new_empty(1, batch, width, requires_grad=False),
-        frozen,
-    )
+    stack = stack_of(module, (False, batch, width, input.dtype, input.device), calls, input, frozen)
     state = states_of(stack, hx)
     made = None if state is None else through(stack, input, state)
     if made is None or not batch_first:
@@ -74,14 +68,8 @@ def run_packed(
     packing = packing_of(batch_sizes, len(data)) if plain and data.device.type == "cpu" else None
     if packing is None:
         return None
-    batch, width = packing.sizes[0], data.shape[1]
-    stack = stack_of(
-        module,
-        ("packed", batch, width, data.dtype),
-        calls,
-        lambda: data.new_empty(1, batch, width, requires_grad=False),
-        frozen,
-    )
+    kind = (True, packing.sizes[0], data.shape[1], data.dtype, data.device)
+    stack = stack_of(module, kind, calls, data, frozen)
     state = states_of(stack, hx)
     if state is None:
         return None

@@ -40,15 +40,12 @@ class PreparedStack(NamedTuple):
     engines: tuple[Engine, ...]
 
 
-_prepared: WeakKeyDictionary[nn.Module, dict[Any, PreparedStack]] = WeakKeyDictionary()
+Kind = tuple[bool, int, int, torch.dtype, torch.device]  # of input: whether it is packed, batch, width
+_prepared: WeakKeyDictionary[nn.Module, dict[Kind, PreparedStack]] = WeakKeyDictionary()
 
 
 def stack_of(
-    module: nn.Module,
-    key: Any,
-    calls: Callable[[Tensor], Calls | None],
-    input: Callable[[], Tensor],
-    frozen: str | None = None,
+    module: nn.Module, key: Kind, calls: Callable[[Tensor], Calls | None], input: Tensor, frozen: str | None = None
 ) -> PreparedStack:
     """What is known of the module and this kind of input; prepared now if it is not, or the parameters are others. frozen: in which
     number type weights that cannot change are packed.
@@ -60,7 +57,8 @@ def stack_of(
     if stack is None or not is_current(module, stack):
         if len(of_module) > 16:  # ever new shapes
             of_module.clear()
-        stack = of_module[key] = prepare(module, input(), calls, frozen)
+        _, batch, width, *_ = key
+        stack = of_module[key] = prepare(module, input.new_empty(1, batch, width, requires_grad=False), calls, frozen)
     return stack
 
 
@@ -138,13 +136,12 @@ def call(
     stack: PreparedStack, input: Tensor, state: tuple[Tensor, ...], packing: Packing | None
 ) -> tuple[Tensor, list[Tensor]]:
     """Through all layers."""
-    shapes = [tuple(one.shape) for one in stack.zeros]
-    states = [input.new_empty(*shape) for shape in shapes]
-    first, last, x = [one.data_ptr() for one in state], [one.data_ptr() for one in states], input
+    states = [torch.empty_like(one) for one in stack.zeros]
+    first, last = [one.data_ptr() for one in state], [one.data_ptr() for one in states]
     if len(stack.sublayers) == 1:
-        return stack.sublayers[0].run(x, first, last, packing), states
-    sizes = [input.element_size() * shape[-2] * shape[-1] for shape in shapes]
-    outputs = []
+        return stack.sublayers[0].run(input, first, last, packing), states
+    sizes = [input.element_size() * one.shape[-2] * one.shape[-1] for one in states]
+    x, outputs = input, []
     for index, sublayer in enumerate(stack.sublayers):
         if index:
             first, last = list(map(add, first, sizes)), list(map(add, last, sizes))

@@ -55,16 +55,20 @@ class PreparedCall:
 
     def run(self, input: Tensor, first: Sequence[int], last: Sequence[int], packing: Packing | None = None) -> Tensor:
         """The output; the last states are written where `last` says, which may be where the first ones are."""
-        argv, at, kernel, rows = array("q", self.argv), self.at, self.kernel, input.shape[:-1]
-        output = input.new_empty(*rows, self.step[1])
-        lay_out(argv, at, input, packing)
+        argv, at, kernel = array("q", self.argv), self.at, self.kernel
+        if packing is None:
+            argv[at.time] = steps = input.shape[0]
+            output = input.new_empty(steps, *self.step)
+        else:
+            lay_out(argv, at, packing)
+            output = input.new_empty(input.shape[0], self.step[1])
         argv[at.threads], argv[at.x], argv[kernel.output] = torch.get_num_threads(), input.data_ptr(), output.data_ptr()
         argv[kernel.first], ends = array("q", first), array("q", last)
         argv[kernel.last] = ends
         if not kernel.rounds:
             argv[self.others] = ends[1:]
         if self.unprojected is not None:
-            unprojected = input.new_empty(*rows, self.unprojected)
+            unprojected = input.new_empty(*input.shape[:-1], self.unprojected)
             argv[at.unprojected] = unprojected.data_ptr()
         kernel.call(argv)
         return output

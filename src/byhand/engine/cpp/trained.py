@@ -20,11 +20,8 @@ if TYPE_CHECKING:
     from byhand.engine.packing import Packing
 
 
-def lay_out(argv: array[int], at: Arguments, input: Tensor, packing: Packing | None) -> None:
-    """Say how many steps there are, and where the rows of packed sequences are."""
-    if packing is None:
-        argv[at.time] = input.shape[0]
-        return
+def lay_out(argv: array[int], at: Arguments, packing: Packing) -> None:
+    """Say how many steps there are of packed sequences, and where their rows are."""
     argv[at.time] = len(packing.sizes)
     argv[at.offsets], argv[at.lengths] = packing.offsets.buffer_info()[0], packing.lengths.buffer_info()[0]
 
@@ -71,7 +68,10 @@ class TrainedCall:
         self, packing: Packing | None, tensors: Any, output: Tensor, last: Any, histories: Any, saved: Tensor
     ) -> array[int]:
         argv, at, states, vectors, kernel = array("q", self.argv), self.at, self.states, self.vectors, self.kernel
-        lay_out(argv, at, tensors[0], packing)
+        if packing is None:
+            argv[at.time] = tensors[0].shape[0]
+        else:
+            lay_out(argv, at, packing)
         ends = [one.data_ptr() for one in last]
         argv[at.threads], argv[at.saved], argv[at.x] = torch.get_num_threads(), saved.data_ptr(), tensors[0].data_ptr()
         argv[at.weight_x], argv[at.weight_h] = tensors[1].data_ptr(), address(tensors[2])

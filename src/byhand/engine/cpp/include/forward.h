@@ -6,9 +6,10 @@
 #include "products.h"
 #include "team.h"
 
-// Weights that come from afar are read two gates at a time, for twelve rows, where else it is all gates at a time for six.
+// Weights that come from afar are read two gates at a time, for twelve rows, where else it is all gates at a time for six. With half the
+// registers it is two gates for six rows, and all for three.
 constexpr bool HALVES = GATES == PREACTIVATIONS && GATES >= 4 && GATES % 2 == 0;
-constexpr int MOST_ROWS = PREACTIVATIONS > 12 ? 1 : PREACTIVATIONS > 2 ? 24 / PREACTIVATIONS : 12;
+constexpr int MOST_ROWS = PREACTIVATIONS > SUMS / 2 ? 1 : PREACTIVATIONS > 2 ? SUMS / PREACTIVATIONS : SUMS / 2;
 
 // How the input product is made: with the recurrent one, step by step; or, so that its weights are not fetched anew each step, for
 // some steps at once.
@@ -252,8 +253,8 @@ struct Forward {
         const P* weights = packed.panel(c, panel);
         if constexpr (HALVES) {
             if (packed.width == 2)
-                return in_blocks<12>(count, [&](int size, int64_t first) {
-                    with_rows<12, 2>(size, [&](auto known) {
+                return in_blocks<SUMS / 2>(count, [&](int size, int64_t first) {
+                    with_rows<SUMS / 2, REGISTERS / 16>(size, [&](auto known) {
                         forward_block<known(), 2, 16>(c, chunk, t, weights, panel * LANES, rows + first, size);
                     });
                 });
@@ -276,8 +277,8 @@ struct Forward {
             if constexpr (HALVES) {
                 if (packed.width == 2) {
                     for (int first = 0; first < GATES; first += 2)
-                        in_blocks<12>(int64_t(places.size()), [&](int size, int64_t at) {
-                            with_rows<12, 12>(size, [&](auto known) {
+                        in_blocks<SUMS / 2>(int64_t(places.size()), [&](int size, int64_t at) {
+                            with_rows<SUMS / 2, SUMS / 2>(size, [&](auto known) {
                                 input_block<known(), 2, 16>(c, chunk.base(c), packed.panel(c, panel) + first / 2 * packed.rows(c) * 2 * LANES, first,
                                                             panel * LANES, places.data() + at, size);
                             });
@@ -285,7 +286,7 @@ struct Forward {
                     continue;
                 }
             }
-            constexpr int most = std::max(1, std::min(12, 24 / GATES));
+            constexpr int most = std::max(1, std::min(SUMS / 2, SUMS / GATES));
             in_blocks<most>(int64_t(places.size()), [&](int size, int64_t at) {
                 with_rows<most, most>(size, [&](auto known) {
                     input_block<known(), GATES, 8>(c, chunk.base(c), packed.panel(c, panel), 0, panel * LANES, places.data() + at, size);

@@ -1,5 +1,8 @@
 // A forward pass over weights that were packed once, in low precision: products of words, sums and states as in kernel.h.
 #pragma once
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("ira-region=all")  // or sums are kept in memory inside the innermost loops, where registers are free
+#endif
 #include <cstring>
 #include <new>
 #include <vector>

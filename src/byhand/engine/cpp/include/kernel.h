@@ -1,5 +1,8 @@
 // What Python calls. Each gives 0, or 1 if there was not the memory.
 #pragma once
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("ira-region=all")  // or sums are kept in memory inside the innermost loops, where registers are free
+#endif
 #include <algorithm>
 #include <cstring>
 #include <new>
@@ -13,7 +16,7 @@
 EXPORT int64_t call_size() { return sizeof(Call); }
 
 static Packed layout(const Call& c, bool heavy, P* memory) {
-    Packed packed{memory, nullptr, HALVES && heavy && c.batch > MOST_ROWS ? 2 : GATES};
+    Packed packed{memory, nullptr, HALVES && (heavy || REGISTERS < 32) && c.batch > MOST_ROWS ? 2 : GATES};
     packed.projection = memory + panels_of(c) * packed.panel_size(c);
     return packed;
 }

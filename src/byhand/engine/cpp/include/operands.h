@@ -64,3 +64,14 @@ static INLINE void add_product(V& sum, W a, W b) { sum += a * b; }
 #endif
 
 static INLINE int64_t in_pairs(int64_t count) { return (count + PAIR - 1) / PAIR * PAIR; }  // with the zero that is put to an odd number
+
+// Read once and kept in a register: where several rows are multiplied with it, gcc would read it again for each of them.
+template <bool MANY_TIMES>
+static INLINE W in_register(W value) {
+#if defined(__x86_64__)
+    if constexpr (MANY_TIMES) asm("" : "+v"(value));
+#elif defined(__aarch64__)
+    if constexpr (MANY_TIMES) asm("" : "+w"(value));
+#endif
+    return value;
+}

@@ -14,7 +14,7 @@ static INLINE void multiply_one(V (&acc)[ROWS][ALL], const int (&preactivation)[
     }
     W w[WIDTH];
     UNROLL
-    for (int g = 0; g < WIDTH; ++g) w[g] = *(const W*)(panel + g * LANES * PAIR);
+    for (int g = 0; g < WIDTH; ++g) w[g] = in_register<(ROWS > 1 && (ROWS + 1) * WIDTH < REGISTERS)>(*(const W*)(panel + g * LANES * PAIR));
     UNROLL
     for (int r = 0; r < ROWS; ++r) {
         const W value = spread<WHOLE>(from[r] + k);
@@ -167,8 +167,10 @@ struct Spread {
              const int32_t* goals = nullptr) const {
         if (!goals) goals = rows;
         groups(range, [&](int64_t panel, int width) {
-            if (width == 4) group<4, 6, 1, 0>(from, ld_from, to, panel, adds, rows, goals, row_count);
-            if (width == 2) group<2, 12, 2, 16>(from, ld_from, to, panel, adds, rows, goals, row_count);
+            if constexpr (REGISTERS >= 32) {
+                if (width == 4) group<4, SUMS / 4, 1, 0>(from, ld_from, to, panel, adds, rows, goals, row_count);
+            }
+            if (width == 2) group<2, SUMS / 2, REGISTERS / 16, 16>(from, ld_from, to, panel, adds, rows, goals, row_count);
             if (width == 1) group<1, 12, 4, 0>(from, ld_from, to, panel, adds, rows, goals, row_count);
         });
     }
@@ -177,7 +179,7 @@ struct Spread {
     template <class Function>
     void groups(Range range, Function&& function) const {
         in_groups(range.begin, range.end, [&](int64_t panel, int width) {
-            if (width == 4 && heavy) return function(panel, 2), function(panel + 2, 2);
+            if (width == 4 && (heavy || REGISTERS < 32)) return function(panel, 2), function(panel + 2, 2);
             function(panel, width);
         });
     }
@@ -259,7 +261,7 @@ static void outer(const P* const* a, Range rows, const P* const* b, int64_t colu
     for (int64_t i = 0; i < columns;) {
         const int64_t left = (columns - i) / LANES;
         if (left >= 4 && REGISTERS >= 32) outer_columns<6, 4>(a, rows, b, i, columns, count, to, adds, ld), i += 4 * LANES;
-        else if (left >= 2) outer_columns<8, 2>(a, rows, b, i, columns, count, to, adds, ld), i += 2 * LANES;
+        else if (left >= 2) outer_columns<(REGISTERS >= 32 ? 8 : 6), 2>(a, rows, b, i, columns, count, to, adds, ld), i += 2 * LANES;
         else outer_columns<8, 1>(a, rows, b, i, columns, count, to, adds, ld), i += LANES;
     }
 }

@@ -30,7 +30,12 @@ constexpr int BYTES = 16;  // NEON, SSE, or whatever the compiler makes of it
 
 typedef std::conditional<sizeof(T) == 4, int32_t, int64_t>::type I;
 constexpr int LANES = BYTES / sizeof(T);
-constexpr int REGISTERS = BYTES == 32 ? 16 : 32;  // of AVX2; of AVX-512 and NEON
+#if defined(__x86_64__) && !defined(WIDE)
+constexpr int REGISTERS = 16;  // of AVX2 and SSE
+#else
+constexpr int REGISTERS = 32;  // of AVX-512 and NEON
+#endif
+constexpr int SUMS = REGISTERS / 4 * 3;  // that stay in registers, beside what is multiplied
 typedef T V __attribute__((vector_size(BYTES)));
 typedef I M __attribute__((vector_size(BYTES)));  // of integers, or what comparisons give: -1 where true
 typedef T Loose __attribute__((vector_size(BYTES), aligned(sizeof(T)), may_alias));
