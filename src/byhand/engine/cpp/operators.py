@@ -16,11 +16,12 @@ from torch import Tensor
 from byhand.cells.names import full_name, named
 from byhand.engine import transforms
 from byhand.engine.call import Call, Result
-from byhand.engine.cpp.autograd import flatten, gradients, kernel_inputs, unflatten
+from byhand.engine.cpp.autograd import flatten, gradients, kernel_inputs, outputs_again, unflatten
 from byhand.engine.cpp.kernel import kernel
+from byhand.engine.cpp.operator_calls import OperatorCall, prepared
+from byhand.engine.cpp.operator_gradients import recording
 from byhand.engine.cpp.refusal import refuses_cell
 from byhand.engine.cpp.source import TYPES
-from byhand.engine.cpp.values import KernelOutputs
 
 if TYPE_CHECKING:
     from byhand.cells import Cell
@@ -33,7 +34,8 @@ GIVEN = (
     " Tensor? valid, Tensor? cut, str cell, bool reverse"
 )
 library.define(f"layer({GIVEN}, bool keep) -> Tensor[]")
-# kept: what layer gave. grads: by the output and each last state, as there_are says. needed: of which of flatten(call) it is wanted.
+# kept: what layer gave, without the last states. grads: by the output and each last state, as there_are says. needed: of which of
+# flatten(call) it is wanted.
 library.define(
     f"layer_backward({GIVEN}, Tensor[] kept, Tensor[] grads, bool[] there_are, bool[] needed) -> Tensor[]",
 )
@@ -78,6 +80,16 @@ def call_of(*given: Any) -> Call:
     return unflatten(bare, (*first, *rest[:count]))
 
 
+def prepared_call(given: Sequence[Any]) -> tuple[OperatorCall, tuple[Tensor | None, ...]] | None:
+    """The prepared call for what an operator is given, and its tensors; None where it has to go the usual way."""
+    *first, rest, valid, cut, name, reverse = given
+    if valid is not None or cut is not None or first[5] is not None:
+        return None
+    tensors = (*first, *rest)
+    call = prepared(name, tensors, reverse=reverse)
+    return None if call is None else (call, tensors)
+
+
 def histories(cell: Cell, read_again: Sequence[bool]) -> list[int]:
     """The states whose history is kept beside the output's."""
     return [index for index in range(1, len(cell.state)) if read_again[index]]
@@ -87,6 +99,9 @@ def histories(cell: Cell, read_again: Sequence[bool]) -> list[int]:
 def layer(*given_and_keep: Any) -> list[Tensor]:
     """Output and last states; then, if it is to be kept, what the derivative is made from."""
     *arguments, keep = given_and_keep
+    found = prepared_call(arguments)
+    if found is not None:
+        return found[0].forward(found[1], keep=keep)
     call = call_of(*arguments)
     compiled = kernel(call.cell, call.input.dtype)
     outputs = compiled.forward(kernel_inputs(call), keep=keep)
@@ -115,17 +130,18 @@ def _(*given_and_keep: Any) -> list[Tensor]:
 def layer_backward(*given_and_more: Any) -> list[Tensor]:
     """The gradients that are needed."""
     *arguments, kept, grads, there_are, needed = given_and_more
-    call = call_of(*arguments)
-    compiled, states = kernel(call.cell, call.input.dtype), len(call.cell.state)
-    there = histories(call.cell, compiled.read_again)
-    history = dict(zip([0, *there], [kept[0], *kept[1 + states :]], strict=False))
-    rest = kept[1 + states + len(there) :]
-    unprojected = rest[1] if call.weights.projection is not None else None
-    outputs = KernelOutputs(
-        kept[0], tuple(kept[1 : 1 + states]), tuple(history.get(index) for index in range(states)), rest[0], unprojected
-    )
     there_is = iter(grads)
-    by = [next(there_is) if one else None for one in there_are]
+    by = tuple([next(there_is) if one else None for one in there_are])
+    prepared = prepared_call(arguments)
+    if prepared is not None:
+        found = prepared[0].backward(prepared[1], kept, by, needed)
+        return [one for one, need in zip(found, needed, strict=True) if need and one is not None]
+    call = call_of(*arguments)
+    compiled, states = kernel(call.cell, call.input.dtype), range(len(call.cell.state))
+    history = dict(zip([0, *histories(call.cell, compiled.read_again)], kept, strict=False))
+    saved, *rest = kept[len(history) :]
+    unprojected = rest[0] if call.weights.projection is not None else None
+    outputs = outputs_again(call, [history.get(index) for index in states], (), saved, unprojected)
     found = gradients(compiled, kernel_inputs(call), outputs, by, needed, ())
     return [one for one, need in zip(found, needed, strict=True) if need and one is not None]
 
@@ -137,23 +153,4 @@ def _(*given_and_more: Any) -> list[Tensor]:
     return [torch.empty_like(one, memory_format=torch.contiguous_format) for one, need in wanted if need and one is not None]
 
 
-def _setup(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
-    *first, rest, valid, cut, ctx.cell, ctx.reverse, _ = inputs
-    cell = named(ctx.cell)
-    ctx.states, ctx.masks, ctx.rest = len(cell.state), len(cell.noise), len(rest)
-    ctx.needed = [one is not None and one.requires_grad for one in (*first, *rest[: ctx.rest - ctx.masks])]
-    ctx.save_for_backward(*first, valid, cut, *rest, *output)
-
-
-def _backward(ctx: Any, grads: Sequence[Tensor | None]) -> tuple[Any, ...]:
-    *first, valid, cut = ctx.saved_tensors[:8]
-    rest, kept = list(ctx.saved_tensors[8 : 8 + ctx.rest]), list(ctx.saved_tensors[8 + ctx.rest :])
-    wanted = grads[: 1 + ctx.states]
-    there, there_are = [one for one in wanted if one is not None], [one is not None for one in wanted]
-    given = (*first, rest, valid, cut, ctx.cell, ctx.reverse)
-    found = iter(torch.ops.byhand.layer_backward(*given, kept, there, there_are, ctx.needed))
-    by = [next(found) if need else None for need in ctx.needed]
-    return *by[:6], [*by[6:], *[None] * ctx.masks], None, None, None, None, None
-
-
-torch.library.register_autograd("byhand::layer", _backward, setup_context=_setup, lib=library)
+library.impl("layer", recording(layer), "Autograd", with_keyset=True)
