@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from byhand.cells.names import full_name, named
+from byhand.cells.names import full_name, known, named
 from byhand.engine import transforms
 from byhand.engine.call import Call, Result
 from byhand.engine.cpp.autograd import flatten, gradients, kernel_inputs, outputs_again, unflatten
@@ -44,9 +44,21 @@ library.define(
 def takes(call: Call) -> bool:
     """Whether the call can be one operator: nothing inside it is watched or changed, and there is a kernel for its cell."""
     plain = not (call.edited or call.sites or call.in_graph)
-    return (
-        plain and call.input.device.type == "cpu" and call.input.dtype in TYPES and bool(name_of(call.cell, call.input.dtype))
-    )
+    return plain and call.input.device.type == "cpu" and call.input.dtype in TYPES and bool(name_for(call))
+
+
+def name_for(call: Call) -> str:
+    """name_of its cell; for dynamo, which takes numbers as constants but no cells (torch 2.11), by the number of the object."""
+    dtype = call.input.dtype
+    return numbered(id(call.cell), dtype) if torch.compiler.is_dynamo_compiling() else name_of(call.cell, dtype)
+
+
+def numbered(number: int, dtype: torch.dtype) -> str:
+    """name_of the registered cell that is the object of this number."""
+    return name_of(next(cell for cell in known() if id(cell) == number), dtype)
+
+
+numbered._dynamo_marked_constant = True  # type: ignore[attr-defined]  # torch.compiler.assume_constant_result, which loads the compiler
 
 
 def name_of(cell: Cell, dtype: torch.dtype) -> str:
@@ -59,14 +71,11 @@ def name_of(cell: Cell, dtype: torch.dtype) -> str:
     return full_name(cell) if refuses_cell(cell, dtype) is None else ""
 
 
-name_of._dynamo_marked_constant = True  # type: ignore[attr-defined]  # torch.compiler.assume_constant_result, which loads the compiler
-
-
 def run(call: Call) -> Result:
     """The call as one operator."""
     tensors = flatten(call)
     keep = torch.is_grad_enabled() and any(one is not None and one.requires_grad for one in tensors)
-    name = name_of(call.cell, call.input.dtype)
+    name = name_for(call)
     made = torch.ops.byhand.layer(*tensors[:6], [*tensors[6:], *call.noise], call.valid, call.cut, name, call.reverse, keep)
     return Result(made[0], tuple(made[1 : 1 + len(call.state)]), None)
 
