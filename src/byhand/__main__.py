@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
-from byhand.files.imports import leave, uncollected
+from byhand.files.imports import leave, postponed, uncollected
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -120,7 +120,7 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
 def _module(name: str) -> ModuleType:
     """A command's module. What comes with it, half a million objects, is never looked through for garbage."""
     if name not in sys.modules:
-        with uncollected():
+        with uncollected(), postponed("scipy.signal", hamming=None):
             importlib.import_module(name)
         gc.freeze()
         atexit.register(leave)

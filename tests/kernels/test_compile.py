@@ -65,17 +65,65 @@ def test_exported_for_every_length_and_batch(strict: bool) -> None:
         torch.testing.assert_close(program.module()(x)[0], layer(x)[0])
 
 
-def test_an_operator_is_what_it_says() -> None:
-    """Torch's own check of an operator: schema, fake results, gradients under dispatch."""
+def given(layer: byhand.LSTM, x: torch.Tensor) -> tuple[Any, ...]:
+    """What the operator is given for the layer's first direction, but for whether it keeps what a derivative is made from."""
     from byhand.engine.cpp.autograd import flatten  # noqa: PLC0415
 
-    layer, x = byhand.LSTM(5, 7), torch.randn(4, 3, 5, requires_grad=True)
-    call = layer.call(layer.sublayers[0], x, (torch.zeros(3, 7), torch.zeros(3, 7)), None)
+    width = layer.proj_size or layer.hidden_size
+    states = tuple(torch.randn(x.shape[1], size, dtype=x.dtype) for size in (width, layer.hidden_size)[: len(layer.cell.state)])
+    call = layer.call(layer.sublayers[0], x, states, None)
     tensors = flatten(call)
-    arguments = (*tensors[:6], list(tensors[6:]), None, None, "lstm", False, True)
+    return (*tensors[:6], list(tensors[6:]), None, None, layer.cell.name, False)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("options", [one for one in LAYERS if "num_layers" not in one], ids=str)
+def test_an_operator_is_what_it_says(options: dict[str, Any], keep: bool) -> None:
+    """Torch's own check of an operator: schema, fake results, gradients under dispatch."""
+    x = torch.randn(4, 3, 5, dtype=options.get("dtype"), requires_grad=keep)
+    arguments = (*given(byhand.LSTM(5, 7, **options).requires_grad_(keep), x), keep)
     torch.library.opcheck(
         torch.ops.byhand.layer.default, arguments, test_utils=("test_schema", "test_faketensor", "test_autograd_registration")
     )
+
+
+@pytest.mark.parametrize("options", [{}, {"cell": cells.gru}, {"cell": cells.peephole}, {"dtype": torch.float64}], ids=str)
+def test_a_prepared_operator_gives_what_another_does(options: dict[str, Any]) -> None:
+    """To the bit, at every length and with other weights: beside tensors that are not contiguous, for which nothing is prepared."""
+    from byhand.engine.cpp import operator_calls  # noqa: PLC0415
+
+    operator, dtype = torch.ops.byhand.layer.default, options.get("dtype") or torch.float32
+    for steps, batch, seed in ((4, 3, 0), (9, 3, 1), (4, 3, 2), (1, 2, 3)):
+        torch.manual_seed(seed)
+        layer, x = byhand.LSTM(5, 7, **options), torch.randn(steps, batch, 5, dtype=dtype, requires_grad=True)
+        arguments = given(layer, x)
+        spread = torch.stack([x, x], -1)[..., 0]
+        assert operator_calls.prepared(arguments[9], (x, *arguments[1:6], *arguments[6]), reverse=False) is not None
+        assert operator_calls.prepared(arguments[9], (spread, *arguments[1:6], *arguments[6]), reverse=False) is None
+        wanted, found = operator(spread, *arguments[1:], True), operator(*arguments, True)
+        parts = [one for one in (x, *arguments[1:6]) if one is not None]
+        count = 1 + len(layer.cell.state)
+        for which in (found[:1], found[:count], found[1:count]):
+            others = [other for one, other in zip(found, wanted, strict=True) if any(one is each for each in which)]
+            mine, theirs = (
+                torch.autograd.grad(sum(one.sin().sum() for one in several), parts, retain_graph=True)  # type: ignore[arg-type]
+                for several in (which, others)
+            )
+            assert all(map(torch.equal, mine, theirs))
+        assert all(map(torch.equal, found, wanted))
+        with torch.no_grad():
+            plain = operator(*arguments, False)
+            assert len(plain) == count and all(map(torch.equal, plain, wanted))
+
+
+def test_operators_of_ever_new_shapes_are_forgotten() -> None:
+    from byhand.engine.cpp import operator_calls  # noqa: PLC0415
+
+    layer = byhand.LSTM(5, 7)
+    for batch in range(1, operator_calls.MOST + 8):
+        x = torch.randn(2, batch, 5)
+        assert torch.ops.byhand.layer.default(*given(layer, x), False)[0].shape == (2, batch, 7)
+    assert len(operator_calls._prepared) <= operator_calls.MOST
 
 
 @pytest.mark.filterwarnings("ignore:Dynamo detected a call to a `functools.lru_cache`")

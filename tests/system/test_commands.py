@@ -204,6 +204,38 @@ def test_biases_of_gates_as_typed(folder: Path, here: Here, typed_as: str) -> No
     assert -3.1 < SequenceModel.load_from_checkpoint(folder / LAST).lstm.gates()["i"].bias.mean() < -2.9
 
 
+def test_a_module_in_whose_place_another_stood() -> None:
+    """It is imported as soon as it is asked for anything, and is as ever afterwards."""
+    program = (
+        "import importlib, sys\n"
+        "from byhand.files.imports import postponed\n"
+        "with postponed('wave', hamming=None):\n"
+        "    import wave\n"
+        "    assert hasattr(wave, 'hamming') and not hasattr(wave, '__file__')\n"
+        "assert 'wave' not in sys.modules\n"
+        "again = importlib.import_module('wave')\n"
+        "assert again is not wave and again.Wave_read is wave.Wave_read and not hasattr(again, 'hamming')\n"
+        "with postponed('wave', hamming=None):\n"
+        "    assert importlib.import_module('wave') is again\n"
+        "with postponed('nothing_of_the_kind.inside'):\n"
+        "    assert 'nothing_of_the_kind.inside' not in sys.modules\n"
+        "print('as ever')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "as ever\n")
+
+
+def test_a_training_starts_without_what_nothing_asks_for() -> None:
+    program = (
+        "import sys\n"
+        "import byhand.__main__ as program\n"
+        "program._module('byhand.train.cli.command')\n"
+        "print('scipy.signal' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "False\n")
+
+
 def test_what_is_imported_is_no_garbage_to_look_through() -> None:
     """The collector is on again after it, and leaves alone what was there before it: else it costs each command two seconds."""
     program = (

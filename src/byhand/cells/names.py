@@ -93,9 +93,14 @@ def register(cell: Cell) -> None:
         _known.append(weakref.ref(cell))
 
 
+def known() -> Iterator[Cell]:
+    """The registered cells, the last first."""
+    return (cell for one in reversed(_known) if (cell := one()) is not None)
+
+
 def cells_named(name: str) -> Iterator[Cell]:
     """The registered cells of that name, the last first."""
-    return (cell for one in reversed(_known) if (cell := one()) is not None and cell.name == name)
+    return (cell for cell in known() if cell.name == name)
 
 
 def registered(name: str) -> Cell | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
+from contextvars import copy_context
 from functools import cache, wraps
 from typing import Any, TypeVar
 
@@ -82,3 +83,8 @@ def run_outside_modes(function: Callable[..., Any], *arguments: Any, **options: 
     if errors:
         raise errors[0]
     return made[0]
+
+
+def run_with_context(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """run_outside_modes, but with the caller's context variables: the engine of use_engine is the other thread's, too."""
+    return run_outside_modes(copy_context().run, function, *arguments, **options)

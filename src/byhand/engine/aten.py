@@ -17,6 +17,7 @@ from byhand.cells.gru import gru
 from byhand.cells.lstm import lstm
 from byhand.cells.rnn import rnn
 from byhand.engine import precision, reference, transforms
+from byhand.engine.aten_prepared import PreparedAten
 from byhand.engine.call import Call, Listener, Result
 
 if TYPE_CHECKING:
@@ -67,8 +68,14 @@ def run(call: Call) -> Result:
     return Result(output, state, values, on_gradients(call, (output, *state)))  # type: ignore[arg-type]
 
 
-def prepare(call: Call, *, pack: bool = False, frozen: str | None = None) -> None:
-    """Nothing: torch's operators are prepared for nothing."""
+def prepare(call: Call, *, pack: bool = False, frozen: str | None = None) -> PreparedAten | None:
+    """The call with nothing left to find out, where it runs forward on the CPU, in a number type in which torch's kernel keeps its states
+    as they are. There is nothing to pack.
+    """
+    exact = call.input.device.type == "cpu" and precision.computed_in(call) is None
+    if not exact or pack or call.reverse or call.sites or call.valid is not None or refuses(call) is not None:
+        return None
+    return PreparedAten.of(KERNELS[call.cell], call)
 
 
 def traced(call: Call) -> None:

@@ -18,6 +18,8 @@ from byhand.cells.names import named
 from byhand.engine.call import Call, Result
 from byhand.engine.cpp import recorded as cpp
 from byhand.engine.cpp.autograd import flatten, unflatten
+from byhand.engine.cpp.operator_calls import OperatorCall, prepared
+from byhand.engine.cpp.operator_gradients import recording
 from byhand.engine.triton import recorded as triton
 
 library = torch.library.Library("byhand", "DEF")
@@ -42,10 +44,11 @@ class Backend(NamedTuple):
     shapes: Callable[[Call, bool], list[Tensor]]  # the same without values
     # Out of the call, what layer gave, gradients by output and last states, and which are needed: in the order of flatten.
     gradients: Callable[[Call, list[Tensor], list[Tensor | None], Sequence[bool]], list[Tensor | None]]
+    prepared: Callable[..., OperatorCall | None] | None = None  # of a cell's name, tensors as in flatten and a direction
 
 
 BACKENDS = {
-    "cpu": Backend(cpp.name_of, cpp.layer, cpp.shapes, cpp.gradients_of),
+    "cpu": Backend(cpp.name_of, cpp.layer, cpp.shapes, cpp.gradients_of, prepared),
     "cuda": Backend(triton.name_of, triton.layer, triton.shapes, triton.gradients_of),
 }
 
@@ -76,9 +79,23 @@ def call_of(*given: Any) -> tuple[Backend, Call]:
     return BACKENDS[call.input.device.type], call
 
 
+def prepared_call(given: Sequence[Any]) -> tuple[OperatorCall, tuple[Tensor | None, ...]] | None:
+    """The prepared call for what an operator is given, and its tensors; None where it has to go the usual way."""
+    *first, rest, valid, cut, name, reverse = given
+    find = BACKENDS[first[0].device.type].prepared
+    if find is None or valid is not None or cut is not None or first[5] is not None:
+        return None
+    tensors = (*first, *rest)
+    call = find(name, tensors, reverse=reverse)
+    return None if call is None else (call, tensors)
+
+
 def layer(*given_and_keep: Any) -> list[Tensor]:
     """Output and last states; then, if it is to be kept, what the derivative is made from."""
     *arguments, keep = given_and_keep
+    found = prepared_call(arguments)
+    if found is not None:
+        return found[0].forward(found[1], keep=keep)
     backend, call = call_of(*arguments)
     return backend.layer(call, keep)
 
@@ -93,10 +110,14 @@ def _(*given_and_keep: Any) -> list[Tensor]:
 def layer_backward(*given_and_more: Any) -> list[Tensor]:
     """The gradients that are needed."""
     *arguments, kept, grads, there_are, needed = given_and_more
-    backend, call = call_of(*arguments)
     there_is = iter(grads)
     by = [next(there_is) if one else None for one in there_are]
-    found = backend.gradients(call, kept, by, needed)
+    ready = prepared_call(arguments)
+    if ready is not None:
+        found = ready[0].backward(ready[1], kept, tuple(by), needed)
+    else:
+        backend, call = call_of(*arguments)
+        found = backend.gradients(call, kept, by, needed)
     return [one for one, need in zip(found, needed, strict=True) if need and one is not None]
 
 
@@ -112,23 +133,4 @@ def _(*given_and_more: Any) -> list[Tensor]:
     return [torch.empty_like(one, memory_format=torch.contiguous_format) for one, need in wanted if need and one is not None]
 
 
-def _setup(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
-    *first, rest, valid, cut, ctx.cell, ctx.reverse, _ = inputs
-    cell = named(ctx.cell)
-    ctx.states, ctx.masks, ctx.rest = len(cell.state), len(cell.noise), len(rest)
-    ctx.needed = [one is not None and one.requires_grad for one in (*first, *rest[: ctx.rest - ctx.masks])]
-    ctx.save_for_backward(*first, valid, cut, *rest, *output)
-
-
-def _backward(ctx: Any, grads: Sequence[Tensor | None]) -> tuple[Any, ...]:
-    *first, valid, cut = ctx.saved_tensors[:8]
-    rest, kept = list(ctx.saved_tensors[8 : 8 + ctx.rest]), list(ctx.saved_tensors[8 + ctx.rest :])
-    wanted = grads[: 1 + ctx.states]
-    there, there_are = [one for one in wanted if one is not None], [one is not None for one in wanted]
-    given = (*first, rest, valid, cut, ctx.cell, ctx.reverse)
-    found = iter(torch.ops.byhand.layer_backward(*given, kept, there, there_are, ctx.needed))
-    by = [next(found) if need else None for need in ctx.needed]
-    return *by[:6], [*by[6:], *[None] * ctx.masks], None, None, None, None, None
-
-
-torch.library.register_autograd("byhand::layer", _backward, setup_context=_setup, lib=library)
+library.impl("layer", recording(layer), "Autograd", with_keyset=True)

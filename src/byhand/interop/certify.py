@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextvars import copy_context
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from byhand.cells.outside_modes import run_outside_modes
+from byhand.cells.outside_modes import run_with_context
 from byhand.engine.observe import unwatched
 from byhand.interop.load import package_of
 from byhand.interop.parity import ParityReport, relative, versions_of
@@ -63,8 +62,7 @@ def certify(
     if not isinstance(layer, LSTM):
         raise TypeError(f"certify expected a byhand.LSTM, got a {type(layer).__name__}: byhand.load_weights(...) makes one")
     with unwatched():
-        here = copy_context()  # the engine that use_engine asked for is the other thread's, too
-        return run_outside_modes(here.run, compared, layer, other, prefix, lengths, flipped, tolerance)
+        return run_with_context(compared, layer, other, prefix, lengths, flipped, tolerance)
 
 
 def compared(

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from byhand.cells.outside_modes import run_outside_modes
+from byhand.cells.outside_modes import run_with_context
+from byhand.engine.observe import unwatched
 from byhand.interop import probing
 from byhand.interop.conversion_report import Converted, Report
 from byhand.interop.probing import Allowance, Measured, plain_class
@@ -24,9 +25,9 @@ from byhand.nn.modes import evaluating
 def convert(model: nn.Module, *, back: bool = False, keep_class: bool = False, check: bool = True) -> Report:
     """Swap every nn.LSTM, nn.GRU, nn.RNN and their cells inside for byhand's layer, in place; back=True the other way.
 
-    Each layer is run before and after, in eval mode, outside the caller's modes (autocast, inference mode), on a copy without its
-    hooks and parametrisations; only then is anything changed. A layer in half precision is measured in float32, one whose own weights
-    are not finite, or make chaos of rounding, with its weights scaled down.
+    Each layer is run before and after, in eval mode, outside the caller's modes (autocast, inference mode), on the engine of use_engine
+    inside such a block, on a copy without its hooks and parametrisations; only then is anything changed. A layer in half precision is
+    measured in float32, one whose own weights are not finite, or make chaos of rounding, with its weights scaled down.
 
     Args:
         model: A module, or a layer itself.
@@ -52,7 +53,7 @@ def convert(model: nn.Module, *, back: bool = False, keep_class: bool = False, c
     plan, left = plan_back(model) if back else plan_there(model, keep_class=keep_class)
     swaps, modules = [], []
     for one in plan:
-        found = run_outside_modes(compared, one) if check else converted(one, note="not checked")
+        found = checked(one) if check else converted(one, note="not checked")
         if isinstance(found, str):
             left[one.path] = found
         else:
@@ -60,6 +61,13 @@ def convert(model: nn.Module, *, back: bool = False, keep_class: bool = False, c
             modules.append(found)
     make(swaps)
     return Report(tuple(modules), left)
+
+
+def checked(one: Swap) -> Converted | str:
+    """compared(), outside the caller's modes, unobserved, on the engine that was asked for by name, if one was."""
+    with unwatched():
+        found: Converted | str = run_with_context(compared, one)
+        return found
 
 
 def make(swaps: list[Swap]) -> None:

@@ -46,14 +46,16 @@ def run(
         return run_packed(module, input, hx, calls, frozen)
     if type(input) is not Tensor or input.dim() != 3 or input.numel() == 0 or input.shape[2] != module.input_size:
         return None
-    if batch_first:  # the kernel's order: no copy for a single step or a single sequence
-        input = input.transpose(0, 1).contiguous()
+    if batch_first:
+        input = input.transpose(0, 1)
     elif not input.is_contiguous():
         return None
     _, batch, width = input.shape
     stack = stack_of(module, (False, batch, width, input.dtype, input.device), calls, input, frozen)
     state = states_of(stack, hx)
-    made = None if state is None else through(stack, input, state)
+    # The kernel's order: no copy for a single step or a single sequence.
+    x = input.contiguous() if batch_first and not stack.by_tensors else input
+    made = None if state is None else through(stack, x, state)
     if made is None or not batch_first:
         return made
     return made[0].transpose(0, 1), made[1]

@@ -28,7 +28,7 @@ class PreparedStack(NamedTuple):
     """Of a module and shape of input. parameters: name, tensor and address, as they were then; slots: how many, with those that are None.
     sublayers: every layer and direction, in the order of the states; none if this way is not for such calls. zeros: the first states,
     laid out as the module's caller gives them, (sublayers, batch, width) or for a single step (batch, width). engines: as they were
-    then.
+    then. by_tensors: whether all of them would rather be given tensors than addresses, with a graph or without.
     """
 
     parameters: tuple[tuple[str, Tensor, int], ...]
@@ -38,6 +38,7 @@ class PreparedStack(NamedTuple):
     weights: tuple[tuple[Tensor | None, ...], ...]  # of each sublayer: the five of a call, then its vectors
     zeros: tuple[Tensor, ...]
     engines: tuple[Engine, ...]
+    by_tensors: bool = False
 
 
 Kind = tuple[bool, int, int, torch.dtype, torch.device]  # of input: whether it is packed, batch, width
@@ -76,6 +77,8 @@ def through(
     stack: PreparedStack, input: Tensor, state: tuple[Tensor, ...], packing: Packing | None = None
 ) -> tuple[Tensor, list[Tensor]] | None:
     """Output and states, in the graph where gradients are enabled and wanted; None if it has to go the usual way."""
+    if stack.by_tensors:
+        return differentiable(stack, input, state, packing)
     if torch.is_grad_enabled() and (
         input.requires_grad
         or any(one.requires_grad for _, one, _ in stack.parameters)
@@ -129,7 +132,10 @@ def prepare(module: nn.Module, input: Tensor, calls: Callable[[Tensor], Calls | 
         sublayers.append(sublayer)
         weights.append(flat)
     directions = 1 + any(one.reverse for one in found[0])
-    return refused._replace(sublayers=tuple(sublayers), directions=directions, weights=tuple(weights), zeros=found[1])
+    by_tensors = all(getattr(one, "by_tensors", False) for one in sublayers)
+    return refused._replace(
+        sublayers=tuple(sublayers), directions=directions, weights=tuple(weights), zeros=found[1], by_tensors=by_tensors
+    )
 
 
 def call(

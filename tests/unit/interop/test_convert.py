@@ -286,7 +286,6 @@ MODES: dict[str, Callable[[], AbstractContextManager]] = {
     "anomalies": torch.autograd.detect_anomaly,
     "saved on cpu": torch.autograd.graph.save_on_cpu,
     "dispatched": Quiet,
-    "reference engine": lambda: byhand.use_engine("reference"),
 }
 
 
@@ -421,3 +420,21 @@ def test_a_converted_model_can_be_recorded() -> None:
     with byhand.record(model) as trace:
         run(model)
     assert trace["encoder.1.l0.reverse.f"].shape == (5, 2, 4) and trace["gru.l0.z"].shape == (5, 2, 5)
+
+
+def test_the_check_runs_on_the_engine_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though it runs in a thread of its own."""
+    from byhand.engine.cpp.kernel import Kernel  # noqa: PLC0415
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("the C++ engine was not asked for")
+
+    for name in ("call", "forward", "run_backward"):
+        monkeypatch.setattr(Kernel, name, never)
+    with byhand.use_engine("reference"):
+        report = convert(nn.Sequential(nn.LSTM(3, 4)))
+    assert [one.path for one in report.modules] == ["0"]
+    with byhand.use_engine("triton"), pytest.raises(RuntimeError, match="engine 'triton' was asked for and cannot run this"):
+        convert(nn.LSTM(3, 4))
+    with pytest.raises(RuntimeError, match="the C\\+\\+ engine was not asked for"):
+        convert(nn.LSTM(3, 4))

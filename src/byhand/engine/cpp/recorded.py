@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from byhand.cells.names import full_name
+from byhand.cells.names import full_name, known
 from byhand.engine import transforms
 from byhand.engine.cpp.autograd import gradients, kernel_inputs
 from byhand.engine.cpp.kernel import kernel
@@ -24,16 +24,24 @@ if TYPE_CHECKING:
 
 def name_of(call: Call) -> str:
     """The cell's full name, by which the operator finds it; empty if there is no kernel for it. RuntimeError in an ONNX export."""
-    return cell_name(call.cell, call.input.dtype) if call.input.dtype in TYPES else ""
+    if call.input.dtype not in TYPES:
+        return ""
+    compiling = torch.compiler.is_dynamo_compiling()
+    return numbered(id(call.cell), call.input.dtype) if compiling else cell_name(call.cell, call.input.dtype)
+
+
+def numbered(number: int, dtype: torch.dtype) -> str:
+    """The same of the registered cell that is the object of this number: dynamo takes no cell for a constant (torch 2.11)."""
+    return cell_name(next(cell for cell in known() if id(cell) == number), dtype)
+
+
+numbered._dynamo_marked_constant = True  # type: ignore[attr-defined]  # torch.compiler.assume_constant_result, which loads the compiler
 
 
 def cell_name(cell: Cell, dtype: torch.dtype) -> str:
-    """The same, as torch.compile is to ask it: once, for a constant."""
+    """The same of a cell."""
     transforms.refuse_onnx_export()
     return full_name(cell) if refuses_cell(cell, dtype) is None else ""
-
-
-cell_name._dynamo_marked_constant = True  # type: ignore[attr-defined]  # torch.compiler.assume_constant_result, which loads the compiler
 
 
 def histories(cell: Cell, read_again: Sequence[bool]) -> list[int]:
