@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from byhand.engine.triton import steps
 from byhand.engine.triton.steps import KEPT, LONGEST, Launches, Recent, pieces
 
 
@@ -98,7 +97,3 @@ def test_the_kinds_used_last_are_kept_and_the_gpu_is_waited_for_before_one_goes(
     assert len(waited) == 1 and len(kinds.found) == KEPT
     assert kinds.get(0, gpu.launches) is made[0]
     assert kinds.get(1, gpu.launches) is not made[1]
-
-
-def test_the_engine_s_own_waits_for_the_gpu() -> None:
-    assert steps.RECENT.dropped is steps.synchronized
