@@ -21,7 +21,6 @@ from commands import folder, here, trained  # noqa: F401 (fixtures)
 
 from byhand.engine import dispatch, reference
 from byhand.engine.cpp import engine as cpp
-from byhand.files import imports
 from LSTM import LSTMbyHand
 
 ROOT = Path(__file__).parent.parent
@@ -71,7 +70,7 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_unconfigure() -> None:
-    imports.leave()  # without a line for everything that Triton's bindings leave behind
+    collector.end()
 
 
 def pytest_xdist_auto_num_workers() -> int:

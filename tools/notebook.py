@@ -22,13 +22,16 @@ import tempfile
 from pathlib import Path
 from xml.etree import ElementTree
 
-import nbformat
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, DeadKernelError
-from nbconvert import HTMLExporter
-from nbconvert.preprocessors import CoalesceStreamsPreprocessor
-from tqdm import tqdm
-from traitlets.config import Config
+# Where this package is, jsonschema builds 39 grammars for kinds of web addresses, which takes a second; no notebook has one to check.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
+import nbformat  # noqa: E402
+from nbclient import NotebookClient  # noqa: E402
+from nbclient.exceptions import CellExecutionError, DeadKernelError  # noqa: E402
+from nbconvert import HTMLExporter  # noqa: E402
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor  # noqa: E402
+from tqdm import tqdm  # noqa: E402
+from traitlets.config import Config  # noqa: E402
 
 COPY = """\
 # @title LSTM.py, whole (written beside this notebook only where it is missing, as in Colab)

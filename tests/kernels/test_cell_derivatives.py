@@ -7,13 +7,23 @@ import oracle
 import pytest
 import torch
 from cases import CASES, NAMES, NOISY, SMALL, TRUNCATED, difference, flat, masks_of, normal, small, weighed
+from pairs import LIKE_ANOTHER
 from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 from torch.func import grad, jvp, vjp, vmap
 
+from byhand.engine import dispatch, reference
+from byhand.engine.cpp import engine as cpp
 from byhand.nn.parameters import draw_noise
 
 jits = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # torch.func.jvp's own doing
+
+
+@pytest.fixture(autouse=True)
+def _engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compiled one, but for cells whose kernels are like another's."""
+    if request.node.callspec.params["name"] in LIKE_ANOTHER:
+        monkeypatch.setattr(dispatch, "ENGINES", (reference, cpp))
 
 
 @pytest.mark.parametrize("training", [False, True], ids=["eval", "training"])

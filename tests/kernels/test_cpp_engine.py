@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from cases import CASES, Shape
-from pairs import ELEMENTWISE, assert_engines_agree, example, packed
+from pairs import COMPILED, assert_engines_agree, example, packed
 
 SHAPES = [
     Shape(1, 1, 1, 1),
@@ -30,14 +30,14 @@ LENGTHS = {"sorted": [5, 4, 2, 1], "unsorted": [2, 5, 1, 3], "all alike": [5, 5,
 
 def possible() -> Iterator[Any]:
     """Every cell in every kind of layer; one that reads its output itself cannot be projected."""
-    for name in ELEMENTWISE:
+    for name in COMPILED:
         for label, options in OPTIONS.items():
             if "proj_size" not in options or not CASES[name][0].reads_its_output:
                 yield pytest.param(name, options, id=f"{name}-{label}")
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "x".join(map(str, shape)))
-@pytest.mark.parametrize("name", ELEMENTWISE)
+@pytest.mark.parametrize("name", COMPILED)
 def test_any_cell_at_odd_sizes(name: str, shape: Shape) -> None:
     assert_engines_agree(*example(name, shape))
 

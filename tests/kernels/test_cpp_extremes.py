@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 from cases import Shape, as_tuple
-from pairs import ELEMENTWISE, FOUR, Named, example, on, packed, run, threads
+from pairs import COMPILED, FOUR, Named, example, on, packed, run, threads
 from torch import Tensor
 
 from byhand import LSTM, use_engine
@@ -25,7 +25,7 @@ def assert_like(found: Named, wanted: Named) -> None:
 
 
 @values
-@pytest.mark.parametrize("name", ELEMENTWISE)
+@pytest.mark.parametrize("name", COMPILED)
 def test_in_the_input(name: str, value: float) -> None:
     lstm, x, states = example(name, SHAPE)
     x[1, 1, 2] = value

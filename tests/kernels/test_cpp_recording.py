@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 from cases import CASES, Shape
-from pairs import ELEMENTWISE, assert_equal, example, on, packed, run, threads, weighed
+from pairs import COMPILED, assert_equal, example, on, packed, run, threads, weighed
 from torch import Tensor
 
 from byhand import LSTM, record, use_engine
@@ -20,7 +20,7 @@ LAYERS: dict[str, dict[str, Any]] = {
 KINDS: dict[str, Callable[[Tensor], Any]] = {"whole": lambda x: x, "packed": lambda x: packed(x, [2, 5, 1, 3])}
 PLACES = [
     pytest.param(name, options, id=f"{name}-{label}")
-    for name in ELEMENTWISE
+    for name in COMPILED
     for label, options in LAYERS.items()
     if "proj_size" not in options or not CASES[name][0].reads_its_output
 ]

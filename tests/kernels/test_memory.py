@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from cases import CASES, as_hx, as_tuple
-from pairs import ELEMENTWISE
+from pairs import COMPILED
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
@@ -132,7 +132,7 @@ def test_nothing_overlaps_with_given_states_packed_and_recorded(path: str, engin
         assert not overlaps(found)
 
 
-@pytest.mark.parametrize("name", ELEMENTWISE)
+@pytest.mark.parametrize("name", COMPILED)
 def test_every_cell_in_a_single_step(name: str) -> None:
     cell = CASES[name][0]
     module = LSTMCell(4, 6, cell=cell, dtype=torch.float64)

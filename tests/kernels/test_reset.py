@@ -10,7 +10,7 @@ import pytest
 import torch
 from cases import CASES, as_hx, as_tuple, layer, normal
 from cases import Shape as Sizes
-from pairs import ELEMENTWISE, threads
+from pairs import COMPILED, threads
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -88,7 +88,7 @@ def in_pieces(lstm: LSTM, x: Tensor, reset: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("options", [{}, {"bidirectional": True}, {"learn_initial_state": True}, {"proj_size": 2}], ids=str)
-@pytest.mark.parametrize("name", ELEMENTWISE)
+@pytest.mark.parametrize("name", COMPILED)
 def test_every_cell_as_its_pieces_alone(name: str, options: dict[str, Any]) -> None:
     cell = CASES[name][0]
     if cell.noise:

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 import torch
 from cases import CASES, as_hx, as_tuple
-from pairs import BACKWARD, ELEMENTWISE, FORWARD
+from pairs import BACKWARD, COMPILED, FORWARD
 from torch import Tensor, nn
 
 import byhand
 from byhand import LSTM, LSTMCell, use_engine
 from byhand.nn import prepared
 
-SMALL = tuple(name for name in ELEMENTWISE if CASES[name][0].recurrent == ("h",) and not CASES[name][0].noise)
+SMALL = tuple(name for name in COMPILED if CASES[name][0].recurrent == ("h",) and not CASES[name][0].noise)
 
 
 @pytest.fixture

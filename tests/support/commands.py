@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import programs
 import pytest
 
 from byhand.train.cli.command import main
@@ -49,8 +50,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def typed(folder: Path, *words: str, **options: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "byhand", *words]
+def typed(folder: Path, *words: str, fresh: bool = False, **options: object) -> subprocess.CompletedProcess[str]:
+    """fresh: in a process that has imported nothing yet, for what hangs on its start."""
+    command = [sys.executable, "-m", "byhand", *words] if fresh else programs.python("-m", "byhand", *words)
     options["env"] = alone()
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False, **options)  # type: ignore[call-overload]
 

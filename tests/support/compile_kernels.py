@@ -10,7 +10,7 @@ import sys
 import torch
 from cases import CASES
 from functions import ALONE, EVERYTHING
-from pairs import ELEMENTWISE, SINGLE
+from pairs import COMPILED, SINGLE
 
 from byhand import cells
 from byhand.cells import Cell
@@ -23,7 +23,7 @@ from byhand.ir import partition
 
 NEEDED = [
     *((EVERYTHING, dtype) for dtype in (torch.float64, torch.float32)),  # they take longest
-    *((CASES[name][0], torch.float64) for name in ELEMENTWISE),
+    *((CASES[name][0], torch.float64) for name in COMPILED),
     *((CASES[name][0], torch.float32) for name in SINGLE),
     (ALONE, torch.float32),
     *((held(cell), torch.float64) for cell in (cells.lstm, cells.gru, cells.lstm_1997, CASES["zoneout(lstm)"][0])),

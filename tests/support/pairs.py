@@ -17,14 +17,19 @@ Named = dict[str, Tensor]
 
 FORWARD, BACKWARD = 1e-12, 1e-11  # float64; the second as a share of the gradient's size where that is above 1
 ELEMENTWISE = tuple(name for name, (cell, _) in CASES.items() if cell.elementwise)
-# What float32 has of its own is each operation in that type, not each cell: one of each kind is enough where a kernel takes five seconds
-# to compile. Single ablations are in the cells that combine them, the other four are wrapped as another is. float64 has them all.
+# Whole kernels, five seconds each to compile, of one cell of each kind: what a cell has of its own are the lines of its programs, and
+# test_printed_programs.py compiles and runs those of every cell in both number types.
 LIKE_ANOTHER = {
     *(f"no_{part}({cell})" for part in ("input_gate", "forget_gate", "output_gate") for cell in ("lstm", "peephole")),
     *(f"no_{part}({cell})" for part in ("input_activation", "output_activation") for cell in ("lstm", "peephole")),
     *("lstm_1997_blocks(2)", "full_gate_recurrence(peephole)", "zoneout(gru)", "recurrent_dropout(lstm)"),
 }
-SINGLE = tuple(name for name in ELEMENTWISE if name not in LIKE_ANOTHER)
+COMPILED = tuple(name for name in ELEMENTWISE if name not in LIKE_ANOTHER)
+# In float32 those whose kernels differ by more than their lines: numbers of gates, states, sources; vectors, masks, truncation.
+SINGLE = (
+    *("lstm", "peephole", "cifg", "gru", "slstm", "min_lstm", "rnn", "lstm_1997"),
+    *("full_gate_recurrence(lstm)", "zoneout(lstm)"),
+)
 FOUR: dict[str, Cell] = {cell.name: cell for cell in (cells.lstm, cells.gru, cells.peephole, cells.min_lstm)}
 
 

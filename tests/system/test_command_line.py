@@ -9,6 +9,7 @@ from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
+import programs
 import pytest
 import torch
 from conftest import ROOT, run, run_here
@@ -67,7 +68,7 @@ def test_trains_and_shows_every_day(tmp_path: Path) -> None:
     assert list(tmp_path.glob("runs/lightning_logs/version_0/events.out.tfevents.*"))
     last_line = done.stdout.splitlines()[-1]
     assert last_line == "see it: byhand explore runs/lightning_logs/version_0"
-    typed = run("python", "-m", *last_line.split()[2:], "--save", "page.html", cwd=tmp_path)
+    typed = run(*programs.python("-m", *last_line.split()[2:], "--save", "page.html"), cwd=tmp_path)
     assert typed.returncode == 0, typed.stderr
     assert "taking runs/lightning_logs/version_0/last.ckpt\n" in typed.stdout
     found = document_in(tmp_path / "page.html")
@@ -104,7 +105,7 @@ def test_options_change_the_training(tmp_path: Path) -> None:
 
 def test_ctrl_c_keeps_what_was_learned(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, str(LESSON), "--epochs", "1000000"],
+        programs.python(str(LESSON), "--epochs", "1000000"),
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

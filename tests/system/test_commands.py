@@ -4,11 +4,13 @@ import csv
 import logging
 import re
 import resource
+import shlex
 import subprocess
 import sys
 from inspect import isclass, signature
 from pathlib import Path
 
+import programs
 import pytest
 import torch
 from commands import BEST, LAST, WRITTEN, Here, typed
@@ -94,7 +96,7 @@ def test_a_full_disk_is_told_and_loses_nothing(trained: Path) -> None:
     def full() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 
-    done = typed(trained, "fit", "--config", "small.yaml", "--name", "full", preexec_fn=full)
+    done = typed(trained, "fit", "--config", "small.yaml", "--name", "full", fresh=True, preexec_fn=full)
     assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
     assert done.stderr.splitlines()[-1].startswith("byhand fit: ")
     assert not list((trained / "runs/full").rglob("*.ckpt"))
@@ -108,6 +110,7 @@ def test_a_full_disk_is_told_and_loses_nothing(trained: Path) -> None:
         BEST,
         "--output",
         "small.csv",
+        fresh=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)),
     )
     assert done.returncode == 2 and not (trained / "small.csv").exists()
@@ -190,7 +193,7 @@ def test_a_cell_of_one_s_own(folder: Path, here: Here, monkeypatch: pytest.Monke
 
 def test_who_reads_the_lines_may_go_away(folder: Path) -> None:
     """As head does after the first; the training goes on to its end."""
-    line = f"{sys.executable} -m byhand fit --config small.yaml | head -n 1"
+    line = f"{shlex.join(programs.python('-m', 'byhand', 'fit', '--config', 'small.yaml'))} | head -n 1"
     done = subprocess.run(line, shell=True, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
     assert done.stdout.startswith("epoch 0  step 60") and done.stderr == ""
     assert torch.load(folder / LAST, weights_only=True)["global_step"] == 120

@@ -7,13 +7,13 @@ import re
 import shlex
 import signal
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import programs
 import pytest
 import torch
 from commands import Here
@@ -55,7 +55,7 @@ def typed_here(line: str, capsys: pytest.CaptureFixture[str]) -> str:
 def with_byhand(folder: Path) -> dict[str, str]:
     place = folder / ".bin"
     place.mkdir(exist_ok=True)
-    (place / "byhand").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m byhand "$@"\n')
+    (place / "byhand").write_text(f'#!/bin/sh\nexec {shlex.join(programs.python("-m", "byhand"))} "$@"\n')
     (place / "byhand").chmod(0o755)
     return os.environ | {"PATH": f"{place}{os.pathsep}{os.environ['PATH']}"}
 

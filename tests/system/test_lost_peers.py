@@ -29,7 +29,14 @@ def test_one_of_two_processes_dies(folder: Path) -> None:
     (folder / "dying.py").write_text(DYING)
     two = ["--trainer.strategy", "ddp", "--trainer.devices", "2", "--trainer.accelerator", "cpu", "--trainer.max_epochs", "9"]
     done = typed(
-        folder, "fit", "--config", "small.yaml", *two, "--trainer.callbacks+=dying.Dying", "--trainer.callbacks.rank=1"
+        folder,
+        "fit",
+        "--config",
+        "small.yaml",
+        *two,
+        "--trainer.callbacks+=dying.Dying",
+        "--trainer.callbacks.rank=1",
+        fresh=True,
     )
     assert done.returncode in (1, -9), done.stderr  # five seconds after the death Lightning kills whoever is left
     assert done.stderr.count("\n") == 1, done.stderr

@@ -3,12 +3,12 @@
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import programs
 import pytest
 import torch
 from commands import Here, alone
@@ -20,7 +20,7 @@ WORDS = ["fit", "--config", "small.yaml", "--trainer.max_epochs", "100000"]
 def training(folder: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
     """One that has come to its second epoch."""
     with subprocess.Popen(
-        [sys.executable, "-m", "byhand", *WORDS, *words],
+        programs.python("-m", "byhand", *WORDS, *words),
         cwd=folder,
         env=alone(),
         stdout=subprocess.PIPE,

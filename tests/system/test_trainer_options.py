@@ -217,7 +217,19 @@ def test_time_ends_a_training_and_what_was_learnt_is_kept(fit: Any, tmp_path: Pa
 
 def test_two_devices_need_no_other_word(tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(CONFIG.replace("  - watched.Watched\n", ""))
-    done = typed(tmp_path, "fit", "--config", "tiny.yaml", "--trainer.devices", "2", "--trainer.max_steps", "2", "--name", "it")
+    done = typed(
+        tmp_path,
+        "fit",
+        "--config",
+        "tiny.yaml",
+        "--trainer.devices",
+        "2",
+        "--trainer.max_steps",
+        "2",
+        "--name",
+        "it",
+        fresh=True,
+    )
     assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("2 steps in 1 epochs")
     assert len(weights(tmp_path)) == 6
 

@@ -3,10 +3,10 @@
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
+import programs
 import pytest
 from commands import alone
 from explored import shown
@@ -65,9 +65,11 @@ def test_a_score_that_is_not_reproduced_is_told(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "byhand", "zoo", "make", "python_help", "--output", "made"]  # for minutes
+    command = programs.python("-m", "byhand", "zoo", "make", "python_help", "--output", "made")  # for minutes
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=alone()) as running:
-        time.sleep(20)
+        assert running.stderr is not None
+        assert any(line.startswith("byhand: pydoc_data.topics: ") for line in running.stderr)  # it is read: training begins
+        time.sleep(2)
         running.send_signal(signal.SIGINT)
         _, error = running.communicate(timeout=120)
     assert running.returncode not in (0, 1) and not list(tmp_path.rglob("*.safetensors"))
