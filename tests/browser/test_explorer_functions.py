@@ -14,6 +14,7 @@ from byhand.explorer.document.document import document
 from byhand.explorer.document.packing import levelled
 from byhand.ir.program import COMPARISONS, FUNCTIONS
 
+INF, NAN = float("inf"), float("nan")
 STORE = "document.querySelector('#byhand-explorer').byhand.store"
 ONE = [
     "sigmoid",
@@ -86,14 +87,41 @@ def test_every_function_is_torchs(open_page: Opener) -> None:
     assert {name.partition("_")[2] for name in lstm.cell.sites} >= set(FUNCTIONS) - {"where", "not"}
     with byhand.record(lstm) as trace, torch.no_grad():
         lstm(x)
+    assert_torchs(open_page, lstm, x, trace)
+
+
+SPECIAL = [  # a / 2, b
+    *((0.5, one) for one in (NAN, INF, -INF)),
+    *((-0.5, one) for one in (NAN, INF, -INF)),
+    *((one, other) for one in (NAN, INF, -INF, 0.0, -0.0) for other in (NAN, INF, 0.0, 1.5, -2.0)),
+]
+
+
+def test_every_function_of_special_values_is_torchs(open_page: Opener) -> None:
+    lstm = byhand.LSTM(
+        1, len(SPECIAL), cell=cells.Cell(name="wild", gates=("a", "b"), state=("h",), step=wild), dtype=torch.float64
+    )
+    with torch.no_grad():
+        for parameter in lstm.parameters():
+            parameter.zero_()
+        lstm.get_parameter("bias_ih_l0").copy_(torch.tensor(SPECIAL, dtype=torch.float64).T.flatten())
+    x = torch.ones(1, 1, 1, dtype=torch.float64)
+    with byhand.record(lstm) as trace, torch.no_grad():
+        lstm(x)
+    assert_torchs(open_page, lstm, x, trace)
+
+
+def assert_torchs(open_page: Opener, lstm: byhand.LSTM, x: torch.Tensor, trace: byhand.Trace) -> None:
+    """Every site in the page is the recorded one."""
     page = open_page(document(lstm, x))
     sites = page.evaluate(
         f"Object.entries({STORE}.run().places.l0.sites).map(([name, {{ data }}]) => [name, [...data].map(String)])"
     )
     assert len(sites) == len(lstm.cell.sites)
     for name, values in sites:
-        ours = torch.tensor([float(value.replace("Infinity", "inf")) for value in values], dtype=torch.float64).reshape(7, 5)
-        torch.testing.assert_close(ours, trace[f"l0.{name}"][:, 0], atol=1e-9, rtol=1e-9, equal_nan=True, msg=name)
+        ours = torch.tensor([float(value.replace("Infinity", "inf")) for value in values], dtype=torch.float64)
+        wanted = trace[f"l0.{name}"][:, 0]
+        torch.testing.assert_close(ours.reshape(wanted.shape), wanted, atol=1e-9, rtol=1e-9, equal_nan=True, msg=name)
 
 
 @pytest.mark.parametrize("edited", [False, True], ids=["as it is", "edited"])

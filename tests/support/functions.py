@@ -37,6 +37,7 @@ FUNCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "pow": lambda a, b: a**1.7 + a**b + 2.0**a,
     "abs": lambda a, b: (a - b).abs(),
     "sign": lambda a, b: a * torch.sign(a - b),
+    "sign alone": lambda a, b: torch.sign(a - b),
     "floor": lambda a, b: torch.floor(3 * a) + torch.ceil(3 * b) + torch.round(5 * a),
     "erf": lambda a, b: torch.erf(a - b) + torch.erfc(b - a),
     "sin": lambda a, b: torch.sin(a) * torch.cos(b) + torch.tan(a),

@@ -33,6 +33,7 @@ from byhand import cells
 from byhand.engine import transforms
 from byhand.engine.triton import engine, proof, refusal
 from byhand.engine.triton.kernel import Kernel
+from byhand.engine.triton.tiers import Tier
 from byhand.testing.engine_cases import call_of
 
 WAITING = ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "equal", "unique", "lift_fresh", "lift_fresh_copy")
@@ -149,7 +150,7 @@ def of_launches() -> Iterator[Found]:
     kernel.module = SimpleNamespace(forward=Function())
     capturing = mock.patch.object(torch.cuda, "is_current_stream_capturing", return_value=False)
     product = SimpleNamespace(device=torch.device("cuda:1"), shape=(3, 20, 18))
-    inputs: Any = SimpleNamespace(product=product, state=(torch.zeros(20, 6),))
+    inputs: Any = SimpleNamespace(product=product, cut=None, state=(torch.zeros(20, 6),))
     with mock.patch.object(torch.cuda, "device", device), capturing as is_capturing:
 
         def launch(**arguments: Any) -> str:
@@ -167,7 +168,7 @@ def of_launches() -> Iterator[Found]:
         with mock.patch.object(proof, "distance", return_value=0.0):
             for is_capturing.return_value in (True, False, True):
                 try:
-                    said.append(str(proof.fails(torch.device("cuda:1"), torch.float32)))
+                    said.append(str(proof.fails(torch.device("cuda:1"), torch.float32, Tier.resident)))
                 except RuntimeError as problem:
                     said.append(str(problem))
     yield {"said": said, "launched": launched}

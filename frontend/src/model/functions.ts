@@ -58,6 +58,9 @@ export function erfc(a: number): number {
   return a <= -2.5 ? 2 - tail(-a) : 1 - erf(a);
 }
 
+/** 0 of NaN, as torch has it. */
+const sign = (a: number): number => Number(a > 0) - Number(a < 0);
+
 const bool = (a: boolean): number => (a ? 1 : 0);
 
 export const FUNCTIONS: Record<string, (a: number, b: number, c: number) => number> = {
@@ -78,7 +81,8 @@ export const FUNCTIONS: Record<string, (a: number, b: number, c: number) => numb
   le: (a, b) => bool(a <= b),
   eq: (a, b) => bool(a === b),
   ne: (a, b) => bool(a !== b),
-  pow: (a, b) => a ** b,
+  pow: (a, b) => (a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : a ** b), // 1 of any, as C and torch have it
+
   atan2: (a, b) => Math.atan2(a, b),
   sigmoid: (a) => sigmoid(a),
   tanh: (a) => Math.tanh(a),
@@ -88,7 +92,7 @@ export const FUNCTIONS: Record<string, (a: number, b: number, c: number) => numb
   log1p: (a) => Math.log1p(a),
   sqrt: (a) => Math.sqrt(a),
   abs: (a) => Math.abs(a),
-  sign: (a) => Math.sign(a),
+  sign: (a) => sign(a),
   floor: (a) => Math.floor(a),
   ceil: (a) => Math.ceil(a),
   round: (a) => round(a),
@@ -151,7 +155,7 @@ export const SLOPES: Record<string, (a: number, b: number, c: number, y: number)
   log: (a) => [1 / a],
   log1p: (a) => [1 / (1 + a)],
   sqrt: (_a, _b, _c, y) => [0.5 / y],
-  abs: (a) => [Math.sign(a)],
+  abs: (a) => [sign(a)],
   erf: (a) => [(2 / root(Math.PI)) * Math.exp(-a * a)],
   erfc: (a) => [(-2 / root(Math.PI)) * Math.exp(-a * a)],
   sin: (a) => [Math.cos(a)],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from byhand.cells.names import full_name, known
+from byhand.cells.names import full_name, numbered
 from byhand.engine import transforms
 from byhand.engine.cpp.autograd import gradients, kernel_inputs
 from byhand.engine.cpp.kernel import kernel
@@ -27,15 +27,15 @@ def name_of(call: Call) -> str:
     if call.input.dtype not in TYPES:
         return ""
     compiling = torch.compiler.is_dynamo_compiling()
-    return numbered(id(call.cell), call.input.dtype) if compiling else cell_name(call.cell, call.input.dtype)
+    return name_of_number(id(call.cell), call.input.dtype) if compiling else cell_name(call.cell, call.input.dtype)
 
 
-def numbered(number: int, dtype: torch.dtype) -> str:
-    """The same of the registered cell that is the object of this number: dynamo takes no cell for a constant (torch 2.11)."""
-    return cell_name(next(cell for cell in known() if id(cell) == number), dtype)
+def name_of_number(number: int, dtype: torch.dtype) -> str:
+    """The same, as torch.compile is to ask it: once, for a constant."""
+    return cell_name(numbered(number), dtype)
 
 
-numbered._dynamo_marked_constant = True  # type: ignore[attr-defined]  # torch.compiler.assume_constant_result, which loads the compiler
+name_of_number._dynamo_marked_constant = True  # type: ignore[attr-defined]  # assume_constant_result, which loads the compiler
 
 
 def cell_name(cell: Cell, dtype: torch.dtype) -> str:

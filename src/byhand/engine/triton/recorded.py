@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from byhand.cells.names import full_name
+from byhand.cells.names import full_name, numbered
 from byhand.engine import precision, transforms
 from byhand.engine.cpp import bfloat16
 from byhand.engine.triton import limits, proof, refusal
@@ -26,11 +26,20 @@ if TYPE_CHECKING:
 
 def name_of(call: Call) -> str:
     """The cell's full name, by which the operator finds it; empty if there is no kernel for it. RuntimeError in an ONNX export."""
-    return cell_name(call.cell, call.input.dtype, call.input.device, *sizes_of(call), call.cut is not None)
+    asked = (call.input.dtype, call.input.device, *sizes_of(call), call.cut is not None)
+    return name_of_number(id(call.cell), *asked) if torch.compiler.is_dynamo_compiling() else cell_name(call.cell, *asked)
+
+
+def name_of_number(number: int, *asked: Any) -> str:
+    """The same, as torch.compile is to ask it: once, for a constant."""
+    return cell_name(numbered(number), *asked)
+
+
+name_of_number._dynamo_marked_constant = True  # type: ignore[attr-defined]  # assume_constant_result, which loads the compiler
 
 
 def cell_name(cell: Cell, dtype: torch.dtype, device: torch.device, hidden: int, projected: int | None, cuts: bool) -> str:
-    """The same, as torch.compile is to ask it: once, for a constant."""
+    """The same of a cell, for a layer of these sizes."""
     transforms.refuse_onnx_export()
     reason = refusal.refuses_place(device, dtype) or refusal.refuses_cell(cell)
     if dtype in precision.LOW:
@@ -39,9 +48,6 @@ def cell_name(cell: Cell, dtype: torch.dtype, device: torch.device, hidden: int,
         reason = reason or limits.refuses_sizes(cell, hidden, projected, dtype, device, cuts=cuts)
     tier = Tier.resident if cuts else Tier.stepwise  # for any size, and any number of sequences
     return "" if reason or proof.fails(device, dtype, tier) else full_name(cell)
-
-
-cell_name._dynamo_marked_constant = True  # type: ignore[attr-defined]  # torch.compiler.assume_constant_result, which loads the compiler
 
 
 def layer(call: Call, keep: bool) -> list[Tensor]:

@@ -190,7 +190,7 @@ static INLINE V tanh_(V x) {
 static INLINE V abs_(V x) { return (V)((M)x & std::numeric_limits<I>::max()); }
 static INLINE V maximum_(V a, V b) { return (a > b) | (a != a) ? a : b; }
 static INLINE V minimum_(V a, V b) { return (a < b) | (a != a) ? a : b; }
-static INLINE V sign_(V x) { return x > T(0) ? fill(1) : (x < T(0) ? fill(-1) : (x == T(0) ? V{} : x)); }
+static INLINE V sign_(V x) { return x > T(0) ? fill(1) : (x < T(0) ? fill(-1) : V{}); }  // 0 of NaN, as torch.sign
 
 // Seldom met in a cell: one lane after the other.
 #define LANE_BY_LANE(name, function)                                                   \
