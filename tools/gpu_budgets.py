@@ -17,7 +17,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,6 +34,9 @@ from byhand.engine.triton.kernel import IEEE, Kernel, options
 from byhand.engine.triton.slices import INNER, SHAPES, Slices
 from byhand.engine.triton.tiers import Tier
 from byhand.engine.triton.values import Inputs
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tools.gpu_instructions import a_step, listing
 
 SHARED = {
     "sm_75": 64,
@@ -137,12 +139,14 @@ def entries(chosen: Iterable[Cell]) -> Iterator[Entry]:
 
 
 class Usage(NamedTuple):
-    """What one compiled kernel needs: registers and spilled bytes a thread, bytes of shared memory a program."""
+    """What one compiled kernel needs: registers and spilled bytes a thread, bytes of shared memory a program, and how many instructions
+    a step takes; None where the GPU is AMD's.
+    """
 
     registers: int
     spilled: int
     shared: int
-    seconds: float
+    instructions: int | None
 
 
 def inputs_of(
@@ -184,8 +188,8 @@ def arguments_of(kernel: Kernel, inputs: Inputs) -> dict[str, dict[str, Any]]:
     }
 
 
-def compiled(function: Any, given: dict[str, Any], arch: str, options: dict[str, Any]) -> tuple[Any, float]:
-    """Triton's compiled kernel, and how many seconds it took."""
+def compiled(function: Any, given: dict[str, Any], arch: str, options: dict[str, Any]) -> Any:
+    """Triton's compiled kernel."""
     signature, constants, attributes = {}, {}, {}
     for place, name in enumerate(function.arg_names):
         value = given.get(name)
@@ -201,26 +205,25 @@ def compiled(function: Any, given: dict[str, Any], arch: str, options: dict[str,
     number = arch.removeprefix("sm_")
     lanes = 64 if arch.startswith("gfx9") else 32  # of a warp, which AMD calls a wave
     target = GPUTarget("cuda", int(number), lanes) if number != arch else GPUTarget("hip", arch, lanes)
-    began = time.perf_counter()
     if target.backend == "hip":  # which has no such option
         options = {name: value for name, value in options.items() if name != "maxnreg"}
     source = ASTSource(fn=function, signature=signature, constexprs=constants, attrs=attributes)
-    made = triton.compile(source, target=target, options=options)
-    return made, time.perf_counter() - began
+    return triton.compile(source, target=target, options=options)
 
 
-def usage(made: Any, seconds: float) -> Usage:
-    """Read from the compiled file."""
+def usage(made: Any, *, looped: bool) -> Usage:
+    """Read from the compiled file. looped: it has a loop over the steps."""
     if "amdgcn" in made.asm:
         found = {name: int(value) for name, value in re.findall(r"\.(vgpr_\w*count):\s+(\d+)", made.asm["amdgcn"])}
-        return Usage(found["vgpr_count"], 4 * found["vgpr_spill_count"], made.metadata.shared, seconds)
+        return Usage(found["vgpr_count"], 4 * found["vgpr_spill_count"], made.metadata.shared, None)
     tool = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "kernel.cubin"
         file.write_bytes(made.asm["cubin"])
         text = subprocess.run([tool, "--dump-resource-usage", file], capture_output=True, text=True, check=True).stdout
     found = {name: int(value) for name, value in re.findall(r"(REG|STACK|LOCAL):(\d+)", text)}
-    return Usage(found["REG"], found["STACK"] + found["LOCAL"], made.metadata.shared, seconds)
+    instructions = a_step(listing(made.asm["cubin"]), looped=looped)
+    return Usage(found["REG"], found["STACK"] + found["LOCAL"], made.metadata.shared, instructions)
 
 
 def used(entry: Entry, arch: str) -> Iterator[tuple[str, Usage]]:
@@ -233,7 +236,7 @@ def used(entry: Entry, arch: str) -> Iterator[tuple[str, Usage]]:
     kernel = Kernel(entry.cell, entry.hidden, entry.projected)
     wanted = options(kernel.axes, entry.dtype, cuts=entry.cuts)
     for name, given in arguments_of(kernel, inputs).items():
-        yield name, usage(*compiled(getattr(kernel.module, name), given, arch, wanted))
+        yield name, usage(compiled(getattr(kernel.module, name), given, arch, wanted), looped=True)
 
 
 def used_in_slices(entry: Entry, inputs: Inputs, arch: str) -> Iterator[tuple[str, Usage]]:
@@ -250,7 +253,10 @@ def used_in_slices(entry: Entry, inputs: Inputs, arch: str) -> Iterator[tuple[st
         compiled(getattr(module, f"{way}_table"), asked.tensors | table | {"T": 1}, arch, small)
         compiled(module.advance, table | {"STEPS": 1}, arch, small)
         for name in kernel.names(way):
-            yield name, usage(*compiled(getattr(module, name), asked.scalars | table | {"OFFSET": 1}, arch, how))
+            yield (
+                name,
+                usage(compiled(getattr(module, name), asked.scalars | table | {"OFFSET": 1}, arch, how), looped=kernel.meets),
+            )
 
 
 def main() -> int:
@@ -272,14 +278,17 @@ def main() -> int:
         chosen = WITH_CUTS if asked.cuts else TABLE
     chosen = [entry for entry in chosen if asked.tier in (None, entry.tier.value)]
     over = 0
-    print("| layer | GPU | kernel | registers | spilled bytes | shared KB | the engine thinks |\n|---|---|---|---|---|---|---|")
+    heads = ("layer", "GPU", "kernel", "registers", "spilled bytes", "shared KB", "the engine thinks", "instructions a step")
+    print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
     for entry, arch in ((entry, arch) for entry in chosen for arch in asked.arch):
         needed = entry.needed()
         if needed > SHARED[arch] << 10:
-            print(f"| {entry} | {arch} | refused | | | | {needed >> 10} of {SHARED[arch]} |", flush=True)
+            print(f"| {entry} | {arch} | refused | | | | {needed >> 10} of {SHARED[arch]} | |", flush=True)
             continue
         for name, found in used(entry, arch):
-            shared = f"{found.shared / 1024:.0f} | {needed / 1024:.0f}"
+            shared = (
+                f"{found.shared / 1024:.0f} | {needed / 1024:.0f} | {'' if found.instructions is None else found.instructions}"
+            )
             print(f"| {entry} | {arch} | {name} | {found.registers} | {found.spilled} | {shared} |", flush=True)
             over += found.spilled > 0 or found.shared > needed
     print(
