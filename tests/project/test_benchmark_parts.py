@@ -1,6 +1,7 @@
 """What byhand bench is made of: agreement, clocks, other compilers, the GPU's contenders."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,14 @@ def test_openvino_computes_what_torch_does() -> None:
     check_agreement([found._replace(truth=layer(SMALL, None).contenders[0])])
 
 
+@pytest.fixture
+def switches_that_move() -> Iterator[None]:
+    """torch.testing's own parts, which torch.library.opcheck imports, hold torch's switches fast for the rest of the process."""
+    with getattr(torch.backends, "__allow_nonbracketed_mutation")():
+        yield
+
+
+@pytest.mark.usefixtures("switches_that_move")
 def test_the_gpus_contenders_are_those_of_every_precision() -> None:
     work = cuda.cudnn(SMALL, device="cpu")
     assert [one.name for one in work.contenders] == ["float32", "tf32", "bfloat16", "float16"]
