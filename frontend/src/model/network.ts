@@ -1,15 +1,16 @@
 /** The model in the page: all layers and directions over a sequence, with edits; or the maps that the document brings. */
 
 import { copied } from "../document/read";
-import type { Doc, ItemDoc, LayerDoc, MapDoc, Packed } from "../document/schema";
+import type { Doc, LayerDoc } from "../document/schema";
 import { type Seed, Sensitivity } from "./backward";
 import { initialEdits, inputEdits, siteEdits } from "./edits";
 import { equationText } from "./expression";
 import { headOf } from "./head";
 import { kept, runsOf } from "./kept_results";
 import { equationOf, evaluate, factorOf, foldedGates, type Plan, stepPlan } from "./program";
+import { recordedRun, valuesOf } from "./recorded";
 import { before, type Done, LayerJob, levels, siteNames, type Task } from "./recurrence";
-import { type Job, LazyRun, sideBySide } from "./run";
+import { type Job, LazyRun } from "./run";
 import { type Context, gateSum, termsOf } from "./terms";
 import type { Edit, Expression, Model, Run, Term, Values } from "./types";
 import { uncertainty } from "./uncertainty";
@@ -50,7 +51,8 @@ class Network implements Model {
     const on = edits.filter((edit) => edit.on);
     const key = JSON.stringify([item, snapshot, this.plan ? on : []]);
     let found = this.runs.get(key);
-    if (!found) found = this.plan ? this.compute(item, on, snapshot) : this.recorded(item);
+    const bare = (layer: LayerDoc) => this.initialOf(layer, item, []);
+    found ??= this.plan ? this.compute(item, on, snapshot) : recordedRun(this.doc, item, this.inputOf(item, []), bare);
     this.runs.delete(key); // and put at the end: the one longest unused goes first
     this.runs.set(key, found);
     while (this.runs.size > runsOf(found.steps * this.width)) this.runs.delete(this.runs.keys().next().value!);
@@ -105,11 +107,7 @@ class Network implements Model {
     if (!input) {
       const doc = this.doc.items[item];
       input = valuesOf(doc.input, doc.steps);
-      if (changes.length) {
-        for (const { time, feature, value } of changes) {
-          if (time < doc.steps && feature < input.width) row(input, time)[feature] = value;
-        }
-      }
+      for (const { time, feature, value } of changes) if (time < doc.steps && feature < input.width) row(input, time)[feature] = value;
       this.inputs.set(key, input);
       if (this.inputs.size > 2 * this.doc.items.length + 8) this.inputs.delete(this.inputs.keys().next().value!);
     }
@@ -128,28 +126,6 @@ class Network implements Model {
       if (initial[name] && unit < initial[name].length) initial[name][unit] = value;
     }
     return initial;
-  }
-
-  /** What the document brings, where the page cannot compute. */
-  private recorded(item: number): Run {
-    const doc = this.doc.items[item];
-    const run = { item, steps: doc.steps, input: this.inputOf(item, []), places: {} as Run["places"] };
-    for (const layer of this.doc.layers) {
-      const maps = doc.maps?.[layer.place] ?? {};
-      const sites = Object.fromEntries(Object.entries(maps).map(([site, map]) => [site, unmapped(map, doc)]));
-      run.places[layer.place] = { names: Object.keys(sites), input: null, initial: this.initialOf(layer, item, []), sites };
-    }
-    const head = doc.head ? valuesOf(doc.head, doc.steps) : null;
-    const ending = doc.answer?.value ? valuesOf(doc.answer.value, 1) : null;
-    return { ...run, head, ending, output: this.lastOf(run.places), done: true, advance: () => undefined, shareOf: () => 1 };
-  }
-
-  /** The last layer's outputs, where the maps hold all of them. */
-  private lastOf(places: Run["places"]): Values | null {
-    const outputs = levels(this.doc.layers)
-      .pop()!
-      .map(({ place }) => places[place].sites[this.doc.cell.state[0]]);
-    return outputs.every((one) => one && one.every === 1 && !one.units) ? sideBySide(outputs) : null;
   }
 
   terms(run: Run, edits: Edit[], snapshot: number | null, place: string, gate: string, unit: number, time: number): Term[] {
@@ -251,7 +227,7 @@ class Network implements Model {
   }
 
   private widthOf(place: string, state: string): number {
-    const layer = this.doc.layers.find((one) => one.place === place)!;
+    const layer = this.layer(place);
     return state === this.doc.cell.state[0] ? layer.output : layer.hidden;
   }
 
@@ -271,14 +247,4 @@ class Network implements Model {
   weight(place: string, part: string, row: number, column: number, edits: Edit[], snapshot: number | null): number {
     return this.plan ? numberOf(this.weights.of(place, edits, snapshot), part, row, column) : NaN;
   }
-}
-
-function unmapped(map: MapDoc, item: ItemDoc): Values {
-  return { ...valuesOf(map.values, item.steps), every: map.every, units: map.units };
-}
-
-/** Of a packed matrix, steps × width. */
-function valuesOf(packed: Packed, steps: number): Values {
-  const width = packed.shape[packed.shape.length - 1] ?? 1;
-  return { steps, width, every: 1, units: null, error: packed.error ? copied(packed.error) : null, data: copied(packed) };
 }

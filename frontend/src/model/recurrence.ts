@@ -7,7 +7,7 @@ import { multiply, multiplyAll } from "./multiply";
 import { productsOf } from "./products";
 import { Machine, type Plan } from "./program";
 import type { Values } from "./types";
-import { row, values } from "./values";
+import { equal, row, values } from "./values";
 
 export interface Weights {
   rounded: Packed["dtype"] | null; // as what the matrices are kept, where that is not all of them
@@ -242,11 +242,4 @@ function sharedSteps(a: Task, b: Task): number {
     if (!equal(row(a.input, time), row(b.input, time))) return done;
   }
   return same;
-}
-
-export function equal(a: Float64Array, b: Float64Array): boolean {
-  if (a === b) return true;
-  if (a.length !== b.length) return false;
-  for (let k = 0; k < a.length; k++) if (a[k] !== b[k] && !(Number.isNaN(a[k]) && Number.isNaN(b[k]))) return false;
-  return true;
 }

@@ -61,3 +61,11 @@ export function lastStep({ computed }: Doc, run: Run, place: string): number {
   for (let time = end; time >= 0; time--) if (known(time)) return time;
   return end;
 }
+
+/** As numbers, one by one; NaN is NaN. */
+export function equal(a: Float64Array, b: Float64Array): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let k = 0; k < a.length; k++) if (a[k] !== b[k] && !(Number.isNaN(a[k]) && Number.isNaN(b[k]))) return false;
+  return true;
+}
