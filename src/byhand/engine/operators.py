@@ -29,7 +29,7 @@ GIVEN = (
     "Tensor input, Tensor weight_ih, Tensor? weight_hh, Tensor? bias_ih, Tensor? bias_hh, Tensor? weight_hr, Tensor[] rest,"
     " Tensor? valid, Tensor? cut, str cell, bool reverse"
 )
-# Graphs that torch keeps compiled on disk, and exported models, call these by name: what is to be given or kept otherwise needs other names.
+# Exported models, and graphs that torch keeps compiled on disk, call these by name: what is given or kept otherwise needs another name.
 library.define(f"layer({GIVEN}, bool keep) -> Tensor[]")
 # kept: what layer gave. grads: by the output and each last state, as there_are says. needed: of which of flatten(call) it is wanted.
 library.define(
