@@ -93,6 +93,14 @@ def test_links_of_the_documents_lead_somewhere() -> None:
             assert target.startswith("https://") or (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_every_column_of_the_documents_tables_has_a_heading() -> None:
+    """A reader who hears the page hears the heading with each value."""
+    rule = re.compile(r"^(\|.*\|)\n\|(?: *:?-+:? *\|)+$", re.MULTILINE)
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("experiments/*/*.md")]:
+        for heads in rule.findall(page.read_text(encoding="utf-8")):
+            assert all(head.strip() for head in heads.strip("|").split("|")), f"{page.name}: {heads}"
+
+
 def test_help_names_every_target() -> None:
     text = run("make", "help", cwd=ROOT).stdout
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
