@@ -60,6 +60,12 @@ def test_without_a_gpu_it_refuses_in_one_line() -> None:
     assert len(err.splitlines()) == 1
 
 
+def test_a_name_that_no_case_has_is_refused(tmp_path: Path) -> None:
+    code, out, err = ended(start("--interpret", "--folder", str(tmp_path), "--only", "lstm_2077"))
+    assert (code, out) == (2, "") and len(err.splitlines()) == 1
+    assert "expected a part of a case's name, got 'lstm_2077'; --list prints all names" in err
+
+
 def test_make_runs_it_with_the_python_that_is_named() -> None:
     done = subprocess.run(
         ["make", "--dry-run", "gpu", "INTERPRET=1", "PYTHON=some/python", "GPU=--minutes 2"],

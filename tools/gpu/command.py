@@ -31,6 +31,9 @@ def run(arguments: list[str]) -> int:
     if reason is not None:
         print(f"gpu: {reason}", file=sys.stderr)
         return 2
+    if not any(options.only in case(task) for phase in phases() for task in phase.tasks):
+        print(f"gpu: --only expected a part of a case's name, got {options.only!r}; --list prints all names", file=sys.stderr)
+        return 2
     here = machine()
     folder = options.folder or Path(tempfile.mkdtemp(prefix="byhand-gpu-"))
     try:
@@ -62,7 +65,7 @@ def worked(journal: Journal, here: Machine, options: argparse.Namespace) -> int:
         code = 130
         print("\nstopped: every case that was answered is kept", flush=True)
     print(report.whole(journal, here), flush=True)
-    left = sum(case(task) not in journal.lines for phase in phases() for task in phase.tasks)
+    left = sum(options.only in case(task) and case(task) not in journal.lines for phase in phases() for task in phase.tasks)
     if left:
         print(f"{left} cases are left: the same command goes on with them{again(options)}")
     wrong = [one for one in journal.lines.values() if one["ok"] is False and options.only in one["case"]]
