@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,8 +21,9 @@ import torch
 from torch import Tensor, nn
 
 import byhand
+from benchmarks.bursts import bursts
 
-BURSTS, CALLS, WARM = 300, 10, 20
+BURSTS, WARM = 300, 20
 
 
 class Model(nn.Module):
@@ -59,21 +59,6 @@ def training(model: Callable[[Tensor], Tensor], module: nn.Module, x: Tensor) ->
     return call
 
 
-def measured(calls: dict[str, Callable[[], None]]) -> dict[str, list[float]]:
-    """Microseconds a call, burst after burst."""
-    taken: dict[str, list[float]] = {name: [] for name in calls}
-    for call in calls.values():
-        for _ in range(WARM):
-            call()
-    for _ in range(BURSTS):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            for _ in range(CALLS):
-                call()
-            taken[name].append(1e6 * (time.perf_counter() - start) / CALLS)
-    return taken
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", default="20x8x16x16", help="steps x sequences x inputs x units")
@@ -90,7 +75,7 @@ def main() -> None:
         calls = {"nn.LSTM": kind(theirs, theirs, x), "byhand": kind(ours, ours, x)}
         calls["compiled"] = kind(compiled["compiled"], ours, x)
         calls["head compiled"] = kind(compiled["head compiled"], head, x[..., :1].expand(-1, -1, units).contiguous())
-        for name, taken in measured(calls).items():
+        for name, taken in bursts(calls, BURSTS, warm=WARM).items():
             print(f"{what:10} {name:14} least {min(taken):8.1f}  median {statistics.median(taken):8.1f}")
 
 

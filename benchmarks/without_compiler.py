@@ -11,7 +11,6 @@ import argparse
 import logging
 import os
 import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,11 +18,12 @@ import torch
 from torch import Tensor, nn
 
 import byhand
+from benchmarks.bursts import bursts
 from byhand.engine.cpp.toolchain import compiler
 from byhand.files import prebuilt
 
 SHAPES = ("1x1x64x64", "1x8x64x64", "1x32x256x256", "20x8x16x16")
-BURSTS, CALLS = 200, 10
+BURSTS = 200
 
 
 def inference(layer: nn.Module, x: Tensor) -> Callable[[], None]:
@@ -45,18 +45,6 @@ def training(layer: nn.Module, x: Tensor) -> Callable[[], None]:
     return call
 
 
-def taken(calls: dict[str, Callable[[], None]]) -> dict[str, list[float]]:
-    """Microseconds a call, burst after burst."""
-    found: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(BURSTS):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            for _ in range(CALLS):
-                call()
-            found[name].append(1e6 * (time.perf_counter() - start) / CALLS)
-    return found
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shapes", nargs="*", default=SHAPES, metavar="SHAPE", help="steps x sequences x inputs x units")
@@ -74,7 +62,7 @@ def main() -> None:
         if ready[0] != "aten":
             raise SystemExit(f"expected the engine aten, got {ready[0]}: {compiler.refusal() or 'a compiler was found'}")
         for what, kind in (("inference", inference), ("training", training)):
-            found = taken({"nn.LSTM": kind(theirs, x), "byhand": kind(ours, x)})
+            found = bursts({"nn.LSTM": kind(theirs, x), "byhand": kind(ours, x)}, BURSTS)
             least, middle = ({name: how(several) for name, several in found.items()} for how in (min, statistics.median))
             shown = "  ".join(f"{name} {least[name]:8.1f} ({middle[name]:8.1f})" for name in found)
             print(

@@ -1,14 +1,10 @@
 """The GPU engine without a GPU: its kernels in Triton's interpreter, held against the reference engine in float64."""
 
-import json
-import os
-import subprocess
 import sys
-from functools import cache
-from typing import Any
+from functools import partial
 
+import interpreted
 import pytest
-from conftest import ROOT
 
 from byhand.testing.engine_cases import CELLS
 
@@ -24,16 +20,7 @@ OFTEN = {
     "bfloat16": 4e-6,
     "float16": 4e-6,
 }  # sums of 16 products
-
-
-@cache
-def found(group: str, *words: str) -> list[dict[str, Any]]:
-    """What a process of its own found: Triton decides at its import that kernels are interpreted."""
-    command = [sys.executable, "-W", "ignore", "tests/support/gpu_interpreted.py", group, *words]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(["src", ".", "tests/support"]), "TRITON_INTERPRET": "1"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return [json.loads(line) for line in done.stdout.splitlines()]
+found = partial(interpreted.found, "gpu_interpreted.py")
 
 
 def test_the_interpreter_multiplies_as_a_gpu_does() -> None:

@@ -1,27 +1,14 @@
 """What the GPU engine does around its kernels, without a GPU: nothing waits for it, the right device, captures, processes, watching."""
 
-import json
-import os
-import subprocess
 import sys
-from functools import cache
-from typing import Any
+from functools import partial
 
+import interpreted
 import pytest
-from conftest import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Triton is made for Linux")
 FIRST = "a byhand layer was called inside the capture of a CUDA graph before its kernels were loaded: expected one call like it"
-
-
-@cache
-def found(group: str) -> list[dict[str, Any]]:
-    """What a process of its own found: Triton decides at its import that kernels are interpreted."""
-    command = [sys.executable, "-W", "ignore", "tests/support/gpu_launched.py", group]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(["src", ".", "tests/support"]), "TRITON_INTERPRET": "1"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return [json.loads(line) for line in done.stdout.splitlines()]
+found = partial(interpreted.found, "gpu_launched.py")
 
 
 def test_nothing_waits_for_the_gpu() -> None:

@@ -1,14 +1,10 @@
 """The GPU engine's kernels in slices, for layers of any width, without a GPU: in Triton's interpreter, beside the reference engine."""
 
-import json
-import os
-import subprocess
 import sys
-from functools import cache
-from typing import Any
+from functools import partial
 
+import interpreted
 import pytest
-from conftest import ROOT
 
 from byhand.testing.engine_cases import CELLS
 
@@ -17,16 +13,7 @@ PRECISIONS = ("float64", "float32", "tf32", "bfloat16", "float16")
 NAMES = [cell.name for cell in CELLS if cell.elementwise]
 ROUNDING = 2**-23  # of float32
 EXACT = (1e-12, 1e-11)  # values and gradients in float64
-
-
-@cache
-def found(group: str, *words: str) -> list[dict[str, Any]]:
-    """What a process of its own found: Triton decides at its import that kernels are interpreted."""
-    command = [sys.executable, "-W", "ignore", "tests/support/gpu_sliced.py", group, *words]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(["src", ".", "tests/support"]), "TRITON_INTERPRET": "1"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return [json.loads(line) for line in done.stdout.splitlines()]
+found = partial(interpreted.found, "gpu_sliced.py")
 
 
 def within(errors: list[float], limits: tuple[float, float]) -> bool:

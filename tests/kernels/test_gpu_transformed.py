@@ -1,26 +1,13 @@
 """The GPU engine without a GPU, as torch records and transforms layers: the operator, and what falls back, as with the C++ engine."""
 
-import json
-import os
-import subprocess
 import sys
-from functools import cache
-from typing import Any
+from functools import partial
 
+import interpreted
 import pytest
-from conftest import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Triton is made for Linux")
-
-
-@cache
-def found(group: str) -> list[dict[str, Any]]:
-    """What a process of its own found: Triton decides at its import that kernels are interpreted."""
-    command = [sys.executable, "-W", "ignore", "tests/support/gpu_transformed.py", group]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(["src", ".", "tests/support"]), "TRITON_INTERPRET": "1"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return [json.loads(line) for line in done.stdout.splitlines()]
+found = partial(interpreted.found, "gpu_transformed.py")
 
 
 def test_every_way_of_recording_and_transforming() -> None:

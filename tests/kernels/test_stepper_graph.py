@@ -89,6 +89,8 @@ def test_weights_are_read_where_they_are_and_captured_again_where_they_move(
     monkeypatch.setattr(torch.backends.cudnn.rnn, "fp32_precision", "ieee")
     assert step(x).tolist() == [622.0] * 3 and len(cuda.graphs) == 3  # type: ignore[union-attr]
     assert step(x.double()).dtype == torch.float32 and len(cuda.graphs) == 4  # type: ignore[union-attr]
+    with torch.autocast("cpu"):  # which a graph would not hear of
+        assert step(x) is None
 
 
 def test_without_a_graph_it_goes_the_usual_way(cuda: Cuda, caplog: pytest.LogCaptureFixture) -> None:

@@ -7,7 +7,7 @@ export interface Scale {
   ticks(count: number): number[];
 }
 
-/** Steps of 1, 2 or 5 times a power of ten, of which about so many lie between two numbers; each in the middle of the ratios it is for. */
+/** Steps of 1, 2 or 5 times a power of ten, about `count` of which lie between two numbers; each in the middle of the ratios it is for. */
 function stepOf(from: number, to: number, count: number): number {
   const wanted = (to - from) / Math.max(1, count);
   const power = 10 ** Math.floor(Math.log10(wanted));
@@ -18,7 +18,7 @@ function stepOf(from: number, to: number, count: number): number {
 /** k steps, as the nearest float: 3 · 0.1 is not 0.3, 3 / 10 is. */
 const steps = (k: number, step: number): number => (step < 1 ? k / Math.round(1 / step) : k * step);
 
-/** Round numbers from one to the other, about so many. */
+/** Round numbers from one to the other, about `count`. */
 export function ticks(from: number, to: number, count: number): number[] {
   if (!(to > from)) return from === to ? [from] : [];
   const step = stepOf(from, to, count);
@@ -26,7 +26,7 @@ export function ticks(from: number, to: number, count: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, k) => steps(first + k, step));
 }
 
-/** round: its ends go out to the next round numbers, of about so many in between. */
+/** round: its ends go out to the next round numbers, with about that count in between. */
 export function linear([low, high]: number[], [start, end]: number[], round = 0): Scale {
   for (let turn = 0, step = 0; round && high > low && turn < 9; turn++) {
     const now = stepOf(low, high, round);

@@ -41,7 +41,7 @@ class Backend(NamedTuple):
     """What runs the operator on one kind of device."""
 
     name_of: Callable[[Call], str]  # the full name of a call's cell, empty if it cannot be the operator
-    layer: Callable[[Call, bool], list[Tensor]]  # output and last states; then, if told to, what the derivative is made from
+    layer: Callable[[Call, bool], list[Tensor]]  # output and last states; then, if asked for, what the derivative is made from
     shapes: Callable[[Call, bool], list[Tensor]]  # the same without values
     # Out of the call, what layer gave, gradients by output and last states, and which are needed: in the order of flatten.
     gradients: Callable[[Call, list[Tensor], list[Tensor | None], Sequence[bool]], list[Tensor | None]]

@@ -39,9 +39,11 @@ class CapturedStep:
 
     def __call__(self, x: Tensor) -> Tensor | None:
         """The output, in memory of its own; None where x is not such an input, or there can be no graph now, and the step has to go the
-        usual way: after a capture that failed, and inside somebody else's.
+        usual way: after a capture that failed, inside somebody else's, and under autocast, which a graph would not hear of.
         """
         if not self.is_possible or type(x) is not torch.Tensor or x.device != self.device:
+            return None
+        if torch.is_autocast_enabled(self.device.type):
             return None
         with cuda.device(self.device):
             if cuda.is_current_stream_capturing():
