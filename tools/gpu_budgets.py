@@ -25,6 +25,7 @@ import torch
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
+from triton.compiler.errors import CompilationError
 
 from byhand import cells
 from byhand.cells import Cell
@@ -285,14 +286,16 @@ def main() -> int:
         if needed > SHARED[arch] << 10:
             print(f"| {entry} | {arch} | refused | | | | {needed >> 10} of {SHARED[arch]} | |", flush=True)
             continue
-        for name, found in used(entry, arch):
-            shared = (
-                f"{found.shared / 1024:.0f} | {needed / 1024:.0f} | {'' if found.instructions is None else found.instructions}"
-            )
-            print(f"| {entry} | {arch} | {name} | {found.registers} | {found.spilled} | {shared} |", flush=True)
-            over += found.spilled > 0 or found.shared > needed
+        try:
+            for name, found in used(entry, arch):
+                shared = f"{found.shared / 1024:.0f} | {needed / 1024:.0f} | {'' if found.instructions is None else found.instructions}"
+                print(f"| {entry} | {arch} | {name} | {found.registers} | {found.spilled} | {shared} |", flush=True)
+                over += found.spilled > 0 or found.shared > needed
+        except CompilationError as problem:
+            print(f"| {entry} | {arch} | not compiled | | | | {str(problem).strip().splitlines()[-1]} | |", flush=True)
+            over += 1
     print(
-        f"{over} kernels spill or need more than the engine thinks"
+        f"{over} kernels spill, need more than the engine thinks, or are not compiled"
         if over
         else "none spills, none needs more than the engine thinks"
     )
